@@ -1,0 +1,165 @@
+"""The errors a user can meet, in one form.
+
+Every message says what was given, what is allowed, the nearest match and the way out. Each class
+is an `ActzooError` and the built-in kind at once, so that a caller catches all of ours with one
+name, or just `ValueError` as usual. The parts stand as attributes beside the text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class ActzooError(Exception):
+    """Base of every error that actzoo raises on purpose.
+
+    Args:
+        message: The whole text, at most five lines.
+        given: What the user gave.
+        allowed: What would have been accepted.
+        nearest: The closest accepted values.
+        fix: The way out: a command or an edit.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        given: Any = None,
+        allowed: Iterable[Any] = (),
+        nearest: Iterable[str] = (),
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.given = given
+        self.allowed = tuple(allowed)
+        self.nearest = tuple(nearest)
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidValueError(ActzooError, ValueError):
+    """A value outside of what is allowed."""
+
+
+class InvalidTypeError(ActzooError, TypeError):
+    """A value of a kind that is not accepted."""
+
+
+class UnknownNameError(InvalidValueError, KeyError):
+    """A name that no table holds."""
+
+
+class MissingFileError(ActzooError, FileNotFoundError):
+    """A path that does not exist."""
+
+
+class MissingExtraError(ActzooError, ImportError):
+    """An optional library is not installed."""
+
+
+class DataError(InvalidValueError):
+    """The user's data cannot be used as it is."""
+
+
+class DiskError(ActzooError, OSError):
+    """A file could not be written."""
+
+
+class TrainingError(ActzooError, RuntimeError):
+    """Training stopped because its numbers cannot be trusted."""
+
+
+class ExportError(ActzooError, RuntimeError):
+    """A model could not be brought to the device format."""
+
+
+def shown(text: object, limit: int = 60) -> str:
+    """Return `text` on one line, escaped and cut, fit for a message.
+
+    Control, bidirectional and other unprintable characters appear as escapes, so that no name
+    out of a file can steer the terminal.
+
+    Args:
+        text: Anything; `str()` of it is shown.
+        limit: Longest result, in characters.
+    """
+    whole = str(text)
+    safe = "".join(c if c.isprintable() else _escape(c) for c in whole[: limit + 1])
+    return safe if len(safe) <= limit else safe[: limit - 3] + "..."
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def unknown_name(
+    kind: str,
+    given: object,
+    allowed: Iterable[str],
+    *,
+    aliases: Mapping[str, str] | None = None,
+    command: str | None = None,
+) -> UnknownNameError:
+    """Return the error for a name that is not in a table.
+
+    Args:
+        kind: What the name stands for, in the singular ("activation").
+        given: The name as the user wrote it.
+        allowed: The canonical names.
+        aliases: Other spellings, each with the canonical name it leads to.
+        command: The command that lists all names.
+
+    Returns:
+        An `UnknownNameError`, not yet raised.
+    """
+    names = tuple(sorted(allowed))
+    aliases = dict(aliases or {})
+    text = str(given)
+    odd = [f"U+{ord(c):04X}" for c in text[:200] if not c.isascii() or not c.isprintable()]
+    found = difflib.get_close_matches(
+        text[:64].strip().lower(), [*names, *aliases], n=6, cutoff=0.6
+    )
+    nearest: list[str] = []
+    for name in found:
+        name = aliases.get(name, name)
+        if name not in nearest:
+            nearest.append(name)
+    nearest = nearest[:3]
+    lines = [f"Unknown {kind} '{shown(text)}'."]
+    if odd:
+        lines.append(
+            f"It holds characters that only look like plain letters: {', '.join(odd[:5])}."
+        )
+    if nearest:
+        lines.append(f"Did you mean {' or '.join(repr(name) for name in nearest)}?")
+    listed = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    more = f"; run `{command}`" if command else ""
+    lines.append(f"Available: {listed} ({len(names)} in all{more}).")
+    return UnknownNameError(
+        "\n".join(lines), given=given, allowed=names, nearest=nearest, fix=command
+    )
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """Return the error for an optional library that is not installed.
+
+    Args:
+        package: Name of the missing package.
+        extra: Name of actzoo's extra that brings it.
+        purpose: What it is needed for.
+    """
+    fix = f'pip install "actzoo[{extra}]"'
+    return MissingExtraError(
+        f"{purpose} needs the package '{package}', which is not installed.\nRun: {fix}",
+        given=package,
+        fix=fix,
+    )

@@ -1,0 +1,390 @@
+"""Run folders: where every file of a run lies, and how files are written whole or not at all.
+
+A stage reads earlier files and writes its own. Each write goes to a temporary name beside its
+target and is renamed, so a kill leaves the old file or the new one, never half of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from actzoo import errors
+
+FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
+STAGES = ("plan", "train", "evaluate", "diagnose", "export", "verify", "report")
+
+Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, each named in this one place.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        object.__setattr__(self, "path", Path(path))
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "model.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def diagnostics(self) -> Path:
+        return self.path / "diagnostics.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation"
+
+    @property
+    def predictions(self) -> Path:
+        return self.evaluation / "predictions.csv"
+
+    @property
+    def panels(self) -> Path:
+        return self.evaluation / "panels.json"
+
+    @property
+    def export(self) -> Path:
+        return self.path / "export"
+
+    @property
+    def verification(self) -> Path:
+        return self.export / "verify.json"
+
+    def record(self, stage: str) -> Path:
+        """Return the path of a stage's record."""
+        return self.path / "stages" / f"{stage}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportFolder:
+    """The files of one export; complete in itself, so that it can travel.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        object.__setattr__(self, "path", Path(path))
+
+    @property
+    def saved_model(self) -> Path:
+        return self.path / "saved_model"
+
+    @property
+    def labels(self) -> Path:
+        return self.path / "labels.txt"
+
+    @property
+    def reference(self) -> Path:
+        return self.path / "reference.npz"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "model.json"
+
+    @property
+    def record(self) -> Path:
+        return self.path / "export.json"
+
+    @property
+    def verification(self) -> Path:
+        return self.path / "verify.json"
+
+    def tflite(self, precision: str) -> Path:
+        """Return the path of the file of a precision."""
+        return self.path / f"model_{precision}.tflite"
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path that becomes `path` when the block ends well.
+
+    The temporary name ends like the target (Keras and Pillow look at endings). Works for a file
+    and for a folder; on an error nothing is left behind.
+
+    Args:
+        path: The file or folder to write.
+
+    Raises:
+        DiskError: The disk is full or not writable; names the path.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if temporary.is_dir() and target.is_dir():
+            old = target.with_name(f".old-{os.getpid()}-{target.name}")
+            os.replace(target, old)
+            os.replace(temporary, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, target)
+    except OSError as error:
+        if isinstance(error, errors.ActzooError):
+            raise
+        raise disk_error(error, target) from error
+    finally:
+        remove(temporary)
+
+
+def disk_error(error: OSError, path: Path) -> Exception:
+    """Return the error for a failed write, with the way out."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        free = _free_bytes(path)
+        return errors.DiskError(
+            f"No space left to write {errors.shown(path, 200)} ({free:,} bytes free there).\n"
+            "Make space and run the same command again with --resume, or choose another --out.",
+            given=str(path),
+            fix="make space, then --resume",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG):
+        return errors.DiskError(
+            f"Cannot write {errors.shown(path, 200)}: {error.strerror}.\n"
+            "Choose another --out, in a folder that can be written.",
+            given=str(path),
+            fix="another --out",
+        )
+    return error
+
+
+def _free_bytes(path: Path) -> int:
+    for parent in (path, *path.parents):
+        if parent.exists():
+            return shutil.disk_usage(parent).free
+    return 0
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write a file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a UTF-8 text file, newline as given, whole or not at all."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], data: Any) -> Path:
+    """Write a JSON file whole or not at all; NaN and infinities become null.
+
+    Args:
+        path: The file.
+        data: Mappings, sequences, dataclasses, NumPy scalars and arrays, plain values.
+    """
+    return write_text(path, to_json(data) + "\n")
+
+
+def to_json(data: Any, *, indent: int | None = 2) -> str:
+    """Return `data` as JSON text; see `write_json`."""
+    return json.dumps(plain(data), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def plain(data: Any) -> Any:
+    """Return `data` in JSON's own types; a number that is not finite becomes None."""
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        return {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data)}
+    if isinstance(data, Mapping):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple | set | frozenset):
+        return [plain(value) for value in data]
+    if isinstance(data, str) or data is None or isinstance(data, bool | int):
+        return data
+    if isinstance(data, Path):
+        return str(data)
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if hasattr(data, "tolist"):  # NumPy scalars and arrays
+        return plain(data.tolist())
+    raise TypeError(f"{type(data).__name__} has no JSON form")
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+    """Read a JSON object of ours and check its format number.
+
+    Args:
+        path: The file.
+        what: What the file is ("plan"), for messages.
+
+    Returns:
+        The object, without further checks.
+
+    Raises:
+        MissingFileError: The file does not exist.
+        InvalidValueError: It is not JSON, not an object, has a key twice, or is of a newer format.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise errors.MissingFileError(
+            f"There is no {what} at {errors.shown(path, 200)}.", given=str(path)
+        )
+    try:
+        data = json.loads(
+            path.read_bytes().decode("utf-8-sig"),
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError, OSError) as error:
+        if isinstance(error, errors.ActzooError):
+            raise
+        where = f"line {error.lineno}: {error.msg}" if hasattr(error, "lineno") else str(error)
+        raise errors.InvalidValueError(
+            f"The {what} {errors.shown(path, 200)} is not valid JSON: {errors.shown(where, 160)}.\n"
+            "Mend that line, or make the file anew.",
+            given=str(path),
+        ) from error
+    if not isinstance(data, dict):
+        raise errors.InvalidValueError(
+            f"The {what} {errors.shown(path, 200)} must be a JSON object, "
+            f"not {type(data).__name__}.",
+            given=str(path),
+        )
+    version = data.get("format", FORMAT)
+    if not isinstance(version, int) or version > FORMAT or version < 1:
+        raise errors.InvalidValueError(
+            f"The {what} {errors.shown(path, 200)} has format {errors.shown(version)}; this "
+            f"version of actzoo reads format {FORMAT}.\nUpgrade actzoo: pip install -U actzoo",
+            given=version,
+            fix="pip install -U actzoo",
+        )
+    return data
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key '{errors.shown(key)}' stands twice in one object")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+# --- stages ------------------------------------------------------------------------------------
+
+
+class StageLog:
+    """What a running stage has to say; becomes `stages/<stage>.json`.
+
+    Args:
+        run: The run folder.
+        stage: Its name.
+    """
+
+    def __init__(self, run: RunFolder, stage: str) -> None:
+        self.run = run
+        self.stage = stage
+        self.warnings: list[str] = []
+        self._started = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Say one warning: on stderr now, in the record and the report later."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def close(self, reads: Mapping[str, str]) -> None:
+        """Write the record.
+
+        Args:
+            reads: What the stage read: name -> sha256.
+        """
+        write_json(
+            self.run.record(self.stage),
+            {
+                "format": FORMAT,
+                "stage": self.stage,
+                "reads": dict(reads),
+                "seconds": round(max(0.0, time.monotonic() - self._started), 3),
+                "warnings": self.warnings,
+            },
+        )
+
+
+def run_warnings(run: RunFolder) -> list[str]:
+    """Return the warnings of all stages of a run, in order, each once."""
+    found: list[str] = []
+    for stage in STAGES:
+        with contextlib.suppress(errors.ActzooError):
+            for text in read_json(run.record(stage), "stage record").get("warnings", []):
+                if text not in found:
+                    found.append(text)
+    return found

@@ -1,0 +1,9 @@
+"""Ready-made architectures by domain; installed as `actzoo.applications`."""
+
+from __future__ import annotations
+
+from actzoo import _lazy
+
+__all__ = ["vision"]
+
+__getattr__, __dir__ = _lazy.attach(__name__, {"vision": "actzoo.applications.vision"})
