@@ -1,0 +1,180 @@
+"""Where training stands, on disk after each epoch, so that a killed run goes on exactly.
+
+Weights and optimizer of an epoch are written first, the small state file that names them last;
+the epoch before is kept until then. A broken file is found by its hash and the earlier epoch taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors, results
+
+if TYPE_CHECKING:
+    import keras
+
+    from actzoo.plan import Plan
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "phase",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "seconds",
+)
+
+
+class Checkpoint:
+    """The state of a run between two epochs."""
+
+    def __init__(self) -> None:
+        self.phase = 0  # index of the phase that runs
+        self.epoch_of_phase = 0  # whole epochs of it
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self.best_value = np.inf
+        self.best_weights: list[np.ndarray] | None = None
+        self.epochs_without_gain = 0
+        self._weights_file: Path | None = None  # of network and optimizer, while not restored
+        self._best_file: Path | None = None
+
+    def add(self, row: dict[str, Any], model: keras.Model) -> None:
+        """Take in a whole epoch; remember its weights if it is the best by validation loss."""
+        self.history.append(row)
+        self.epoch_of_phase += 1
+        self.epochs_without_gain += 1
+        if row["val_loss"] < self.best_value or self.best_weights is None:
+            self.best_value = row["val_loss"]
+            self.best_epoch = row["epoch"]
+            self.best_weights = model.get_weights()
+            self.epochs_without_gain = 0
+
+    def start_phase(self, number: int) -> None:
+        """Go on to the next phase, from the best weights so far."""
+        self.phase, self.epoch_of_phase, self.epochs_without_gain = number, 0, 0
+
+    def save(self, run: results.RunFolder, network: keras.Model, model: keras.Model) -> None:
+        """Write the state after an epoch, and `history.csv`.
+
+        Args:
+            run: The run folder.
+            network: What trains, with its optimizer.
+            model: The whole model.
+        """
+        folder = run.checkpoint
+        number = len(self.history)
+        weights_file = folder / f"epoch{number:05d}.weights.h5"
+        with results.atomic_path(weights_file) as temporary:
+            _save_weights(network, temporary)
+        best_file = folder / f"best{self.best_epoch:05d}.npz"
+        if self.best_weights is not None and not best_file.exists():
+            with results.atomic_path(best_file) as temporary, open(temporary, "wb") as file:
+                np.savez(file, *self.best_weights)
+        results.write_json(
+            folder / f"state{number:05d}.json",
+            {
+                "format": results.FORMAT,
+                "plan": results.sha256_file(run.plan),
+                "phase": self.phase,
+                "epoch_of_phase": self.epoch_of_phase,
+                "history": self.history,
+                "best_epoch": self.best_epoch,
+                "best_value": float(self.best_value),
+                "epochs_without_gain": self.epochs_without_gain,
+                "files": {
+                    file.name: results.sha256_file(file) for file in (weights_file, best_file)
+                },
+            },
+        )
+        write_history(run, self.history)
+        self._forget(folder)
+
+    def _forget(self, folder: Path) -> None:
+        """Remove all but the last two states and the files they name."""
+        states = sorted(folder.glob("state*.json"))
+        for old in states[:-2]:
+            results.remove(old)
+        kept = set()
+        for state in states[-2:]:
+            kept |= set(json.loads(state.read_text("utf-8"))["files"])
+        for file in [*folder.glob("epoch*.weights.h5"), *folder.glob("best*.npz")]:
+            if file.name not in kept:
+                results.remove(file)
+
+    @classmethod
+    def load(cls, run: results.RunFolder, plan: Plan, note: results.Note) -> Checkpoint:
+        """Read the last whole state of a run; a fresh one if there is none.
+
+        Raises:
+            InvalidValueError: The plan was changed since.
+        """
+        for path in sorted(run.checkpoint.glob("state*.json"), reverse=True):
+            state = results.read_json(path, "checkpoint")
+            if state["plan"] != results.sha256_file(run.plan):
+                raise errors.InvalidValueError(
+                    f"plan.json was changed since {errors.shown(run.path, 120)} was interrupted, "
+                    "so its training cannot go on.\n"
+                    "Put the old plan.json back, or start anew: actzoo run PLAN --out ANOTHER.",
+                    given=str(run.plan),
+                )
+            broken = [
+                name
+                for name, digest in state["files"].items()
+                if not (run.checkpoint / name).exists()
+                or results.sha256_file(run.checkpoint / name) != digest
+            ]
+            if broken:
+                note(f"{path.name}: {broken[0]} is damaged; the epoch before is taken.")
+                continue
+            return cls()._take(state, run.checkpoint)
+        if run.checkpoint.exists():
+            note("No whole checkpoint was found; training starts from the beginning.")
+        return cls()
+
+    def _take(self, state: dict[str, Any], folder: Path) -> Checkpoint:
+        self.phase = state["phase"]
+        self.epoch_of_phase = state["epoch_of_phase"]
+        self.history = state["history"]
+        self.best_epoch = state["best_epoch"]
+        self.best_value = state["best_value"]
+        self.epochs_without_gain = state["epochs_without_gain"]
+        names = sorted(state["files"])
+        self._best_file, self._weights_file = folder / names[0], folder / names[1]
+        return self
+
+    def restore(self, network: keras.Model, model: keras.Model) -> None:
+        """Put weights and optimizer of the loaded state into a compiled network, once."""
+        if self._best_file is not None:
+            with np.load(self._best_file, allow_pickle=False) as stored:
+                self.best_weights = [stored[name] for name in stored.files]
+            self._best_file = None
+            if network.count_params() != model.count_params():
+                model.set_weights(self.best_weights)  # layers below the trained head
+        if self._weights_file is not None:
+            network.load_weights(self._weights_file)
+            self._weights_file = None
+
+
+def _save_weights(network: keras.Model, path: Path) -> None:
+    try:
+        network.save_weights(path)
+    except RuntimeError as error:  # h5py hides the disk's error in a text of its own
+        raise OSError(28, str(error)) from error
+
+
+def write_history(run: results.RunFolder, history: list[dict[str, Any]]) -> None:
+    """Write `history.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    results.write_text(run.history, text.getvalue())

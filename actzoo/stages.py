@@ -1,0 +1,531 @@
+"""The stages of a run and their order: plan, train, evaluate, diagnose, export, verify, report.
+
+A stage reads what earlier ones wrote, writes its own files, and leaves a record of what it read.
+`run` does all of them; with `resume` it goes on at the first whose record is missing or whose
+inputs have changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actzoo import domains, errors, models, results, tasks
+from actzoo.plan import Plan, apply_settings, check_precision, make_plan
+from actzoo.results import RunFolder, StageLog
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from actzoo.data import Source
+
+DIAGNOSED = 256  # examples that diagnostics look at
+
+RunLike = str | os.PathLike[str] | RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a whole run gave.
+
+    Attributes:
+        run: The folder.
+        passed: Whether every exported file is within its limits.
+        metrics: As in `metrics.json`.
+        verification: As in `verify.json`.
+        warnings: Of all stages.
+    """
+
+    run: RunFolder
+    passed: bool
+    metrics: dict[str, Any]
+    verification: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a domain's panels are drawn from.
+
+    Attributes:
+        source: The opened data.
+        splits: Split -> indices.
+        classes: Names.
+        test_indices: Of the held-out examples, in order.
+        labels: Their true classes `(n,)`.
+        probabilities: `(n, classes)`.
+        folder: `evaluation/` of the run; pictures go into `pictures/` below it.
+    """
+
+    source: Source
+    splits: Mapping[str, np.ndarray]
+    classes: tuple[str, ...]
+    test_indices: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    folder: Path
+
+
+def as_run(run: RunLike) -> RunFolder:
+    """Return a run folder; refuse a path that is none.
+
+    Raises:
+        MissingFileError: There is no run at the path.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder(run)
+    if not folder.plan.exists():
+        raise errors.MissingFileError(
+            f"There is no run at {errors.shown(folder.path, 200)}: it has no plan.json.\n"
+            "Make one: actzoo plan DATA --out RUN, or actzoo run DATA --out RUN",
+            given=str(folder.path),
+        )
+    return folder
+
+
+# --- the whole path ----------------------------------------------------------------------------
+
+
+def run(
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    activation: str | None = None,
+    weights: str | os.PathLike[str] = "auto",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    export: Sequence[str] | None = None,
+    resume: bool = False,
+    force: bool = False,
+    settings: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Turn data into a trained model, verified device files and a report.
+
+    Args:
+        data: A folder, an archive of one, `tfds:NAME`, or a `plan.json`.
+        out: The run folder; must not hold another run.
+        task: What the model shall do; None takes it from the data.
+        model: Architecture; None takes the domain's default.
+        activation: Hidden activation; None takes the architecture's own.
+        weights: "auto", "none", a run folder or a `.keras` file.
+        epochs: None decides from the amount of data.
+        batch_size: None decides from the amount of data.
+        seed: Of everything random.
+        export: Precisions: float32, float16, dynamic, int8.
+        resume: Go on with the run in `out`.
+        force: Train even if the estimated memory is more than is free.
+        settings: Fields of the plan to set, as `--set key=value` does.
+        options: How the data is opened (`strict`, `allow_rare`, `max_pixels`).
+
+    Returns:
+        The result; `passed` is False where `verify` missed a limit.
+
+    Raises:
+        ActzooError: The input is wrong, the disk is full, or training went astray.
+        KeyboardInterrupt: Stopped from outside; go on with `resume=True`.
+    """
+    folder = RunFolder(out)
+    if not (resume and folder.plan.exists()):
+        plan(
+            data, out, task=task, model=model, activation=activation, weights=weights,
+            epochs=epochs, batch_size=batch_size, seed=seed, export=export, resume=resume,
+            settings=settings, options=options,
+        )  # fmt: skip
+    if not (resume and _is_done(folder, "train")):
+        train(folder, resume=resume, force=force)
+    for name, stage in (("evaluate", evaluate), ("diagnose", diagnose), ("export", _export)):
+        if not (resume and _is_done(folder, name)):
+            stage(folder)
+    verification = verify(folder)
+    report(folder)
+    return RunResult(
+        folder,
+        bool(verification.passed),
+        results.read_json(folder.metrics, "metrics"),
+        results.read_json(folder.verification, "verification"),
+        tuple(results.run_warnings(folder)),
+    )
+
+
+def plan(
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    activation: str | None = None,
+    weights: str | os.PathLike[str] = "auto",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    export: Sequence[str] | None = None,
+    resume: bool = False,
+    settings: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Look at the data and write `plan.json`; see `run` for the arguments.
+
+    Returns:
+        The plan.
+    """
+    folder = _free_folder(out, resume=resume)
+    for precision in export or ():
+        check_precision(precision)
+    if model is not None:
+        models.MODELS.get(model)
+    if activation is not None:
+        from actzoo import activations
+
+        activations.parse(activation)
+    if task is not None:
+        tasks.TASKS.get(task)
+    _check_positive("epochs", epochs)
+    _check_positive("batch_size", batch_size)
+    text = os.fspath(data)
+    if text.endswith(".json"):
+        with _stage(folder, "plan") as log:
+            made = _replanned(text, model=model, activation=activation, epochs=epochs,
+                              batch_size=batch_size, export=export)  # fmt: skip
+            made = apply_settings(made, settings or {})
+            made.write(folder.plan)
+            for sentence in made.notes:
+                log.note(sentence)
+            log.close({"data": made.content_hash})
+        return made
+    domain = domains.recognise(text)
+    from actzoo import data as data_room
+
+    with _stage(folder, "plan") as log:
+        source = data_room.open_source(
+            text, domain=domain.name, options=dict(options or {}), note=log.note
+        )
+        split = data_room.split(source, seed=seed, note=log.note, options=dict(options or {}))
+        made = make_plan(
+            source,
+            data=text,
+            domain=domain,
+            split=split,
+            model=model,
+            activation=activation,
+            weights_from=os.fspath(weights),
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            precisions=export,
+            data_options=options,
+            notes=log.warnings,
+        )
+        for sentence in made.notes:
+            log.note(sentence)
+        made = apply_settings(made, settings or {})
+        made.write(folder.plan)
+        log.close({"data": made.content_hash})
+    return made
+
+
+def _check_positive(name: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise errors.InvalidValueError(
+            f"{name.replace('_', ' ')} must be 1 or more, not {value}.", given=value
+        )
+
+
+def _replanned(path: str, **changes: Any) -> Plan:
+    """Read a plan and apply the options that were given beside it."""
+    made = Plan.read(path)
+    config = dict(made.model_config)
+    if changes["activation"] is not None:
+        config["activation"] = changes["activation"]
+    recipe = made.recipe
+    if changes["batch_size"] is not None:
+        recipe = dataclasses.replace(recipe, batch_size=changes["batch_size"])
+    if changes["epochs"] is not None:
+        last = dataclasses.replace(recipe.phases[-1], epochs=changes["epochs"])
+        recipe = dataclasses.replace(recipe, phases=(*recipe.phases[:-1], last))
+    made = dataclasses.replace(
+        made,
+        model=changes["model"] or made.model,
+        model_config=config,
+        recipe=recipe,
+        precisions=tuple(changes["export"] or made.precisions),
+    )
+    made.check()
+    return made
+
+
+def _free_folder(out: str | os.PathLike[str], *, resume: bool) -> RunFolder:
+    """Return the run folder; refuse one that holds something else, before any work."""
+    folder = RunFolder(out)
+    shown = errors.shown(folder.path, 200)
+    if folder.path.exists() and not folder.path.is_dir():
+        raise errors.InvalidValueError(
+            f"{shown} is a file; --out takes a folder.\nChoose another --out.", given=str(out)
+        )
+    if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
+        what = "holds another run" if folder.plan.exists() else "is not empty"
+        raise errors.InvalidValueError(
+            f"{shown} {what}.\nGo on with it: add --resume. Or choose another --out.",
+            given=str(out),
+            fix="--resume, or another --out",
+        )
+    existed = folder.path.exists()
+    results.write_bytes(folder.path / ".writable", b"")
+    results.remove(folder.path / ".writable")
+    if not existed:
+        with contextlib.suppress(OSError):
+            folder.path.rmdir()
+    return folder
+
+
+# --- one stage each ----------------------------------------------------------------------------
+
+
+def train(run: RunLike, *, resume: bool = False, force: bool = False) -> Any:
+    """Train the plan of a run folder; see `training.train`."""
+    folder = as_run(run)
+    made = Plan.read(folder.plan)
+    if folder.model.exists() and not resume and _is_done(folder, "train"):
+        raise errors.InvalidValueError(
+            f"{errors.shown(folder.path, 200)} is trained already.\n"
+            "To train anew: actzoo run "
+            f"{errors.shown(folder.plan, 200)} --out ANOTHER",
+            given=str(folder.path),
+        )
+    from actzoo import training
+
+    with _stage(folder, "train") as log:
+        outcome = training.train(made, folder, note=log.note, resume=resume, force=force)
+        log.close({"plan.json": results.sha256_file(folder.plan), "data": made.content_hash})
+    return outcome
+
+
+def evaluate(run: RunLike) -> dict[str, Any]:
+    """Score the trained model on its held-out split; writes `metrics.json`, `evaluation/`."""
+    from actzoo import data as data_room
+
+    folder = as_run(run)
+    made = Plan.read(folder.plan)
+    task = tasks.get_task(made.task)
+    with _stage(folder, "evaluate") as log:
+        model = models.load_model(folder.path)
+        source, splits = data_room.open_planned(made, note=log.note)
+        labels = source.labels()
+        found: dict[str, Any] = {"format": results.FORMAT, "task": made.task}
+        probabilities = {}
+        for name in ("val", "test"):
+            batches = data_room.pipeline(
+                source, splits[name], steps=made.preprocessing, batch_size=64, seed=0, epoch=0,
+                training=False,
+            )  # fmt: skip
+            probabilities[name] = task.probabilities(model.predict(batches, verbose=0))
+            found[name] = task.score(labels[splits[name]], probabilities[name], made.classes)
+        if found["test"]["accuracy"] <= found["test"]["constant_accuracy"]:
+            log.note(
+                f"The model is no better than always answering the most frequent class "
+                f"({found['test']['constant_accuracy']:.3f})."
+            )
+        _write_predictions(folder, source, splits, labels, probabilities, made.classes)
+        domain = domains.DOMAINS.get(made.domain)
+        evaluation = Evaluation(
+            source, splits, made.classes, splits["test"], labels[splits["test"]],
+            probabilities["test"], folder.evaluation,
+        )  # fmt: skip
+        panels = domain.call("panels", evaluation) if domain.panels else []
+        results.write_json(folder.panels, {"format": results.FORMAT, "panels": panels})
+        results.write_json(folder.metrics, found)
+        log.close(_reads(folder, "evaluate"))
+    return found
+
+
+def _write_predictions(
+    folder: RunFolder,
+    source: Source,
+    splits: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    probabilities: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["split", "id", "label", "predicted", "probability", "correct"])
+    ids = source.ids()
+    for name, values in probabilities.items():
+        for index, row in zip(splits[name], values, strict=True):
+            guess = int(row.argmax())
+            truth = int(labels[index])
+            writer.writerow(
+                [
+                    name,
+                    _cell(ids[index]),
+                    _cell(classes[truth]),
+                    _cell(classes[guess]),
+                    f"{row[guess]:.4f}",
+                    int(truth == guess),
+                ]
+            )
+    results.write_text(folder.predictions, text.getvalue())
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def diagnose(run: RunLike) -> Any:
+    """Look at every activation of the trained model on training examples."""
+    from actzoo import data as data_room
+    from actzoo import diagnostics
+
+    folder = as_run(run)
+    made = Plan.read(folder.plan)
+    task = tasks.get_task(made.task)
+    with _stage(folder, "diagnose") as log:
+        model = models.load_model(folder.path)
+        source, splits = data_room.open_planned(made, note=log.note)
+        order = data_room.rng(made.recipe.seed, "diagnose").permutation(splits["train"])
+        chosen = order[:DIAGNOSED]
+        inputs = data_room.load_inputs(source, chosen, made.preprocessing)
+        diagnosis = diagnostics.diagnose(
+            model,
+            inputs,
+            task.encode(source.labels()[chosen], len(made.classes)),
+            loss=task.loss(),
+        )
+        results.write_json(folder.diagnostics, diagnosis)
+        log.close(_reads(folder, "diagnose"))
+    return diagnosis
+
+
+def export(run: RunLike, precisions: Sequence[str] | None = None) -> Any:
+    """Write the device files of a trained model; see `export.export_run`."""
+    from actzoo import export as export_room
+
+    folder = as_run(run)
+    made = Plan.read(folder.plan)
+    chosen = tuple(check_precision(p) for p in (precisions or made.precisions))
+    with _stage(folder, "export") as log:
+        outcome = export_room.export_run(folder, chosen, note=log.note)
+        log.close(_reads(folder, "export"))
+    return outcome
+
+
+_export = export  # inside `run`, `export` is the argument
+
+
+def verify(run: RunLike) -> Any:
+    """Run the exported files without TensorFlow and hold them to their limits."""
+    from actzoo import verify as verify_room
+
+    folder = as_run(run)
+    with _stage(folder, "verify") as log:
+        outcome = verify_room.verify(folder, note=log.note)
+        log.close(_reads(folder, "verify"))
+    return outcome
+
+
+def report(run: RunLike) -> Path:
+    """Write `report.html` from what the run folder holds."""
+    from actzoo import report as report_room
+
+    folder = as_run(run)
+    with _stage(folder, "report") as log:
+        path = report_room.render(folder)
+        log.close({})
+    return path
+
+
+# --- records and the lock ----------------------------------------------------------------------
+
+
+def _reads(folder: RunFolder, stage: str) -> dict[str, str]:
+    """Return what a stage reads: name -> sha256."""
+    exported = results.ExportFolder(folder.export)
+    files = {
+        "train": (folder.plan,),
+        "verify": (exported.record, exported.reference),
+    }.get(stage, (folder.plan, folder.model))
+    return {
+        str(file.relative_to(folder.path)): results.sha256_file(file)
+        for file in files
+        if file.exists()
+    }
+
+
+_WRITES: dict[str, Callable[[RunFolder], tuple[Path, ...]]] = {
+    "train": lambda run: (run.model, run.card, run.history),
+    "evaluate": lambda run: (run.metrics, run.predictions, run.panels),
+    "diagnose": lambda run: (run.diagnostics,),
+    "export": lambda run: (run.export / "export.json", run.export / "reference.npz"),
+}
+
+
+def _is_done(folder: RunFolder, stage: str) -> bool:
+    """Say whether a stage's record fits what lies in the folder now."""
+    if not folder.record(stage).exists() or not all(p.exists() for p in _WRITES[stage](folder)):
+        return False
+    recorded = dict(results.read_json(folder.record(stage), "stage record").get("reads", {}))
+    recorded.pop("data", None)
+    return bool(recorded == _reads(folder, stage))
+
+
+@contextlib.contextmanager
+def _stage(folder: RunFolder, stage: str) -> Iterator[StageLog]:
+    """Hold the folder's lock while a stage runs, and remove what a killed one left over."""
+    lock = folder.path / ".lock"
+    folder.path.mkdir(parents=True, exist_ok=True)
+    _take_lock(lock)
+    try:
+        for left_over in folder.path.rglob(".tmp-*"):
+            results.remove(left_over)
+        yield StageLog(folder, stage)
+    finally:
+        results.remove(lock)
+        with contextlib.suppress(OSError):
+            folder.path.rmdir()  # only where a refused plan left it empty
+
+
+def _take_lock(lock: Path) -> None:
+    for _ in range(2):
+        try:
+            with open(lock, "x", encoding="utf-8") as file:
+                file.write(f"{os.getpid()} {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            return
+        except FileExistsError:
+            pid, _, since = lock.read_text("utf-8").partition(" ")
+            if pid.isdigit() and int(pid) != os.getpid() and _is_alive(int(pid)):
+                raise errors.InvalidValueError(
+                    f"{errors.shown(lock.parent, 200)} is in use by process {pid} since {since}.\n"
+                    "Wait for it, or choose another --out.",
+                    given=str(lock.parent),
+                ) from None
+            results.remove(lock)
+        except OSError as error:
+            raise results.disk_error(error, lock) from error
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # there, signal 0 is Ctrl-C
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,520 @@
+"""The only fit loop: a plan's phases, from the data to `model.keras`.
+
+Everything random is a pure function of (seed, epoch, index or layer): initial weights, order,
+augmentation, dropout. So the same plan gives the same weights, and a run that was killed goes on
+from its last epoch as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from actzoo import data, domains, errors, models, results, tasks, weights
+from actzoo.checkpoint import Checkpoint
+from actzoo.plan import Phase, Plan
+from actzoo.progress import Progress
+
+STEPS_PER_CALL = 8  # optimizer steps per Python call; 1.5 times the speed of 1 on two cores
+NOT_DECAYED = ["bias", "gamma", "beta", "alpha"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What training left.
+
+    Attributes:
+        run: The run folder, with `model.keras`, `model.json` and `history.csv`.
+        best_epoch: Epoch whose weights were kept, counted from 1 over all phases.
+        epochs: Epochs trained.
+        history: One mapping per epoch, as in `history.csv`.
+    """
+
+    run: results.RunFolder
+    best_epoch: int
+    epochs: int
+    history: tuple[dict[str, Any], ...]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped from outside; what is needed to go on is on disk."""
+
+
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise linearly, then fall along a half cosine to a hundredth.
+
+    Args:
+        peak: Highest learning rate.
+        steps: All steps of the phase.
+        warmup_steps: Steps of the rise.
+
+    Reference:
+        Loshchilov & Hutter, 2016, "SGDR", arXiv:1608.03983.
+    """
+
+    def __init__(self, peak: float, steps: int, warmup_steps: int) -> None:
+        self.peak, self.steps, self.warmup_steps = peak, steps, warmup_steps
+
+    def __call__(self, step: Any) -> Any:
+        step = keras.ops.cast(step, "float32")
+        rise = (step + 1.0) / max(self.warmup_steps, 1)
+        share = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
+        fall = 0.505 + 0.495 * keras.ops.cos(math.pi * keras.ops.clip(share, 0.0, 1.0))
+        return self.peak * keras.ops.minimum(keras.ops.minimum(rise, 1.0), fall)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "steps": self.steps, "warmup_steps": self.warmup_steps}
+
+
+# --- what a phase trains on --------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class _Stretch:
+    """One phase made ready: the network that trains, its batches, and what validates it."""
+
+    phase: Phase
+    network: keras.Model
+    batches: Callable[[int], Any]  # epoch -> PyDataset
+    validate: Callable[[], np.ndarray]  # -> probabilities of the validation split
+
+
+def _head_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if layer.name.startswith(weights.HEAD)]
+
+
+def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Return backbone and head of a model as two that share its layers.
+
+    Args:
+        model: Its head layers are named `head_*` and follow one after another.
+
+    Returns:
+        Model from the inputs to features, and model from features to logits.
+    """
+    head = _head_layers(model)
+    features = keras.Input(head[0].input.shape[1:], name="features")
+    x = features
+    for layer in head:
+        x = layer(x)
+    return (
+        keras.Model(model.inputs, head[0].input, name="backbone"),
+        keras.Model(features, x, name="head"),
+    )
+
+
+class _Arrays(keras.utils.PyDataset):
+    """Shuffled batches of arrays that fit in memory; a pure function of (seed, epoch)."""
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        targets: np.ndarray,
+        sample_weights: np.ndarray,
+        batch_size: int,
+        order: np.ndarray,
+    ) -> None:
+        super().__init__()
+        self._arrays = (features, targets, sample_weights)
+        self._batch_size = min(batch_size, len(order))
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._order) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        features, targets, sample_weights = self._arrays
+        return features[chosen], targets[chosen], sample_weights[chosen]
+
+
+class _Material:
+    """The data of a run as training needs it: split, encoded, weighted, cached."""
+
+    def __init__(self, plan: Plan, note: results.Note) -> None:
+        self.plan = plan
+        self.task = tasks.get_task(plan.task)
+        self.domain = domains.DOMAINS.get(plan.domain)
+        self.source, self.split = data.open_planned(plan, note=note)
+        labels = self.source.labels()
+        self.labels = {name: labels[indices] for name, indices in self.split.items()}
+        self.class_weights = (
+            self.task.class_weights(self.labels["train"], len(plan.classes))
+            if plan.recipe.class_weights
+            else None
+        )
+        self._augmenter = None
+        if plan.recipe.augmentation and self.domain.augmenter:
+            self._augmenter = self.domain.call(
+                "augmenter", plan.preprocessing, plan.recipe.augmentation
+            )
+        self._caches: dict[str, Any] = {"train": {}, "val": {}, "plain": {}}
+
+    def encode(self, labels: Any) -> np.ndarray:
+        return self.task.encode(np.asarray(labels), len(self.plan.classes))
+
+    def training_batches(self, epoch: int) -> Any:
+        return data.pipeline(
+            self.source,
+            self.split["train"],
+            steps=self.plan.preprocessing,
+            batch_size=self.plan.recipe.batch_size,
+            seed=self.plan.recipe.seed,
+            epoch=epoch,
+            training=True,
+            augmenter=self._augmenter,
+            encode=self.encode,
+            class_weights=self.class_weights,
+            cache=self._caches["train"],
+        )
+
+    def plain_batches(self, name: str) -> Any:
+        """Return the batches of a split in order, not augmented."""
+        return data.pipeline(
+            self.source,
+            self.split[name],
+            steps=self.plan.preprocessing,
+            batch_size=self.plan.recipe.batch_size,
+            seed=self.plan.recipe.seed,
+            epoch=0,
+            training=False,
+            encode=self.encode,
+            cache=self._caches["val" if name == "val" else "plain"],
+        )
+
+
+def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
+    network = keras.Model(model.inputs, model.outputs, name=f"{model.name}_{phase.name}")
+    for layer in model.layers:
+        layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
+
+    def validate() -> np.ndarray:
+        logits = network.predict(material.plain_batches("val"), verbose=0)
+        return material.task.probabilities(logits)
+
+    return _Stretch(phase, network, material.training_batches, validate)
+
+
+def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
+    """Compute features once; then only the head runs, thousands of times a second."""
+    backbone, head = split_at_head(model)
+    for layer in model.layers:
+        layer.trainable = layer.name.startswith(weights.HEAD)
+    features = {
+        name: backbone.predict(material.plain_batches(name), verbose=0)
+        for name in ("train", "val")
+    }
+    labels = material.labels["train"]
+    targets = material.encode(labels)
+    sample_weights = (
+        np.ones(len(labels), "float32")
+        if material.class_weights is None
+        else material.class_weights[labels]
+    )
+    recipe = material.plan.recipe
+
+    def batches(epoch: int) -> _Arrays:
+        order = data.rng(recipe.seed, "features", epoch).permutation(len(labels))
+        return _Arrays(features["train"], targets, sample_weights, recipe.batch_size, order)
+
+    def validate() -> np.ndarray:
+        return material.task.probabilities(head.predict(features["val"], verbose=0))
+
+    return _Stretch(phase, head, batches, validate)
+
+
+# --- the loop ----------------------------------------------------------------------------------
+
+
+def train(
+    plan: Plan,
+    run: results.RunFolder,
+    *,
+    note: results.Note,
+    resume: bool = False,
+    force: bool = False,
+) -> TrainResult:
+    """Train a plan's model and save the best epoch.
+
+    Args:
+        plan: Every decision.
+        run: Gets `model.keras`, `model.json`, `history.csv`, `tensorboard/`.
+        note: Takes warnings.
+        resume: Go on from the last whole epoch on disk, exactly.
+        force: Train even if the estimated memory is more than is free.
+
+    Returns:
+        The result.
+
+    Raises:
+        DataError: The data is not the one of the plan, or a file vanished.
+        InvalidValueError: Weights do not fit; the memory would not suffice.
+        TrainingError: The loss became NaN or infinite; the best finite epoch is saved.
+        Interrupted: Ctrl-C; the last whole epoch is on disk.
+    """
+    material = _Material(plan, note)
+    model = models.build_model(plan.model, seed=plan.recipe.seed, **plan.model_config)
+    report = weights.apply(model, plan.weights)
+    if not force:
+        check_memory(model, plan.recipe.batch_size)
+    state = Checkpoint.load(run, plan, note) if resume else Checkpoint()
+    progress = Progress(plan)
+    board = keras.callbacks.TensorBoard(log_dir=str(run.tensorboard), write_graph=False)
+    try:
+        with _repeatable():
+            for number, phase in enumerate(plan.recipe.phases):
+                if number < state.phase:
+                    continue
+                prepare = _on_features if phase.on == "features" else _on_inputs
+                _run_phase(prepare(phase, model, material), model, material, run, state,
+                           progress, board)
+                model.set_weights(state.best_weights)
+                state.start_phase(number + 1)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"Interrupted after {len(state.history)} whole epochs; they are kept."
+        ) from error
+    finally:
+        progress.close()
+        with contextlib.suppress(AttributeError):
+            board.on_train_end()
+    for layer in model.layers:
+        layer.trainable = True
+    models.save_model(model, run.path, card_of(plan, report.origin))
+    results.remove(run.checkpoint)
+    return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
+
+
+def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
+    """Return the card of the model that a plan trains."""
+    task = tasks.get_task(plan.task)
+    return models.ModelCard(
+        name=plan.model,
+        config=plan.model_config,
+        domain=plan.domain,
+        task=plan.task,
+        classes=plan.classes,
+        preprocessing=plan.preprocessing,
+        inputs={
+            "image": {
+                "shape": list(plan.model_config["input_shape"]),
+                "dtype": "float32",
+                "range": [0, 255],
+            }
+        },
+        output=task.output_activation,
+        weights={"licence": "as the data it was trained on", **origin},
+        limits=plan.limits,
+    )
+
+
+def _run_phase(
+    stretch: _Stretch,
+    model: keras.Model,
+    material: _Material,
+    run: results.RunFolder,
+    state: Checkpoint,
+    progress: Progress,
+    board: keras.callbacks.TensorBoard,
+) -> None:
+    phase, recipe = stretch.phase, material.plan.recipe
+    steps = len(stretch.batches(0))
+    schedule = WarmupCosine(
+        phase.learning_rate, steps * phase.epochs, round(recipe.warmup * steps * phase.epochs)
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    stretch.network.compile(
+        optimizer=optimizer,
+        loss=material.task.loss(label_smoothing=recipe.label_smoothing),
+        metrics=material.task.metrics(),
+        steps_per_execution=min(STEPS_PER_CALL, steps),
+    )
+    optimizer.build(stretch.network.trainable_variables)
+    state.restore(stretch.network, model)
+    watch = _Watch(progress, steps)
+    board.set_model(stretch.network)
+    for epoch in range(state.epoch_of_phase, phase.epochs):
+        started = time.monotonic()
+        _seed_dropout(stretch.network, recipe.seed, len(state.history))
+        batches = stretch.batches(len(state.history))
+        progress.begin_epoch(phase, epoch)
+        try:
+            fitted = stretch.network.fit(
+                batches,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                steps_per_epoch=steps,
+                callbacks=[watch],
+                verbose=0,
+                shuffle=False,
+            )
+        except _BadLoss as bad:
+            raise _bad_loss(bad, stretch, model, material, run, state) from None
+        probabilities = stretch.validate()
+        score = material.task.score(
+            material.labels["val"], probabilities, material.plan.classes
+        )
+        state.add(
+            {
+                "epoch": len(state.history) + 1,
+                "phase": phase.name,
+                "learning_rate": float(schedule(optimizer.iterations)),
+                "loss": float(fitted.history["loss"][-1]),
+                "accuracy": float(fitted.history["accuracy"][-1]),
+                "val_loss": score["loss"],
+                "val_accuracy": score["accuracy"],
+                "seconds": round(max(0.0, time.monotonic() - started), 2),
+            },
+            model,
+        )
+        board.on_epoch_end(len(state.history) - 1, dict(_numbers(state.history[-1])))
+        state.save(run, stretch.network, model)
+        progress.end_epoch(state.history[-1])
+        if state.epochs_without_gain >= recipe.patience:
+            break
+
+
+def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    return ((key, row[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """Ask the backend for operations that give the same bits each time."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow.python.framework import config  # the public switch cannot be turned off again
+
+    before = config.is_op_determinism_enabled()
+    config.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            config.disable_op_determinism()
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    """Set every layer's random state to a function of (seed, layer, epoch)."""
+    for layer in network.layers:
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            word = f"{seed}/{layer.name}/{epoch}".encode()
+            state = int.from_bytes(hashlib.sha256(word).digest()[:4], "little")
+            generator.state.assign(np.asarray([state, 0], "uint32"))
+
+
+class _BadLoss(Exception):
+    """Ends a fit at once when its loss is not finite."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(step, loss)
+        self.step, self.loss = step, loss
+
+
+class _Watch(keras.callbacks.Callback):
+    """Looks at the loss after each call, and moves the bar."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        super().__init__()
+        self._progress = progress
+        self._steps = steps
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise _BadLoss(batch + 1, loss)
+        self._progress.step(batch + 1, self._steps, loss)
+
+
+def _bad_loss(
+    bad: _BadLoss,
+    stretch: _Stretch,
+    model: keras.Model,
+    material: _Material,
+    run: results.RunFolder,
+    state: Checkpoint,
+) -> errors.TrainingError:
+    """Keep the best finite epoch and say where the numbers broke."""
+    layer = next(
+        (
+            layer.name
+            for layer in model.layers
+            if any(not np.isfinite(weight).all() for weight in layer.get_weights())
+        ),
+        "none: the weights are still finite, so the loss or an input is not",
+    )
+    kept = "No epoch was finished, so no model was saved."
+    if state.best_weights is not None:
+        model.set_weights(state.best_weights)
+        models.save_model(model, run.path, card_of(material.plan, {"origin": "trained here"}))
+        kept = f"The best epoch so far ({state.best_epoch}) is saved as model.keras."
+    rate = float(stretch.network.optimizer.learning_rate)
+    return errors.TrainingError(
+        f"The loss became {bad.loss} in epoch {len(state.history) + 1}, by step {bad.step}, at "
+        f"learning rate {rate:.3g}.\nFirst layer with values that are not finite: {layer}.\n"
+        f"Most often the learning rate is too high: try --set learning_rate="
+        f"{stretch.phase.learning_rate / 5:.2g}, or another activation.\n{kept}",
+        given=rate,
+        fix=f"--set learning_rate={stretch.phase.learning_rate / 5:.2g}",
+    )
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def estimate_memory(model: keras.Model, batch_size: int) -> int:
+    """Return the bytes that a training step of this batch size needs, roughly.
+
+    Weights four times (value, gradient, two moments) and, per example, every layer's output three
+    times (value, gradient, workspace) in float32; measured peaks were 0.6 to 1.1 of this.
+    """
+    per_example = sum(
+        math.prod(size or 1 for size in tensor.shape[1:])
+        for layer in model.layers
+        for tensor in keras.tree.flatten(layer.output)
+    )
+    return 4 * (4 * model.count_params() + 3 * per_example * batch_size)
+
+
+def check_memory(model: keras.Model, batch_size: int) -> None:
+    """Refuse a training step that would not fit into free memory.
+
+    Raises:
+        InvalidValueError: Says the estimate, what is free, and the batch size that fits.
+    """
+    free = _free_memory()
+    needed = estimate_memory(model, batch_size)
+    if free is None or needed <= free:
+        return
+    one = estimate_memory(model, 1)
+    fits = 0 if one > free else 1 + int((free - one) / max(1, estimate_memory(model, 2) - one))
+    way = f"--batch-size {fits}" if fits else "a smaller model or picture size"
+    raise errors.InvalidValueError(
+        f"Training {model.name} with batches of {batch_size} needs about {needed / 2**30:.1f} GiB; "
+        f"{free / 2**30:.1f} GiB are free.\nUse {way}, or --force to try all the same.",
+        given=batch_size,
+        fix=way,
+    )
+
+
+def _free_memory() -> int | None:
+    """Return the bytes of memory that are free, or None where the system does not say."""
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Set everything up and run the tests.  Usage: scripts/test.sh [pytest arguments]
+cd "$(dirname "$0")/.." && . scripts/setup.sh dev
+export TF_CPP_MIN_LOG_LEVEL=3
+if [ $# -eq 0 ]; then
+  .venv/bin/ruff check . && .venv/bin/ruff format --check .
+  # On the installed package: the source tree does not show applications/ as actzoo.applications.
+  (cd tests && ../.venv/bin/mypy --config-file ../setup.cfg -p actzoo)
+fi
+exec .venv/bin/python -m pytest "$@"
