@@ -111,10 +111,14 @@ def diagnose(
         Sites and findings. A model without activation layers has no sites, and a finding says so.
     """
     layers = [layer for layer in model.layers if activations.identify(layer) is not None]
-    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
+    named = isinstance(inputs, Mapping)
+    count = len(next(iter(inputs.values())) if named else inputs)
     if not layers:
         return Diagnosis((), (_no_sites(model),), count)
-    probe = keras.Model(model.inputs, [[layer.input, layer.output] for layer in layers])
+    probe = keras.Model(
+        {tensor.name: tensor for tensor in model.inputs} if named else model.input,
+        [[layer.input, layer.output] for layer in layers],
+    )
     seen = [_Statistics(layer) for layer in layers]
     for start in range(0, count, batch_size):
         batch = _slice(inputs, start, start + batch_size)
@@ -123,7 +127,11 @@ def diagnose(
     norms: Mapping[str, float] = {}
     if targets is not None and loss is not None:
         norms = _gradient_norms(
-            model, layers, _slice(inputs, 0, batch_size), targets[:batch_size], loss
+            keras.Model(probe.input, model.output),
+            layers,
+            _slice(inputs, 0, batch_size),
+            targets[:batch_size],
+            loss,
         )
     sites = tuple(
         statistics.site(_role(model, statistics.layer), norms.get(statistics.layer.name))

@@ -198,8 +198,11 @@ def _check(spec: ModelSpec, config: Any) -> None:
         isinstance(size, int) and not isinstance(size, bool) for size in shape
     )
     dimensions = "3 numbers: height, width, channels" if spec.domain == "vision" else "numbers"
-    if not whole or not shape or (spec.domain == "vision" and len(shape) != 3
-                                  and spec.name != "simple_net"):
+    if (
+        not whole
+        or not shape
+        or (spec.domain == "vision" and len(shape) != 3 and spec.name != "simple_net")
+    ):
         raise errors.InvalidValueError(
             f"input_shape={errors.shown(repr(shape))} is not possible: {dimensions}, without the "
             "batch, as in (96, 96, 3).",
@@ -279,9 +282,7 @@ def register() -> None:
     activations.register_layers()
 
 
-def save_model(
-    model: keras.Model, folder: str | os.PathLike[str], card: ModelCard
-) -> ModelCard:
+def save_model(model: keras.Model, folder: str | os.PathLike[str], card: ModelCard) -> ModelCard:
     """Save a model and its card.
 
     Args:
@@ -352,6 +353,19 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
             "Save it again with actzoo.save_model, or take it anew from its source.",
             given=str(path),
         ) from error
+
+
+def by_input_name(model: keras.Model, outputs: Any = None) -> keras.Model:
+    """Return a model over the same layers that takes its inputs as a mapping by name.
+
+    Args:
+        model: A functional model.
+        outputs: Tensors of it; None takes its own outputs.
+    """
+    import keras
+
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    return keras.Model(inputs, model.output if outputs is None else outputs, name=model.name)
 
 
 def _check_hash(file: Path) -> None:

@@ -318,7 +318,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
     made = Plan.read(folder.plan)
     task = tasks.get_task(made.task)
     with _stage(folder, "evaluate") as log:
-        model = models.load_model(folder.path)
+        model = models.by_input_name(models.load_model(folder.path))
         source, splits = data_room.open_planned(made, note=log.note)
         labels = source.labels()
         found: dict[str, Any] = {"format": results.FORMAT, "task": made.task}

@@ -129,8 +129,10 @@ def wilson_interval(hits: int, count: int, z: float = 1.96) -> list[float]:
     """
     share = hits / count
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(
-        share * (1 - share) / count + z * z / (4 * count * count)
+    half = (
+        z
+        / (1 + z * z / count)
+        * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     )
     return [max(0.0, centre - half), min(1.0, centre + half)]
 
@@ -146,9 +148,7 @@ class TaskSpec:
 
 
 TASKS: Registry[TaskSpec] = Registry("task")
-TASKS.add(
-    TaskSpec("classification", "actzoo.tasks:Classification", "one class out of several")
-)
+TASKS.add(TaskSpec("classification", "actzoo.tasks:Classification", "one class out of several"))
 
 
 def get_task(name: str) -> Classification:

@@ -64,6 +64,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.peak, self.steps, self.warmup_steps = peak, steps, warmup_steps
 
     def __call__(self, step: Any) -> Any:
+        """Return the learning rate of a step, counted from 0."""
         step = keras.ops.cast(step, "float32")
         rise = (step + 1.0) / max(self.warmup_steps, 1)
         share = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
@@ -71,6 +72,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * keras.ops.minimum(keras.ops.minimum(rise, 1.0), fall)
 
     def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
         return {"peak": self.peak, "steps": self.steps, "warmup_steps": self.warmup_steps}
 
 
@@ -98,7 +100,7 @@ def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
         model: Its head layers are named `head_*` and follow one after another.
 
     Returns:
-        Model from the inputs to features, and model from features to logits.
+        Model from the inputs by name to features, and model from features to logits.
     """
     head = _head_layers(model)
     features = keras.Input(head[0].input.shape[1:], name="features")
@@ -106,7 +108,7 @@ def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     for layer in head:
         x = layer(x)
     return (
-        keras.Model(model.inputs, head[0].input, name="backbone"),
+        models.by_input_name(model, head[0].input),
         keras.Model(features, x, name="head"),
     )
 
@@ -192,7 +194,7 @@ class _Material:
 
 
 def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
-    network = keras.Model(model.inputs, model.outputs, name=f"{model.name}_{phase.name}")
+    network = models.by_input_name(model)
     for layer in model.layers:
         layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
 
@@ -209,8 +211,7 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stre
     for layer in model.layers:
         layer.trainable = layer.name.startswith(weights.HEAD)
     features = {
-        name: backbone.predict(material.plain_batches(name), verbose=0)
-        for name in ("train", "val")
+        name: backbone.predict(material.plain_batches(name), verbose=0) for name in ("train", "val")
     }
     labels = material.labels["train"]
     targets = material.encode(labels)
@@ -274,8 +275,9 @@ def train(
                 if number < state.phase:
                     continue
                 prepare = _on_features if phase.on == "features" else _on_inputs
-                _run_phase(prepare(phase, model, material), model, material, run, state,
-                           progress, board)
+                _run_phase(
+                    prepare(phase, model, material), model, material, run, state, progress, board
+                )
                 model.set_weights(state.best_weights)
                 state.start_phase(number + 1)
     except KeyboardInterrupt as error:
@@ -360,9 +362,7 @@ def _run_phase(
         except _BadLoss as bad:
             raise _bad_loss(bad, stretch, model, material, run, state) from None
         probabilities = stretch.validate()
-        score = material.task.score(
-            material.labels["val"], probabilities, material.plan.classes
-        )
+        score = material.task.score(material.labels["val"], probabilities, material.plan.classes)
         state.add(
             {
                 "epoch": len(state.history) + 1,

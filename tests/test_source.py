@@ -1,0 +1,160 @@
+"""Promises about the source itself: who imports whom, what stays light, what never appears."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted((ROOT / "actzoo").rglob("*.py"))
+APPLICATIONS = sorted((ROOT / "applications").rglob("*.py"))
+SOURCES = [*CORE, *APPLICATIONS]
+
+# A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
+LEVELS = {
+    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "tflite": 0,
+    "activations": 1,
+    "blocks": 2,
+    "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
+    "models": 4, "weights": 4, "plan": 4, "planning": 4,
+    "checkpoint": 5, "progress": 5, "diagnostics": 5, "training": 5,
+    "lowering": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
+    "stages": 7,
+    "cli": 9, "testing": 9,
+}  # fmt: skip
+FRIENDS = {
+    ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("results", "errors"),
+    ("domains", "errors"), ("domains", "_lazy"), ("domains", "registry"), ("tflite", "errors"),
+    ("data", "preprocessing"), ("weights", "models"), ("plan", "models"), ("plan", "weights"),
+    ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
+    ("models", "weights"),  # inside build_model: the one upward call
+    ("training", "checkpoint"), ("training", "progress"), ("training", "diagnostics"),
+    ("export", "lowering"), ("verify", "inference"), ("export", "inference"),
+}  # fmt: skip
+# Rooms that never import Keras or TensorFlow at module level.
+LIGHT = {
+    "__init__", "errors", "_lazy", "registry", "results", "domains", "preprocessing", "data",
+    "tasks", "models", "model_files", "weights", "plan", "planning", "checkpoint", "progress",
+    "inference", "verify", "report", "stages", "cli", "catalog", "spec", "domain", "images",
+    "tflite", "reference",
+}  # fmt: skip
+
+
+def imports(path: Path, *, module_level: bool = False) -> set[str]:
+    """Return the dotted names that a file imports; names under TYPE_CHECKING do not count."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        if module_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text("utf-8")))
+    return found
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT / "actzoo").with_suffix("").parts
+    return parts[0]
+
+
+def test_every_room_has_a_level():
+    rooms = {room(path) for path in CORE} - {"__init__", "__main__", "templates"}
+    assert rooms <= set(LEVELS)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_lower_rooms_do_not_import_upper_ones(path):
+    mine = room(path)
+    if mine in ("__init__", "__main__", "templates"):
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "actzoo" or len(parts) < 2 or parts[1] not in LEVELS or parts[1] == mine:
+            continue
+        other = parts[1]
+        assert LEVELS[other] < LEVELS[mine] or (mine, other) in FRIENDS, f"{mine} imports {other}"
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_core_never_imports_applications(path):
+    assert not any(name.startswith("actzoo.applications") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", APPLICATIONS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_applications_import_only_rooms_below_training(path):
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "actzoo" and len(parts) > 1 and parts[1] in LEVELS:
+            assert LEVELS[parts[1]] <= 4, name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_light_rooms_do_not_import_keras(path):
+    if path.stem not in LIGHT:
+        return
+    heavy = {"keras", "tensorflow", "torch", "jax"}
+    assert not {name.split(".")[0] for name in imports(path, module_level=True)} & heavy
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_evaluated_unpickled_or_asserted(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Assert)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"}
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert isinstance(node.value, ast.Constant) and node.value.value is False
+    assert not {name.split(".")[0] for name in imports(path)} & {"pickle", "dill", "shelve"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_public_names_are_documented_and_typed(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree), "the module says why it exists"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            assert node.returns is not None, node.name
+            for argument in (*node.args.args, *node.args.kwonlyargs):
+                assert argument.annotation is not None, f"{node.name}({argument.arg})"
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_core_names_no_domain(path):
+    """What only photos, texts or scans have lives in the domain's row, not in the core."""
+    words = {"vision", "photo", "photos", "text_domain", "medical"}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Compare):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant):
+                    assert part.value not in words, f"line {node.lineno}"
+
+
+def test_every_public_name_exists():
+    import actzoo
+
+    for name in actzoo.__all__:
+        assert getattr(actzoo, name) is not None
+
+
+def test_import_and_listing_need_no_tensorflow():
+    code = (
+        "import sys, actzoo, actzoo.cli\n"
+        "actzoo.list_models(); actzoo.activations.names(); actzoo.list_weights()\n"
+        "heavy = {'keras', 'tensorflow', 'numpy', 'matplotlib', 'sklearn', 'rich.table'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
