@@ -24,10 +24,14 @@ class Named(Protocol):
     """What every row has."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Canonical name."""
+        ...
 
     @property
-    def aliases(self) -> tuple[str, ...]: ...
+    def aliases(self) -> tuple[str, ...]:
+        """Other spellings."""
+        ...
 
 
 Row = TypeVar("Row", bound=Named)

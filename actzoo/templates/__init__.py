@@ -1,0 +1,1 @@
+"""Templates of pages; the folder is a package so that installation brings it along."""

@@ -1,0 +1,236 @@
+"""Faults 65 to 79: training that is killed, fed badly, or runs out of something."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import toy_domain
+
+from actzoo import checkpoint, domains, errors, results, stages, training
+from actzoo.plan import Plan
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def toy():
+    if "toy" not in domains.DOMAINS:
+        domains.register(toy_domain.DOMAIN)
+
+
+@pytest.fixture
+def grids(tmp_path):
+    return str(toy_domain.write(tmp_path / "data.grids.npz"))
+
+
+def planned(grids, out, **changes):
+    settings = {"dropout": "0.3", "units": "[16]", **changes.pop("settings", {})}
+    options = {"epochs": 4, "batch_size": 8, "settings": settings, **changes}
+    stages.plan(grids, out, **options)
+    return out
+
+
+def weights_of(run):
+    model = keras.saving.load_model(Path(run, "model.keras"), compile=False)
+    return model.get_weights()
+
+
+def assert_same(first, second):
+    for a, b in zip(weights_of(first), weights_of(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_same_plan_gives_the_same_weights(grids, tmp_path):
+    for name in ("a", "b"):
+        stages.train(planned(grids, tmp_path / name))
+    assert_same(tmp_path / "a", tmp_path / "b")
+    stages.train(planned(grids, tmp_path / "c", seed=1))
+    assert any((x != y).any() for x, y in zip(
+        weights_of(tmp_path / "a"), weights_of(tmp_path / "c"), strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("whole_epochs", [1, 3])
+def test_f65_a_run_stopped_between_steps_goes_on_exactly(
+    grids, tmp_path, monkeypatch, whole_epochs
+):
+    stages.train(planned(grids, tmp_path / "whole"))
+    run = planned(grids, tmp_path / "cut")
+    calls = {"epochs": 0}
+    real = training._Watch.on_train_batch_end
+
+    def stop(self, batch, logs=None):
+        real(self, batch, logs)
+        calls["epochs"] += 1
+        if calls["epochs"] > whole_epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Watch, "on_train_batch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(run)
+    monkeypatch.undo()
+    stages.train(run, resume=True)
+    assert_same(tmp_path / "whole", run)
+
+    def without_seconds(folder):
+        lines = results.RunFolder(folder).history.read_text().splitlines()
+        return [line.rsplit(",", 1)[0] for line in lines]
+
+    assert without_seconds(tmp_path / "whole") == without_seconds(run)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import toy_domain
+from actzoo import domains, stages
+domains.register(toy_domain.DOMAIN)
+try:
+    stages.train({run!r}, resume={resume})
+except KeyboardInterrupt as error:
+    print("stopped", flush=True)
+    sys.exit(130)
+"""
+
+
+def train_in_child(run, resume=False):
+    code = SCRIPT.format(tests=str(TESTS), run=str(run), resume=resume)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+def wait_for_epochs(run, count, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if len(list(results.RunFolder(run).checkpoint.glob("state*.json"))) >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint was written")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
+def test_f65_f68_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, sent):
+    stages.train(planned(grids, tmp_path / "whole", epochs=60, settings={"patience": "60"}))
+    run = planned(grids, tmp_path / "cut", epochs=60, settings={"patience": "60"})
+    child = train_in_child(run)
+    wait_for_epochs(run, 2)
+    child.send_signal(sent)
+    code = child.wait(timeout=30)
+    child.stdout.close()
+    assert code == (130 if sent == signal.SIGINT else -signal.SIGKILL)
+    assert not results.RunFolder(run).model.exists()
+    stages.train(run, resume=True)
+    assert_same(tmp_path / "whole", run)
+    assert not list(Path(run).rglob(".tmp-*"))
+
+
+def test_f69_a_loss_that_is_not_finite_stops_at_once_and_says_why(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", settings={"learning_rate": "10", "warmup": "0"})
+    plan = json.loads((run / "plan.json").read_text())
+    plan["model_config"]["activation"] = "exponential"
+    (run / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(errors.TrainingError, match=r"learning rate .*\n.*not finite.*\n.*--set"):
+        stages.train(run)
+    if (run / "model.keras").exists():
+        assert all(np.isfinite(w).all() for w in weights_of(run))
+
+
+def test_f74_a_changed_plan_cannot_be_resumed(grids, tmp_path, monkeypatch):
+    run = planned(grids, tmp_path / "run")
+    saved = checkpoint.Checkpoint.save
+
+    def save_and_stop(self, *args):
+        saved(self, *args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(run)
+    monkeypatch.undo()
+    text = (run / "plan.json").read_text()
+    (run / "plan.json").write_text(text.replace('"patience": 15', '"patience": 16'))
+    with pytest.raises(errors.InvalidValueError, match=r"plan.json was changed"):
+        stages.train(run, resume=True)
+
+
+def test_f74_other_data_is_refused(grids, tmp_path):
+    run = planned(grids, tmp_path / "run")
+    toy_domain.write(Path(grids), seed=5)
+    with pytest.raises(errors.DataError, match="not the data of the plan"):
+        stages.train(run)
+
+
+def test_f75_a_folder_in_use_is_refused_and_a_dead_lock_taken_over(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1)
+    (run / ".lock").write_text(f"{os.getppid()} 2026-01-01 00:00:00")
+    with pytest.raises(errors.InvalidValueError, match=f"in use by process {os.getppid()} since"):
+        stages.train(run)
+    (run / ".lock").write_text("99999999 2026-01-01 00:00:00")
+    stages.train(run)
+    assert not (run / ".lock").exists()
+
+
+def test_f76_outputs_that_cannot_be_used_are_refused_before_any_work(grids, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(errors.InvalidValueError, match="is a file"):
+        stages.plan(grids, tmp_path / "file")
+    with pytest.raises(errors.DiskError, match="another --out"):
+        stages.plan(grids, tmp_path / "file" / "below")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("x")
+    with pytest.raises(errors.InvalidValueError, match="is not empty"):
+        stages.plan(grids, tmp_path / "full")
+    assert sorted(p.name for p in (tmp_path / "full").iterdir()) == ["mine.txt"]
+    other = planned(grids, tmp_path / "ümläut and spaces", epochs=1)
+    with pytest.raises(errors.InvalidValueError, match=r"holds another run(.|\n)*--resume"):
+        stages.plan(grids, other)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_f77_a_damaged_checkpoint_falls_back_to_the_epoch_before(
+    grids, tmp_path, monkeypatch, damage
+):
+    stages.train(planned(grids, tmp_path / "whole"))
+    run = planned(grids, tmp_path / "cut")
+    saved, count = checkpoint.Checkpoint.save, {"n": 0}
+
+    def save_and_stop(self, *args):
+        saved(self, *args)
+        count["n"] += 1
+        if count["n"] == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(run)
+    monkeypatch.undo()
+    newest = sorted((run / "checkpoint").glob("epoch*.weights.h5"))[-1]
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 4
+    newest.write_bytes({"flip": bytes(data), "cut": bytes(data[:99]), "empty": b""}[damage])
+    stages.train(run, resume=True)
+    record = results.read_json(results.RunFolder(run).record("train"), "record")
+    assert any("damaged" in text for text in record["warnings"])
+    assert_same(tmp_path / "whole", run)
+
+
+@pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("batch_size", 0), ("epochs", -3)])
+def test_f79_impossible_numbers_are_refused(grids, tmp_path, key, value):
+    with pytest.raises(errors.InvalidValueError, match="must be 1 or more"):
+        stages.plan(grids, tmp_path / "run", **{key: value})
+    assert not (tmp_path / "run").exists()
+
+
+def test_f79_a_batch_larger_than_the_data_trains(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1, batch_size=5000)
+    assert stages.train(run).epochs == 1
+    assert Plan.read(run / "plan.json").recipe.batch_size == 5000
