@@ -1,26 +1,59 @@
 """From a trained model to the files a phone runs.
 
 One call writes the SavedModel, a `.tflite` for each precision and all that is needed to use and to
-check them elsewhere: labels, card, recorded inputs and outputs. Every file is written whole or not
-at all, `export.json` with the hashes of all others last.
+check them elsewhere: labels, card, recorded inputs and outputs. Everything is made in a temporary
+folder first; then each file is put in place whole, `export.json` with the hashes of all others
+last, so that a folder with that file is complete.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, results
+from actzoo import errors, models, results, tasks, tflite
+from actzoo.converter import Converter, NonFiniteError, layers_of
 
 if TYPE_CHECKING:
     import keras
 
+    from actzoo import lowering
+
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
+IO_DTYPES = ("float32", "uint8")
+SIGNATURE = "serving_default"
+
+FEW_SAMPLES = 32  # below, calibration is noted as thin
+CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
+REFERENCE_CASES = 1000
+RAW_CASES = 64
+RAW_BYTES = 20 << 20
+# Factors that carry hidden values past |x| = 100, where unstable forms overflow.
+EXTREME_FACTORS = (4.0, 32.0, 256.0, 2048.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Cases an export is held against.
+
+    Attributes:
+        inputs: Input name -> `(n, ...)`.
+        ids: Names of the cases; counted where left out.
+        labels: True classes by name; empty where unknown.
+        raw: The first cases as a user would send them, encoded; may be empty.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    ids: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    raw: tuple[bytes, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +63,11 @@ class ExportResult:
     Attributes:
         folder: The export folder.
         files: Precision -> file.
-        failed: Precision -> why it could not be made.
         notes: Warnings, one sentence each.
     """
 
     folder: results.ExportFolder
     files: dict[str, Path]
-    failed: dict[str, str]
     notes: tuple[str, ...]
 
 
@@ -48,18 +79,660 @@ def export_model(
     calibration: Any = None,
     task: str = "classification",
     classes: Sequence[str] | None = None,
-    card: Any = None,
-    reference: Any = None,
+    card: models.ModelCard | Mapping[str, Any] | None = None,
+    reference: Reference | Mapping[str, np.ndarray] | np.ndarray | None = None,
     lower: bool = True,
     io_dtype: str = "float32",
     note: Callable[[str], None] | None = None,
+    converter: Converter | None = None,
 ) -> ExportResult:
-    """Write a model for the device. (Being built.)"""
-    raise NotImplementedError
+    """Write a model for the device.
+
+    Writes `saved_model/`, `model_<precision>.tflite`, `labels.txt`, `model.json`, `reference.npz`
+    and `export.json`; files of an earlier export in the folder are replaced.
+
+    Args:
+        model: Any functional or sequential Keras model with one output, `(batch, classes)`.
+        folder: Where the files go.
+        precision: One or several of float32, float16, dynamic, int8.
+        calibration: Samples `(n, ...)`, or a mapping from input name to them; int8 needs them.
+        task: What the output means.
+        classes: Names of the outputs; counted where neither these nor a card are given.
+        card: What stands beside the model; made from the model where left out.
+        reference: Cases to record; the calibration samples, or random ones, where left out.
+        lower: Write activations in their device form. Off only to see what the converter makes of
+            Keras' own.
+        io_dtype: "float32", or "uint8": pixels `[0, 255]` as bytes in, probability times 256 as a
+            byte out.
+        note: Takes each warning.
+        converter: A running `Converter`, to export many models without starting one for each.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UnknownNameError: No such precision or io_dtype.
+        InvalidTypeError: The model is not functional.
+        DataError: Calibration samples are missing, empty, all zero or not finite.
+        ExportError: A precision could not be made; the others are written.
+        DiskError: The disk is full or not writable; nothing half-written remains.
+
+    Example:
+        >>> from actzoo import build_model
+        >>> net = build_model("simple_net", input_shape=(8, 8, 3), num_classes=3)
+        >>> export_model(net, folder).files["float32"].name  # doctest: +SKIP
+        'model_float32.tflite'
+    """
+    precisions = _check_names(precision, io_dtype)
+    said = _Notes(note)
+    names = _input_names(model)
+    card = _as_card(model, card, classes, task, names)
+    samples = None
+    if "int8" in precisions:
+        samples = _check_calibration(calibration, model, names, said)
+    cases = _as_reference(reference, samples if samples is not None else calibration, model, card)
+    with tempfile.TemporaryDirectory(prefix="actzoo-export-") as scratch:
+        owned = converter is None
+        worker = converter or Converter()
+        try:
+            worker.start()
+            work = _Work(model, card, Path(scratch), worker, lower, io_dtype, said)
+            made, failed = work.make(precisions, samples)
+            recorded = work.record(made, cases)
+            if not made:
+                raise _failure(failed, ())
+            target = results.ExportFolder(folder)
+            _put(work, made, recorded, cases, target)
+        finally:
+            if owned:
+                worker.close()
+    if failed:
+        raise _failure(failed, tuple(made))
+    return ExportResult(target, {p: target.tflite(p) for p in made}, tuple(said.all))
 
 
 def export_run(
-    run: results.RunFolder, precisions: Sequence[str] | None = None, *, note: Callable[[str], None]
+    run: results.RunFolder | str | os.PathLike[str],
+    precisions: Sequence[str] | None = None,
+    *,
+    note: Callable[[str], None] | None = None,
+    io_dtype: str = "float32",
 ) -> ExportResult:
-    """Export the model of a run folder. (Being built.)"""
-    raise NotImplementedError
+    """Export the model of a run folder, calibrated and checked on its own data.
+
+    Calibration samples come from training pictures, reference cases from held-out ones.
+
+    Args:
+        run: The run folder.
+        precisions: Which; those of the plan where left out.
+        note: Takes each warning.
+        io_dtype: See `export_model`.
+
+    Returns:
+        What was written into `export/`.
+
+    Raises:
+        MissingFileError: The run has no model or plan, or its data is gone.
+        ExportError: See `export_model`.
+    """
+    from actzoo import data
+    from actzoo.plan import Plan
+
+    run = run if isinstance(run, results.RunFolder) else results.RunFolder(run)
+    with Converter() as worker:  # imports TensorFlow while the data is read
+        plan = Plan.read(run.plan)
+        model = models.load_model(run.path)
+        card = models.ModelCard.read(run.card)
+        source, splits = data.open_planned(plan, note=note or _say_nothing)
+        order = data.rng(plan.recipe.seed, "calibration").permutation(splits["train"])
+        calibration = data.load_inputs(
+            source, np.sort(order[:CALIBRATION_SAMPLES]), plan.preprocessing
+        )
+        return export_model(
+            model,
+            run.export,
+            precision=precisions or plan.precisions,
+            calibration=calibration,
+            task=plan.task,
+            card=card,
+            reference=_reference_of(source, splits["test"], plan, data),
+            io_dtype=io_dtype,
+            note=note,
+            converter=worker,
+        )
+
+
+def _say_nothing(_: str) -> None:
+    return None
+
+
+def _reference_of(source: Any, held_out: np.ndarray, plan: Any, data: Any) -> Reference:
+    """Return held-out cases, an equal share of each class where there are too many."""
+    labels = np.asarray(source.labels())
+    chosen = np.asarray(held_out)
+    if len(chosen) > REFERENCE_CASES:
+        shuffled = data.rng(plan.recipe.seed, "reference").permutation(chosen)
+        by_class = np.argsort(labels[shuffled], kind="stable")
+        # Every k-th of the cases ordered by class keeps the shares.
+        picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)
+        chosen = np.sort(shuffled[by_class[picks]])
+    raw: list[bytes] = []
+    # Cases of all classes first, so that the encoded ones show each.
+    order = _spread(labels[chosen])
+    chosen = chosen[order]
+    for index in chosen[:RAW_CASES]:
+        content = source.raw(int(index))
+        if sum(map(len, raw)) + len(content) > RAW_BYTES:
+            break
+        raw.append(content)
+    ids = source.ids()
+    return Reference(
+        inputs=data.load_inputs(source, chosen, plan.preprocessing),
+        ids=tuple(str(ids[int(index)]) for index in chosen),
+        labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
+        raw=tuple(raw),
+    )
+
+
+def _spread(labels: np.ndarray) -> np.ndarray:
+    """Return an order that deals the classes out in turn."""
+    rank = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = np.arange(len(members))
+    return np.lexsort((labels, rank))
+
+
+# --- what was asked for --------------------------------------------------------------------------
+
+
+class _Notes:
+    def __init__(self, note: Callable[[str], None] | None) -> None:
+        self.all: list[str] = []
+        self._note = note or (lambda text: print(f"warning: {text}", file=sys.stderr))
+
+    def __call__(self, text: str) -> None:
+        if text not in self.all:
+            self.all.append(text)
+            self._note(text)
+
+
+def _check_names(precision: str | Sequence[str], io_dtype: str) -> tuple[str, ...]:
+    given = (precision,) if isinstance(precision, str) else tuple(precision)
+    if not given:
+        raise errors.InvalidValueError(
+            f"No precision is given; take some of {', '.join(PRECISIONS)}.", allowed=PRECISIONS
+        )
+    for name in given:
+        if name not in PRECISIONS:
+            raise errors.unknown_name("precision", name, PRECISIONS)
+    if io_dtype not in IO_DTYPES:
+        raise errors.unknown_name("io_dtype", io_dtype, IO_DTYPES)
+    return tuple(name for name in PRECISIONS if name in given)
+
+
+def _input_names(model: keras.Model) -> tuple[str, ...]:
+    outputs = getattr(model, "outputs", None) or ()
+    if len(outputs) != 1:
+        raise errors.InvalidTypeError(
+            f"{type(model).__name__} has {len(outputs)} outputs known before a call; export needs "
+            "a functional model with one.\nBuild it with keras.Model(inputs, output).",
+            given=type(model).__name__,
+        )
+    return tuple(tensor.name for tensor in model.inputs)
+
+
+def _as_card(
+    model: keras.Model,
+    card: models.ModelCard | Mapping[str, Any] | None,
+    classes: Sequence[str] | None,
+    task: str,
+    names: tuple[str, ...],
+) -> models.ModelCard:
+    size = int(model.outputs[0].shape[-1])
+    if isinstance(card, Mapping):
+        fields = {field.name for field in dataclasses.fields(models.ModelCard)}
+        card = models.ModelCard(**{key: value for key, value in card.items() if key in fields})
+    if card is None:
+        card = models.ModelCard(
+            name=model.name,
+            config={},
+            domain="",
+            task=task,
+            classes=tuple(classes or (f"class_{i}" for i in range(size))),
+            preprocessing=(),
+            inputs={
+                name: {"shape": list(tensor.shape[1:]), "dtype": str(tensor.dtype)}
+                for name, tensor in zip(names, model.inputs, strict=True)
+            },
+            output=tasks.get_task(task).output_activation,
+            versions=models.versions(),
+        )
+    elif classes is not None:
+        card = dataclasses.replace(card, classes=tuple(classes))
+    if len(card.classes) != size:
+        raise errors.InvalidValueError(
+            f"The model has {size} outputs, but {len(card.classes)} classes are given.\n"
+            "Give one name for each output, in order.",
+            given=len(card.classes),
+            allowed=(size,),
+        )
+    for name in card.classes:
+        if "\n" in str(name) or "\r" in str(name):
+            raise errors.InvalidValueError(
+                f"The class name '{errors.shown(name)}' holds a line break, and labels.txt has "
+                "one name per line.\nRename the class.",
+                given=name,
+            )
+    return card
+
+
+def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
+    """Return samples as a mapping from input name."""
+    if isinstance(values, Mapping):
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise errors.DataError(
+                f"The {what} samples lack the input '{errors.shown(missing[0])}'; given are "
+                f"{errors.shown(', '.join(map(str, values)))}.",
+                given=tuple(values),
+                allowed=names,
+            )
+        found = {name: np.asarray(values[name]) for name in names}
+    elif len(names) == 1:
+        found = {names[0]: np.asarray(values)}
+    else:
+        raise errors.DataError(
+            f"The model has the inputs {', '.join(names)}: give {what} samples as a mapping from "
+            "name to array.",
+            allowed=names,
+        )
+    if len({len(value) if value.ndim else -1 for value in found.values()}) != 1:
+        raise errors.DataError(f"The {what} samples differ in number between inputs.")
+    return found
+
+
+def _check_calibration(
+    calibration: Any, model: keras.Model, names: tuple[str, ...], note: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Return calibration samples that int8 ranges can be taken from."""
+    way_out = (
+        "Give some hundred samples as they reach the model in use, for instance training "
+        "pictures in [0, 255]: export_model(..., calibration=pictures)."
+    )
+    if calibration is None:
+        raise errors.DataError(f"int8 needs calibration samples, and none are given.\n{way_out}")
+    found = _by_name(calibration, names, "calibration")
+    for tensor in model.inputs:
+        values = found[tensor.name]
+        wanted = tuple(tensor.shape[1:])
+        if values.ndim == 0 or len(values) == 0:
+            raise errors.DataError(f"The calibration set is empty.\n{way_out}", given=values.shape)
+        fits = values.ndim == len(wanted) + 1 and all(
+            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
+        )
+        if not fits:
+            raise errors.DataError(
+                f"The calibration samples have the shape {values.shape}; the input "
+                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
+                given=values.shape,
+                allowed=(wanted,),
+            )
+        if values.dtype.kind not in "fiub":
+            raise errors.DataError(
+                f"The calibration samples are {values.dtype}; numbers are needed.",
+                given=str(values.dtype),
+            )
+        bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
+        if bad.any():
+            row = int(np.flatnonzero(bad.any(axis=1))[0])
+            raise errors.DataError(
+                f"{int(bad.any(axis=1).sum())} calibration samples hold NaN or infinity, the "
+                f"first is number {row}.\n{way_out}",
+                given=row,
+            )
+    if all(not value.any() for value in found.values()):
+        raise errors.DataError(f"The calibration samples are all zero.\n{way_out}")
+    count = len(next(iter(found.values())))
+    if count < FEW_SAMPLES:
+        note(
+            f"int8 is calibrated on {count} samples only; {FEW_SAMPLES} or more give ranges to "
+            "rely on."
+        )
+    return found
+
+
+def _as_reference(
+    reference: Any, fallback: Any, model: keras.Model, card: models.ModelCard
+) -> Reference:
+    names = tuple(tensor.name for tensor in model.inputs)
+    if isinstance(reference, Reference):
+        found = dataclasses.replace(
+            reference, inputs=_by_name(reference.inputs, names, "reference")
+        )
+    elif reference is not None:
+        found = Reference(_by_name(reference, names, "reference"))
+    elif fallback is not None:
+        found = Reference(_by_name(fallback, names, "reference"))
+    else:
+        found = Reference(_random_inputs(model, card))
+    count = min(REFERENCE_CASES, len(next(iter(found.inputs.values()))))
+    if count == 0:
+        raise errors.DataError("The reference set is empty; give at least one case.")
+    ids = found.ids or tuple(str(i) for i in range(count))
+    inputs = {name: _compact(value[:count]) for name, value in found.inputs.items()}
+    return Reference(inputs, ids[:count], found.labels[:count], found.raw[:count])
+
+
+def _compact(values: np.ndarray) -> np.ndarray:
+    """Return pixels as bytes where that loses nothing: a quarter of the file."""
+    if values.dtype == np.uint8:
+        return values
+    if np.all((values >= 0) & (values <= 255)) and np.array_equal(values, np.round(values)):
+        return values.astype("uint8")
+    return values.astype("float32") if values.dtype.kind == "f" else values
+
+
+def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    found = {}
+    for tensor in model.inputs:
+        low, high = _range_of(card, tensor.name) or (-1.0, 1.0)
+        shape = (16, *(1 if size is None else size for size in tensor.shape[1:]))
+        found[tensor.name] = random.uniform(low, high, shape).astype("float32")
+    return found
+
+
+def _range_of(card: models.ModelCard, name: str) -> tuple[float, float] | None:
+    limits = card.inputs.get(name, {}).get("range")
+    return None if limits is None else (float(limits[0]), float(limits[1]))
+
+
+def _extreme(inputs: Mapping[str, np.ndarray], card: models.ModelCard) -> dict[str, np.ndarray]:
+    """Return inputs at and far beyond the edge of their range: black, white, blown up.
+
+    Inputs that are whole numbers (token ids) have no beyond; then there are no cases.
+    """
+    found = {}
+    for name, values in inputs.items():
+        declared = card.inputs.get(name, {}).get("dtype", "float32")
+        if not str(declared).startswith("float"):
+            return {}
+        one = values[:1].astype("float32")
+        low, high = _range_of(card, name) or (float(one.min()), float(one.max()))
+        middle = (low + high) / 2
+        rows = [np.full_like(one, low), np.full_like(one, high)]
+        for factor in EXTREME_FACTORS:
+            rows += [middle + factor * (one - middle), middle - factor * (one - middle)]
+            rows += [np.full_like(one, middle + factor * (high - middle))]
+        found[name] = np.concatenate(rows)
+    return found
+
+
+# --- making the files ----------------------------------------------------------------------------
+
+
+class _Work:
+    """One export under way, in a temporary folder."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        card: models.ModelCard,
+        scratch: Path,
+        converter: Converter,
+        lower: bool,
+        io_dtype: str,
+        note: Callable[[str], None],
+    ) -> None:
+        self.model = model
+        self.card = card
+        self.scratch = scratch
+        self.converter = converter
+        self.lower = lower
+        self.io_dtype = io_dtype
+        self.note = note
+        self.slow: dict[str, str] = {}
+        self._floats: dict[str, Path] = {}
+
+    @property
+    def saved_model(self) -> Path:
+        return self.scratch / "saved_model_float32"
+
+    def make(
+        self, precisions: Sequence[str], samples: Mapping[str, np.ndarray] | None
+    ) -> tuple[dict[str, Path], dict[str, str]]:
+        """Make each precision; return the files, and why others could not be made."""
+        made: dict[str, Path] = {}
+        failed: dict[str, str] = {}
+        self._save("float32", ())
+        for precision in precisions:
+            try:
+                made[precision] = self._finish(precision, self._make(precision, samples))
+            except errors.ExportError as error:
+                failed[precision] = str(error)
+        return made, failed
+
+    def _make(self, precision: str, samples: Mapping[str, np.ndarray] | None) -> Path:
+        if precision == "float32":
+            return self._float("float32")
+        out = self.scratch / f"{precision}.tflite"
+        if precision != "int8":
+            self.converter.run(
+                "quantize", source=str(self._float("float32")), out=str(out), precision=precision
+            )
+            return out
+        calibration = self.scratch / "calibration.npz"
+        np.savez(calibration, **{k: v.astype("float32") for k, v in (samples or {}).items()})
+        try:
+            return self._int8(out, calibration, ())
+        except NonFiniteError as error:
+            # Some chains are finite over a smaller range than the stable forms.
+            lowered = self._lowered("int8", ())
+            names = {n for t in error.tensors for n in layers_of(t, lowered.names)}
+            stable = tuple(sorted(lowered.names[n] for n in names))
+            if not stable:
+                raise
+            return self._int8(out, calibration, stable)
+
+    def _int8(self, out: Path, calibration: Path, stable: tuple[str, ...]) -> Path:
+        lowered = self._lowered("int8", stable)
+        source = self._float("int8", stable)
+        self.converter.run(
+            "quantize",
+            source=str(source),
+            out=str(out),
+            precision="int8",
+            operators=lowered.int8_operators,
+            calibration=str(calibration),
+        )
+        self.slow.update(lowered.slow)
+        for layer, reason in sorted(lowered.slow.items()):
+            self.note(f"int8: '{errors.shown(layer)}' stays a run of float operators: {reason}.")
+        return out
+
+    def _float(self, form: str, stable: tuple[str, ...] = ()) -> Path:
+        """Return the float file of a form, converted when first asked for."""
+        key = form + "".join(f"+{name}" for name in stable)
+        if key not in self._floats:
+            out = self.scratch / f"float_{len(self._floats)}.tflite"
+            saved = self._save(form, stable)
+            self.converter.run("convert", saved_model=str(saved), out=str(out))
+            self._floats[key] = out
+        return self._floats[key]
+
+    def _lowered(self, form: str, stable: tuple[str, ...]) -> lowering.Lowered:
+        from actzoo import lowering
+
+        return lowering.lower_in_detail(
+            self.model,
+            form,
+            output_activation=self.card.output,
+            replace=self.lower,
+            stable=stable,
+        )
+
+    def _save(self, form: str, stable: tuple[str, ...]) -> Path:
+        target = self.scratch / f"saved_model_{form}{len(stable) or ''}"
+        if not target.exists():
+            save_model(self._lowered(form, stable).model, target)
+        return target
+
+    def _finish(self, precision: str, path: Path) -> Path:
+        data = path.read_bytes()
+        if self.io_dtype == "uint8":
+            ranges = {name: _range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
+            data = tflite.with_uint8_io(data, ranges)
+        graph = tflite.read(data, path.name)
+        for run in tflite.float_runs(graph):
+            if run.breaks and precision == "int8":
+                self.note(
+                    f"int8: the operators {' '.join(run.operators)} before "
+                    f"'{errors.shown(run.place)}' stay float and will not fold."
+                )
+        finished = self.scratch / f"model_{precision}.tflite"
+        finished.write_bytes(data)
+        return finished
+
+    def record(
+        self, made: Mapping[str, Path], cases: Reference
+    ) -> dict[str, np.ndarray]:
+        """Return Keras' and each file's outputs on the cases."""
+        from actzoo import lowering
+
+        plain = lowering.lower(
+            self.model, "float32", output_activation=self.card.output, replace=False
+        )
+        extreme = _extreme(cases.inputs, self.card)
+        found = {"probabilities": _keras_outputs(plain, cases.inputs)}
+        groups = {f"cases/{name}": value for name, value in cases.inputs.items()}
+        if extreme:
+            found["extreme_probabilities"] = _keras_outputs(plain, extreme)
+            found.update({f"extreme_input_{name}": value for name, value in extreme.items()})
+        inputs = self.scratch / "inputs.npz"
+        np.savez(inputs, **groups)
+        for precision, path in list(made.items()):
+            out = self.scratch / f"recorded_{precision}.npz"
+            self.converter.run("record", source=str(path), inputs=str(inputs), out=str(out))
+            with np.load(out, allow_pickle=False) as archive:
+                found[f"recorded_{precision}"] = archive["cases"]
+        return found
+
+
+def _keras_outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in model.inputs]
+    with np.errstate(all="ignore"):
+        return np.asarray(model.predict(ordered, batch_size=64, verbose=0), "float32")
+
+
+def save_model(model: keras.Model, folder: Path) -> None:
+    """Write a SavedModel with batch 1, named inputs and the one output `probabilities`.
+
+    Args:
+        model: A model that ends in probabilities.
+        folder: Where; must not exist.
+    """
+    import keras
+    import tensorflow as tf
+
+    names = [tensor.name for tensor in model.inputs]
+
+    def call(*tensors: Any) -> dict[str, Any]:
+        inputs = tensors[0] if len(tensors) == 1 else list(tensors)
+        return {tflite.OUTPUT: model(inputs, training=False)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        SIGNATURE,
+        call,
+        input_signature=[
+            tf.TensorSpec(
+                (1, *(1 if size is None else size for size in tensor.shape[1:])),
+                tensor.dtype,
+                name=name,
+            )
+            for name, tensor in zip(names, model.inputs, strict=True)
+        ],
+    )
+    archive.write_out(str(folder), verbose=False)
+
+
+# --- putting them in place -----------------------------------------------------------------------
+
+
+def _put(
+    work: _Work,
+    made: Mapping[str, Path],
+    recorded: Mapping[str, np.ndarray],
+    cases: Reference,
+    target: results.ExportFolder,
+) -> None:
+    """Put every file in place, the record of all hashes last."""
+    import shutil
+
+    results.remove(target.record)  # from here until its end the folder is known as incomplete
+    results.remove(target.verification)
+    for precision in PRECISIONS:
+        if precision not in made:
+            results.remove(target.tflite(precision))
+    with results.atomic_path(target.saved_model) as temporary:
+        shutil.copytree(work.saved_model, temporary)
+    for precision, path in made.items():
+        results.write_bytes(target.tflite(precision), path.read_bytes())
+    results.write_text(target.labels, "".join(f"{name}\n" for name in work.card.classes))
+    work.card.write(target.card)
+    with results.atomic_path(target.reference) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **_reference_arrays(cases, recorded, work.card))
+    results.write_json(
+        target.record,
+        {
+            "format": results.FORMAT,
+            "precisions": list(made),
+            "io_dtype": work.io_dtype,
+            "files": hashes(target.path),
+            "machine": tflite.machine(),
+            "float_layers": work.slow,
+            "notes": work.note.all,  # type: ignore[attr-defined]
+        },
+    )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of an export but its own records.
+
+    Args:
+        folder: The export folder.
+    """
+    skipped = {"export.json", "verify.json"}
+    return {
+        path.relative_to(folder).as_posix(): results.sha256_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in skipped and not path.name.startswith(".")
+    }
+
+
+def _reference_arrays(
+    cases: Reference, recorded: Mapping[str, np.ndarray], card: models.ModelCard
+) -> dict[str, np.ndarray]:
+    lengths = [len(item) for item in cases.raw]
+    joined = b"".join(cases.raw)
+    return {
+        "ids": np.array(cases.ids, dtype=np.str_),
+        "labels": np.array(cases.labels, dtype=np.str_),
+        "classes": np.array(card.classes, dtype=np.str_),
+        "raw_bytes": np.frombuffer(joined, np.uint8),
+        "raw_offsets": np.cumsum([0, *lengths]).astype("int64"),
+        **{f"input_{name}": value for name, value in cases.inputs.items()},
+        **recorded,
+    }
+
+
+def _failure(failed: Mapping[str, str], written: tuple[str, ...]) -> errors.ExportError:
+    lines = [f"{name}: {reason.splitlines()[0]}" for name, reason in failed.items()]
+    rest = f"\nWritten: {', '.join(written)}." if written else ""
+    return errors.ExportError(
+        f"Could not export {' and '.join(failed)}.\n" + "\n".join(lines) + rest,
+        given=tuple(failed),
+    )

@@ -9,12 +9,14 @@ made for the target: a stable one for float files, a chain for int8 files (see `
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops as K  # noqa: N812 - formulas read better with one letter
+from keras import ops as K
 
 from actzoo import activations, errors
 from actzoo._lazy import resolve
@@ -302,20 +304,39 @@ def device_form(name: str) -> DeviceForm | None:
 
 # --- rebuilding a model ------------------------------------------------------------------------
 
+# Layers between weights whose TFLite operators have exact or fast int8 kernels. In int8 they hand
+# 8-bit values on, so that no float run breaks off at a residual sum or at pooling.
+CARRIERS: dict[str, tuple[str, ...]] = {
+    "Add": ("ADD",),
+    "Subtract": ("SUB",),
+    "Multiply": ("MUL",),
+    "Concatenate": ("CONCATENATION",),
+    "GlobalAveragePooling2D": ("MEAN",),
+    "AveragePooling2D": ("AVERAGE_POOL_2D",),
+    "MaxPooling2D": ("MAX_POOL_2D",),
+    "ZeroPadding2D": ("PAD", "PADV2"),
+    "Flatten": ("RESHAPE",),
+    "Reshape": ("RESHAPE",),
+    "UpSampling2D": ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"),
+}
+_NUMBERED = re.compile(r"_\d+$")
+OUTPUT_LAYER = "probabilities"
+
 
 @keras.saving.register_keras_serializable(package="actzoo", name="DeviceActivation")
-class _DeviceActivation(keras.layers.Layer):
-    """A layer that applies a form; lives only between a model and its exported file."""
+class DeviceActivation(keras.layers.Layer):
+    """A layer that applies a form; lives only between a model and its exported file.
+
+    Args:
+        form: Takes the input and returns the output.
+    """
 
     def __init__(self, form: Callable[[Any], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.form = form
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any) -> Any:  # noqa: D102 - Keras' own
         return self.form(x)
-
-    def compute_output_spec(self, x: Any) -> Any:
-        return keras.backend.compute_output_spec(self.form, x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,16 +344,16 @@ class Lowered:
     """A model made for a device.
 
     Attributes:
-        model: Same inputs, ends in `probabilities`, float32 throughout.
-        last: Name of the layer -> operators of it that belong into the int8 recipe.
-        channel_mixing: Layers whose activation cannot fold by nature.
-        untouched: Layers that keep Keras' form although they apply an activation, with the reason.
+        model: Same inputs, ends in the output activation, float32 throughout.
+        int8_operators: Layer -> TFLite operators of it that become int8 beside those with weights.
+        slow: Layers whose activation cannot be one table in int8, with the reason.
+        names: Layer in `model` -> layer in the original.
     """
 
     model: keras.Model
-    last: dict[str, tuple[str, ...]]
-    channel_mixing: tuple[str, ...]
-    untouched: tuple[tuple[str, str], ...]
+    int8_operators: dict[str, list[str]]
+    slow: dict[str, str]
+    names: dict[str, str]
 
 
 def lower(
@@ -341,6 +362,7 @@ def lower(
     *,
     output_activation: str | None = None,
     replace: bool = True,
+    stable: Iterable[str] = (),
 ) -> keras.Model:
     """Return a model that computes the same in operators made for a device.
 
@@ -350,6 +372,7 @@ def lower(
         output_activation: Activation appended behind the logits ("softmax"); none if the model
             ends in it already.
         replace: Write activations in their device form; off, only dtype and output change.
+        stable: Layers that take the stable form even for int8.
 
     Returns:
         A new model with its own copies of the weights, in float32.
@@ -358,6 +381,186 @@ def lower(
         InvalidTypeError: The model is neither functional nor sequential.
         UnknownNameError: There is no such precision.
     """
-    return lower_with_notes(
-        model, precision, output_activation=output_activation, replace=replace
+    return lower_in_detail(
+        model,
+        precision,
+        output_activation=output_activation,
+        replace=replace,
+        stable=stable,
     ).model
+
+
+def lower_in_detail(
+    model: keras.Model,
+    precision: str = "float32",
+    *,
+    output_activation: str | None = None,
+    replace: bool = True,
+    stable: Iterable[str] = (),
+) -> Lowered:
+    """Return the lowered model and what conversion must know of it; see `lower`."""
+    if precision not in PRECISIONS:
+        raise errors.unknown_name("precision", precision, PRECISIONS)
+    if not isinstance(model, keras.Sequential) and not getattr(model, "_is_graph_network", False):
+        try:
+            functional = bool(model.inputs and model.outputs)
+        except (AttributeError, ValueError):
+            functional = False
+        if not functional:
+            raise errors.InvalidTypeError(
+                f"{type(model).__name__} is not a functional model, so its layers cannot be "
+                "rebuilt for a device.\nBuild it with keras.Model(inputs, outputs), or give "
+                "model.export() a try for a plain SavedModel.",
+                given=type(model).__name__,
+            )
+    work = _Lowering(precision, replace=replace, stable=frozenset(stable))
+    # A fresh functional view: uncompiled, flat list of inputs, also of a sequential model.
+    view = keras.Model(model.inputs, model.outputs, name=model.name)
+    clone = keras.models.clone_model(view, clone_function=work.clone)
+    if len(clone.outputs) == 1 and output_activation and not _ends_in(model, output_activation):
+        form = FORMS[output_activation].float
+        final = DeviceActivation(form, name=OUTPUT_LAYER)(clone.outputs[0])
+        clone = keras.Model(clone.inputs, final, name=model.name)
+    work.copy_weights()
+    return Lowered(clone, work.int8_operators, work.slow, work.names)
+
+
+def _ends_in(model: keras.Model, name: str) -> bool:
+    found = _activation_of(model.outputs[0]._keras_history.operation)
+    return found is not None and found[0] == name
+
+
+def scoped_name(name: str) -> str:
+    """Return a layer name that can be told from its scope in the converted graph.
+
+    Keras numbers scopes: layer `a` may appear as `a_1`, just as a layer of that name.
+    """
+    return f"{name}_d" if _NUMBERED.search(name) else name
+
+
+class _Lowering:
+    """One pass over the layers of a model."""
+
+    def __init__(self, precision: str, *, replace: bool, stable: frozenset[str]) -> None:
+        self.precision = precision
+        self.replace = replace
+        self.stable = stable
+        self.int8_operators: dict[str, list[str]] = {}
+        self.slow: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self._clones: dict[int, tuple[Any, Any]] = {}
+
+    def clone(self, layer: Any) -> Any:
+        """Return the device's version of a layer or operation; the same one for the same one."""
+        if id(layer) not in self._clones:
+            self._clones[id(layer)] = (layer, self._clone(layer))
+        return self._clones[id(layer)][1]
+
+    def _clone(self, layer: Any) -> Any:
+        if isinstance(layer, keras.Model) and getattr(layer, "layers", None):
+            return self._clone_nested(layer)
+        name = scoped_name(layer.name)
+        self.names[name] = layer.name
+        found = _activation_of(layer) if self.replace else None
+        fused = isinstance(layer, keras.layers.Layer) and _has_fused(layer)
+        form = self._form(layer, name, *found) if found is not None else None
+        if form is not None and not fused:
+            return DeviceActivation(form, name=name, dtype="float32")
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # an operation of keras.ops: no weights, no dtype of its own
+        config = {**layer.get_config(), "name": name}
+        if "dtype" in config:
+            config["dtype"] = "float32"
+        config["trainable"] = False
+        copy = type(layer).from_config(config)
+        if form is not None:
+            copy.activation = form
+        if type(layer).__name__ in CARRIERS:
+            self.int8_operators[name] = list(CARRIERS[type(layer).__name__])
+        return copy
+
+    def _clone_nested(self, model: keras.Model) -> keras.Model:
+        view = keras.Model(model.inputs, model.outputs, name=model.name)
+        return keras.models.clone_model(view, clone_function=self.clone)
+
+    def _form(
+        self, layer: Any, name: str, activation: str, params: Mapping[str, Any]
+    ) -> Callable[[Any], Any] | None:
+        """Return the form of an activation with its parameters set, and note what it means."""
+        row = device_form(activation)
+        if row is None:
+            return None
+        form = row.float
+        if self.precision == "int8":
+            if layer.name in self.stable:
+                self.slow[layer.name] = "values beyond the reach of its int8 form"
+            else:
+                form = row.int8 or row.float
+                if row.last:
+                    self.int8_operators[name] = list(row.last)
+            reason = _why_slow(activation, row, params)
+            if reason:
+                self.slow[layer.name] = reason
+        return None if form is None else functools.partial(form, **params)
+
+    def copy_weights(self) -> None:
+        """Give the copies the weights of the originals, in float32."""
+        for layer, copy in self._clones.values():
+            if isinstance(layer, keras.Model) or not isinstance(copy, keras.layers.Layer):
+                continue
+            if copy.weights and not isinstance(copy, DeviceActivation):
+                copy.set_weights([_plain(value) for value in layer.get_weights()])
+
+
+def _plain(value: Any) -> np.ndarray:
+    """Return a weight in float32 (from bfloat16 or float16), whole numbers as they are."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "iub" else array.astype("float32")
+
+
+def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> str | None:
+    if not row.folds:
+        return f"{activation} mixes channels"
+    alpha = np.asarray(params.get("alpha", 0.0))
+    if activation == "prelu" and alpha.size > 1 and not np.all(alpha == alpha.flat[0]):
+        return "prelu has a slope for each channel"
+    return None
+
+
+def _has_fused(layer: Any) -> bool:
+    return hasattr(layer, "activation") and bool(layer.weights)
+
+
+def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return registry name and parameters of the activation that a layer applies.
+
+    Knows activation layers, those fused into a layer with weights, and operations of `keras.ops`.
+    """
+    if not isinstance(layer, keras.layers.Layer):
+        return _operation(layer)
+    if _has_fused(layer):
+        function = layer.activation
+        if function is None or function is keras.activations.linear:
+            return None
+        return activations.identify(keras.layers.Activation(function))
+    found = activations.identify(layer)
+    if found is None:
+        return None
+    name, params = found
+    weights = layer.get_weights()
+    if name == "prelu" and weights:
+        params = {**params, "alpha": np.asarray(weights[0], "float32")}
+    elif weights:
+        return None  # learnable, and no form of ours reads its weights
+    return name, dict(params)
+
+
+def _operation(operation: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the activation of a bare operation such as `keras.ops.softplus(x)`."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
+    if name == "gelu" and getattr(operation, "approximate", False):
+        name = "gelu_tanh"
+    if name not in FORMS or type(operation).__module__.split(".")[0] != "keras":
+        return None
+    keys = ("alpha", "negative_slope", "threshold", "b", "axis")
+    return name, {key: getattr(operation, key) for key in keys if hasattr(operation, key)}
