@@ -1,0 +1,212 @@
+"""From a spec to a Keras layer or function, and back."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from actzoo import errors
+from actzoo._lazy import resolve
+from actzoo.activations import lookup, spec
+from actzoo.activations.catalog import ACTIVATIONS
+from actzoo.activations.spec import ActivationSpec
+from actzoo.activations.stateless import Function, is_function, stateless_target
+
+ActivationLike = (
+    str | tuple[str, Mapping[str, Any]] | ActivationSpec | Callable[..., Any] | keras.layers.Layer
+)
+
+
+def get(spec: ActivationLike, *, name: str | None = None) -> keras.layers.Layer:
+    """Return an activation as a fresh Keras layer.
+
+    Where Keras has the activation, the layer is Keras' own, and the model loads without actzoo.
+
+    Args:
+        spec: `"relu"`, `"leaky_relu(negative_slope=0.1)"`, `("leaky_relu", {...})`, a row of the
+            table, a function of Keras or one that is registered, or a Keras layer (a copy of
+            which is returned, with weights of its own).
+        name: Name of the layer; automatic if None.
+
+    Returns:
+        A new layer, never one handed out before.
+
+    Raises:
+        InvalidTypeError: The spec is of another kind.
+        InvalidValueError: The text cannot be read, a value is out of range, or a function cannot
+            be saved with a model.
+        UnknownNameError: There is no such activation or parameter.
+
+    Example:
+        >>> get("swish", name="stem_act").name
+        'stem_act'
+    """
+    if isinstance(spec, keras.layers.Layer):
+        return _copy(spec, name)
+    if callable(spec) and not isinstance(spec, type):
+        return keras.layers.Activation(_saveable(spec), name=name)
+    found, params = lookup.parse(spec)
+    row = ACTIVATIONS.get(found)
+    if is_function(row.target):
+        return keras.layers.Activation(_bind(row, params), name=name)
+    return resolve(row.target)(**{**row.defaults, **params}, name=name)
+
+
+def function(spec: ActivationLike) -> Callable[[Any], Any]:
+    """Return an activation as a function, for `Dense(activation=...)` and the like.
+
+    An activation of its own layer (`get`) is what surgery, diagnostics and export look at; a
+    function is for code that takes nothing else.
+
+    Args:
+        spec: As for `get`.
+
+    Returns:
+        Keras' own function where there is one with these arguments, else an object that Keras
+        saves by its spec.
+
+    Raises:
+        InvalidValueError: It has weights, draws random numbers or changes the number of channels.
+
+    Example:
+        >>> keras.layers.Dense(8, activation=function("mish")).activation.__name__
+        'mish'
+    """
+    if isinstance(spec, keras.layers.Layer):
+        found = identify(spec)
+        if found is None:
+            raise lookup.refusal(spec)
+        spec = found
+    if callable(spec) and not isinstance(spec, type):
+        return _saveable(spec)
+    found, params = lookup.parse(spec)
+    return _bind(ACTIVATIONS.get(found), params)
+
+
+def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
+    """Tell which activation a layer is: the inverse of `get`.
+
+    Args:
+        layer: Any Keras layer; those of Keras itself and of models made elsewhere too.
+
+    Returns:
+        Canonical name and all parameters (without an unset seed), or None if it is no activation
+        of the table. `get` takes the pair.
+    """
+    kind = type(layer)
+    if kind is keras.layers.Activation:
+        return _identify_function(layer.activation)
+    if kind is keras.layers.ReLU:
+        return _identify_relu(layer)
+    if kind is keras.layers.PReLU:
+        initial = getattr(layer.alpha_initializer, "value", 0.0)
+        return _checked("prelu", {"negative_slope": initial})
+    if kind is keras.layers.Softmax and not isinstance(layer.axis, int):
+        axes = tuple(layer.axis)
+        return _checked("softmax", {"axis": axes[0]}) if len(axes) == 1 else None
+    for row in ACTIVATIONS:
+        if _may_be(row.target, kind) and resolve(row.target) is kind:
+            return _checked(row.name, {name: getattr(layer, name) for name in row.defaults})
+    return None
+
+
+def register_layers() -> None:
+    """Make Keras know the layers of every row, so that its own loader reads our models."""
+    for row in ACTIVATIONS:
+        importlib.import_module(row.target.partition(":")[0])
+
+
+def _bind(row: ActivationSpec, params: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return the bare Keras function if it means the same by default, else a `Function`."""
+    target = stateless_target(row)
+    if target.startswith("keras."):
+        bare = resolve(target)
+        if _keras_defaults(bare, row) == {**row.defaults, **params}:
+            return bare
+    return Function(spec.write(row.name, params))
+
+
+def _keras_defaults(bare: Callable[..., Any], row: ActivationSpec) -> dict[str, Any]:
+    signature = inspect.signature(bare).parameters
+    return {name: signature[name].default for name in row.defaults}
+
+
+def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that a saved model can name, for one the user holds in hand."""
+    if isinstance(given, Function):
+        return Function(str(given))
+    found = _identify_function(given)
+    if found is not None:
+        return _bind(ACTIVATIONS.get(found[0]), found[1])
+    registered = keras.saving.get_registered_object(keras.saving.get_registered_name(given))
+    if registered is given:
+        return given
+    raise errors.InvalidValueError(
+        f"The function {errors.shown(repr(given))} is not registered, so a model with it could "
+        "not be saved and loaded.\nRegister it: actzoo.activations.register('my_name', "
+        "function), or decorate it with @keras.saving.register_keras_serializable().",
+        given=given,
+        fix="actzoo.activations.register('my_name', function)",
+    )
+
+
+def _copy(layer: keras.layers.Layer, name: str | None) -> keras.layers.Layer:
+    of_keras = type(layer).__module__.startswith("keras.")
+    if isinstance(layer, keras.Model) or (
+        of_keras and ".layers.activations." not in type(layer).__module__
+    ):
+        raise lookup.refusal(layer)
+    config = layer.get_config()
+    config.pop("name", None)  # two layers of one name cannot stand in one model
+    return type(layer).from_config({**config, **({"name": name} if name else {})})
+
+
+def _identify_function(given: Any) -> tuple[str, dict[str, Any]] | None:
+    if isinstance(given, Function):
+        return _checked(given.name, given.params)
+    if isinstance(given, keras.layers.Layer):
+        return identify(given)
+    module = getattr(given, "__module__", "") or ""
+    for row in ACTIVATIONS:
+        for target in filter(None, (row.target, row.function)):
+            if _named(target, given) and resolve(target) is given:
+                if module.startswith("keras."):
+                    return _checked(row.name, _keras_defaults(given, row))
+                return _checked(row.name, row.defaults)
+    return None
+
+
+def _identify_relu(layer: keras.layers.ReLU) -> tuple[str, dict[str, Any]] | None:
+    limit, slope, threshold = layer.max_value, layer.negative_slope, layer.threshold
+    if limit is None and not slope and not threshold:
+        return "relu", {}
+    if limit is None and not threshold:
+        return _checked("leaky_relu", {"negative_slope": slope})
+    if limit is None and not slope:
+        return _checked("thresholded_relu", {"threshold": threshold})
+    if slope or threshold:
+        return None
+    return ("relu6", {}) if limit == 6 else _checked("relu_n", {"max_value": limit})
+
+
+def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return the pair in plain types, None if the table does not allow such values."""
+    row = ACTIVATIONS.get(name)
+    try:
+        checked = row.check(params)
+    except errors.ActzooError:
+        return None
+    seeds = {p.name for p in row.parameters if p.kind == "seed"}
+    return name, {k: v for k, v in checked.items() if not (k in seeds and v is None)}
+
+
+def _may_be(target: str, kind: type) -> bool:
+    return target.rpartition(":")[2] == kind.__name__
+
+
+def _named(target: str, given: Any) -> bool:
+    return target.rpartition(":")[2] == getattr(given, "__qualname__", None)

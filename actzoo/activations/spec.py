@@ -1,0 +1,361 @@
+"""What a row of the activation table holds, and how `"name(argument=1)"` is read and written.
+
+A spec string comes from a command line, a plan or a model file, so it is a stranger's text. It is
+read by a small grammar of its own; nothing in it is ever evaluated, and its length and alphabet
+are checked before anything looks at its structure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from actzoo import errors
+
+MAX_LENGTH = 500  # characters of a spec; the longest sensible one has about a hundred
+FORMS = (
+    "a name ('relu'), a name with arguments ('leaky_relu(negative_slope=0.1)'), "
+    "(name, {argument: value}), a registered function, or a Keras layer"
+)
+
+Kind = Literal["float", "int", "seed"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One argument of an activation.
+
+    Attributes:
+        name: As written in a spec, and the name in the constructor of the layer.
+        default: Value when it is not given.
+        low: Smallest value; None for no limit.
+        high: Largest value; None for no limit.
+        kind: "float" (any finite number), "int", or "seed" (a whole number >= 0, or None).
+        low_open: Whether `low` itself is excluded.
+        summary: What it is, in a few words; says so when it is only a starting value.
+    """
+
+    name: str
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    kind: Kind = "float"
+    low_open: bool = False
+    summary: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What values it takes, in words."""
+        if self.kind == "seed":
+            return "a whole number >= 0, or None"
+        noun = "a whole number" if self.kind == "int" else "a finite number"
+        low = "" if self.low is None else f"{'>' if self.low_open else '>='} {self.low:g}"
+        high = "" if self.high is None else f"<= {self.high:g}"
+        return " ".join([noun, " and ".join(filter(None, (low, high)))]).rstrip()
+
+    def check(self, value: Any, owner: str) -> Any:
+        """Return the value in its plain type.
+
+        Args:
+            value: What the user gave.
+            owner: Name of the activation, for the message.
+
+        Raises:
+            InvalidTypeError: The value is no number.
+            InvalidValueError: The number is not finite or out of range.
+        """
+        if value is None and self.kind == "seed":
+            return None
+        kind = numbers.Real if self.kind == "float" else numbers.Integral
+        if isinstance(value, bool) or not isinstance(value, kind):
+            wrong_type = not isinstance(value, numbers.Real) or isinstance(value, bool)
+            raise self._refusal(
+                value, owner, errors.InvalidTypeError if wrong_type else errors.InvalidValueError
+            )
+        try:
+            plain = float(value) if self.kind == "float" else int(value)
+            fits = math.isfinite(plain)
+        except OverflowError:  # a whole number of hundreds of digits
+            fits = False
+        if fits:
+            low = self.low if self.kind != "seed" else 0
+            if low is not None:
+                fits = plain > low if self.low_open else plain >= low
+            if self.high is not None:
+                fits = fits and plain <= self.high
+        if not fits:
+            raise self._refusal(value, owner, errors.InvalidValueError)
+        return plain
+
+    def _refusal(
+        self, value: Any, owner: str, kind: type[errors.ActzooError]
+    ) -> errors.ActzooError:
+        return kind(
+            f"{owner}: {self.name}={errors.shown(repr(value))} is not allowed.\n"
+            f"{self.name} takes {self.allowed}; its default is {self.default!r}.",
+            given=value,
+            allowed=(self.allowed,),
+            fix=f"{owner}({self.name}={self.default!r})",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationSpec:
+    """A row of the activation table. Only plain data, so that listing it costs nothing.
+
+    The claims below (`monotone`, `bounded`, `limits` ...) hold for the default parameters and are
+    tested by `actzoo.testing.activation_checks`, not believed.
+
+    Attributes:
+        name: Canonical name, in snake_case.
+        target: `"module:attribute"` of what computes it: a function `f(x, **parameters)` written
+            in `keras.ops`, or a Keras layer class whose constructor takes the parameters.
+        aliases: Other names that lead here.
+        summary: One sentence: what it is, when to reach for it.
+        formula: In plain text.
+        parameters: The arguments it takes.
+        paper: Authors, year, identifier.
+        function: Where `target` is a layer: the function behind it, if it has neither weights nor
+            chance.
+        reference: `"module:attribute"` of a NumPy function that computes the same in float64.
+        learnable: It has weights that are trained.
+        random: It draws random numbers while training.
+        elementwise: Each output depends on one input only.
+        gated: It multiplies one part of the channels into another.
+        channel_mixing: It looks at several channels at once.
+        spatial: It looks at neighbouring places.
+        statistics: It keeps or computes statistics of a batch or an image.
+        channel_factor: Channels after it per channel before it; 1/2 for GLU.
+        monotone: It never falls; None where the word does not apply.
+        bounded: On which side its values are limited.
+        smooth: Its derivative exists and is continuous.
+        zero_at_zero: f(0) = 0.
+        homogeneous: f(c x) = c f(x) for c > 0; scales may be moved across it.
+        dead_region: Inputs for which the gradient is exactly 0 by definition, in words.
+        limits: What comes out for -inf and for +inf: a number, `nan`, or a parameter's name with
+            an optional sign. `nan` is what Keras gives where the true limit exists but is computed
+            as inf * 0; the notes say the limit.
+        swallows_nan: NaN goes in and a number comes out.
+        hidden: Whether it serves as a hidden activation.
+        hidden_reason: Why not.
+        recommended_init: Initialiser for the weights before it.
+        float_form: `"module:function"` for float files on devices; ours are in `actzoo.lowering`.
+        int8_form: The same for int8 files.
+        ordered: Pairs of parameters of which the first may not be larger.
+        notes: What else one should know, such as where peers differ.
+    """
+
+    name: str
+    target: str
+    aliases: tuple[str, ...] = ()
+    summary: str = ""
+    formula: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    paper: str = ""
+    function: str | None = None
+    reference: str | None = None
+    learnable: bool = False
+    random: bool = False
+    elementwise: bool = True
+    gated: bool = False
+    channel_mixing: bool = False
+    spatial: bool = False
+    statistics: bool = False
+    channel_factor: float = 1.0
+    monotone: bool | None = None
+    bounded: Literal["none", "below", "above", "both"] | None = None
+    smooth: bool | None = None
+    zero_at_zero: bool | None = None
+    homogeneous: bool | None = None
+    dead_region: str | None = None
+    limits: tuple[str, str] | None = None
+    swallows_nan: bool = False
+    hidden: bool = True
+    hidden_reason: str = ""
+    recommended_init: str = "he_normal"
+    float_form: str | None = None
+    int8_form: str | None = None
+    ordered: tuple[tuple[str, str], ...] = ()
+    notes: str = ""
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Every parameter with its default."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+    @property
+    def signature(self) -> str:
+        """The name with its parameters and their defaults, as a spec."""
+        return write(self.name, self.defaults)
+
+    def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the given parameters, each in range and in its plain type.
+
+        Raises:
+            UnknownNameError: There is no such parameter.
+            InvalidTypeError: A value is no number.
+            InvalidValueError: A value is out of range, or two are in the wrong order.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in params:
+            if name not in known:
+                raise self._unknown(name)
+        checked = {name: known[name].check(value, self.name) for name, value in params.items()}
+        full = {**self.defaults, **checked}
+        for smaller, larger in self.ordered:
+            if full[smaller] > full[larger]:
+                raise errors.InvalidValueError(
+                    f"{self.name}: {smaller}={full[smaller]!r} is larger than "
+                    f"{larger}={full[larger]!r}.\nGive {smaller} <= {larger}, as in "
+                    f"{self.signature}.",
+                    given=dict(params),
+                    fix=self.signature,
+                )
+        return checked
+
+    def _unknown(self, given: object) -> errors.UnknownNameError:
+        text = errors.shown(given)
+        if not self.parameters:
+            return errors.UnknownNameError(
+                f"{self.name} has no parameter '{text}'; it takes none.\nWrite '{self.name}'.",
+                given=given,
+                fix=self.name,
+            )
+        listed = ", ".join(f"{p.name}={p.default!r} ({p.allowed})" for p in self.parameters)
+        return errors.UnknownNameError(
+            f"{self.name} has no parameter '{text}'.\nIts parameters: {listed}.\n"
+            f"Write for example '{self.signature}'.",
+            given=given,
+            allowed=self.defaults,
+            nearest=[p.name for p in self.parameters][:1],
+            fix=self.signature,
+        )
+
+
+_SPACE = re.compile(r"[ \t]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"[+-]?(?:inf|nan|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w.])")
+_TEXT = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
+_WORDS = {"True": True, "False": False, "None": None}
+
+
+def read(text: str) -> tuple[str, dict[str, Any]]:
+    """Split `"name(argument=1, other=2.5)"` into its name and arguments.
+
+    Values are numbers, quoted texts, True, False and None. Whether the name exists is not known
+    here; see `actzoo.activations.parse`.
+
+    Args:
+        text: The spec.
+
+    Returns:
+        The name as written and the arguments as given.
+
+    Raises:
+        InvalidValueError: The text has no such form; nothing of it was evaluated.
+    """
+    if len(text) > MAX_LENGTH:
+        raise _refusal(text, f"it has {len(text):,} characters, at most {MAX_LENGTH} are read")
+    if not text.strip():
+        raise _refusal(text, "it is empty")
+    # Blanks around a name pasted from elsewhere do no harm; anything that cannot be seen does.
+    odd = [c for c in text if not (" " <= c <= "~" or c == "\t")]
+    if odd:
+        codes = ", ".join(dict.fromkeys(f"U+{ord(c):04X}" for c in odd[:50]))
+        raise _refusal(text, f"it holds characters outside of plain ASCII: {codes[:80]}")
+    return _Reader(text).spec()
+
+
+class _Reader:
+    """Reads one spec from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def spec(self) -> tuple[str, dict[str, Any]]:
+        name = self.take(_NAME)
+        if name is None:
+            raise self.stop("a name")
+        params: dict[str, Any] = {}
+        if self.sign("("):
+            while not self.sign(")"):
+                key = self.take(_NAME)
+                if key is None:
+                    raise self.stop("an argument's name, or ')'")
+                if not self.sign("="):
+                    raise self.stop(f"'=' (arguments are given by name: {key}=...)")
+                if key in params:
+                    raise _refusal(self.text, f"the argument '{errors.shown(key)}' stands twice")
+                params[key] = self.value()
+                if not self.sign(","):
+                    if not self.sign(")"):
+                        raise self.stop("',' or ')'")
+                    break
+        self.take(_SPACE)
+        if self.at < len(self.text):
+            raise self.stop("its end")
+        return name, params
+
+    def value(self) -> Any:
+        number = self.take(_NUMBER)
+        if number is not None:
+            return int(number) if re.fullmatch(r"[+-]?[0-9]{1,20}", number) else float(number)
+        quoted = self.take(_TEXT)
+        if quoted is not None:
+            return quoted[1:-1]
+        start = self.at
+        word = self.take(_NAME)
+        if word not in _WORDS:
+            self.at = start
+            raise self.stop("a number")
+        return _WORDS[word]
+
+    def take(self, pattern: re.Pattern[str]) -> str | None:
+        """Step over blanks and the pattern; return what it matched, None if it did not."""
+        found = _SPACE.match(self.text, self.at)
+        start = found.end() if found else self.at
+        match = pattern.match(self.text, start)
+        if match is None:
+            return None
+        self.at = match.end()
+        return match.group()
+
+    def sign(self, sign: str) -> bool:
+        return self.take(re.compile(re.escape(sign))) is not None
+
+    def stop(self, wanted: str) -> errors.InvalidValueError:
+        rest = self.text[self.at :].lstrip()
+        if not rest:
+            return _refusal(self.text, f"it ends where {wanted} is expected")
+        code = f"U+{ord(rest[0]):04X}"
+        place = len(self.text) - len(rest) + 1
+        return _refusal(
+            self.text, f"character {place} is {rest[0]!r} ({code}) where {wanted} is expected"
+        )
+
+
+def _refusal(text: str, why: str) -> errors.InvalidValueError:
+    return errors.InvalidValueError(
+        f"'{errors.shown(text)}' is no activation: {why}.\n"
+        f"Give {FORMS}.\nRun `actzoo list activations` for the names.",
+        given=text[: MAX_LENGTH + 1],
+        allowed=(FORMS,),
+        fix="actzoo list activations",
+    )
+
+
+def write(name: str, params: Mapping[str, Any]) -> str:
+    """Write a spec that `read` gives back unchanged.
+
+    Args:
+        name: A name.
+        params: Numbers and None by argument.
+    """
+    if not params:
+        return name
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in params.items())})"

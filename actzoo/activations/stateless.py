@@ -1,0 +1,90 @@
+"""A stateless row with its arguments, as a function that Keras can save.
+
+Keras saves its own functions by name and ours not at all. This object is what stands in an
+`Activation` or `Dense` layer instead; a model file holds only its spec, which is looked up in the
+table when the file is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from actzoo import errors
+from actzoo._lazy import resolve
+from actzoo.activations import lookup, spec
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class Function:
+    """A stateless activation with its arguments.
+
+    Args:
+        activation: Spec, such as `"celu(alpha=0.5)"`.
+
+    Raises:
+        UnknownNameError: The table has no such activation.
+        InvalidValueError: It has weights or draws random numbers.
+    """
+
+    def __init__(self, activation: str) -> None:
+        name, params = lookup.parse(activation)
+        row = lookup.describe(name)
+        self.name = name
+        self.params = {**row.defaults, **params}
+        self._function = resolve(stateless_target(row))
+        self.__name__ = name
+
+    def __call__(self, x: Any) -> Any:
+        return self._function(keras.ops.convert_to_tensor(x), **self.params)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Function) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        return spec.write(self.name, self.params)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"activation": str(self)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Function:
+        """Return the function of a config."""
+        return cls(**config)
+
+
+def stateless_target(row: spec.ActivationSpec) -> str:
+    """Return the target string of a row's function.
+
+    Raises:
+        InvalidValueError: The row has none; the message says why.
+    """
+    if row.function is not None:
+        return row.function
+    why = None
+    if row.learnable:
+        why = "it has weights to learn"
+    elif row.random:
+        why = "it draws random numbers while training"
+    elif row.channel_factor != 1:
+        why = "it changes the number of channels"
+    elif not is_function(row.target):
+        why = "it is written as a layer"
+    if why is None:
+        return row.target
+    raise errors.InvalidValueError(
+        f"{row.name} cannot be a plain function: {why}.\n"
+        f'Put it behind the layer instead: x = actzoo.activations.get("{row.name}")(x).',
+        given=row.name,
+        fix=f'actzoo.activations.get("{row.name}")',
+    )
+
+
+def is_function(target: str) -> bool:
+    """Tell whether a target is a function rather than a layer class."""
+    return not isinstance(resolve(target), type)
