@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import domains, errors, models, results, tasks
-from actzoo.plan import Plan, apply_settings, check_precision, make_plan
+from actzoo.plan import Plan, apply_settings, check_precision
+from actzoo.planning import make_plan
 from actzoo.results import RunFolder, StageLog
 
 if TYPE_CHECKING:

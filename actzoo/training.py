@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from actzoo import data, domains, errors, models, results, tasks, weights
+from actzoo import data, domains, errors, memory, models, results, tasks, weights
 from actzoo.checkpoint import Checkpoint
 from actzoo.plan import Phase, Plan
 from actzoo.progress import Progress
@@ -265,7 +265,7 @@ def train(
     model = models.build_model(plan.model, seed=plan.recipe.seed, **plan.model_config)
     report = weights.apply(model, plan.weights)
     if not force:
-        check_memory(model, plan.recipe.batch_size)
+        memory.check(model, plan.recipe.batch_size)
     state = Checkpoint.load(run, plan, note) if resume else Checkpoint()
     progress = Progress(plan)
     board = keras.callbacks.TensorBoard(log_dir=str(run.tensorboard), write_graph=False)
@@ -468,53 +468,3 @@ def _bad_loss(
         given=rate,
         fix=f"--set learning_rate={stretch.phase.learning_rate / 5:.2g}",
     )
-
-
-# --- memory ------------------------------------------------------------------------------------
-
-
-def estimate_memory(model: keras.Model, batch_size: int) -> int:
-    """Return the bytes that a training step of this batch size needs, roughly.
-
-    Weights four times (value, gradient, two moments) and, per example, every layer's output three
-    times (value, gradient, workspace) in float32; measured peaks were 0.6 to 1.1 of this.
-    """
-    per_example = sum(
-        math.prod(size or 1 for size in tensor.shape[1:])
-        for layer in model.layers
-        for tensor in keras.tree.flatten(layer.output)
-    )
-    return 4 * (4 * model.count_params() + 3 * per_example * batch_size)
-
-
-def check_memory(model: keras.Model, batch_size: int) -> None:
-    """Refuse a training step that would not fit into free memory.
-
-    Raises:
-        InvalidValueError: Says the estimate, what is free, and the batch size that fits.
-    """
-    free = _free_memory()
-    needed = estimate_memory(model, batch_size)
-    if free is None or needed <= free:
-        return
-    one = estimate_memory(model, 1)
-    fits = 0 if one > free else 1 + int((free - one) / max(1, estimate_memory(model, 2) - one))
-    way = f"--batch-size {fits}" if fits else "a smaller model or picture size"
-    raise errors.InvalidValueError(
-        f"Training {model.name} with batches of {batch_size} needs about {needed / 2**30:.1f} GiB; "
-        f"{free / 2**30:.1f} GiB are free.\nUse {way}, or --force to try all the same.",
-        given=batch_size,
-        fix=way,
-    )
-
-
-def _free_memory() -> int | None:
-    """Return the bytes of memory that are free, or None where the system does not say."""
-    try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None

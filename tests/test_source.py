@@ -19,8 +19,8 @@ LEVELS = {
     "blocks": 2,
     "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
     "models": 4, "weights": 4, "plan": 4, "planning": 4,
-    "checkpoint": 5, "progress": 5, "diagnostics": 5, "training": 5,
-    "lowering": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
+    "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5,
+    "lowering": 6, "converter": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
     "stages": 7,
     "cli": 9, "testing": 9,
 }  # fmt: skip
@@ -30,14 +30,15 @@ FRIENDS = {
     ("data", "preprocessing"), ("weights", "models"), ("plan", "models"), ("plan", "weights"),
     ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
     ("models", "weights"),  # inside build_model: the one upward call
-    ("training", "checkpoint"), ("training", "progress"), ("training", "diagnostics"),
-    ("export", "lowering"), ("verify", "inference"), ("export", "inference"),
+    ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
+    ("export", "lowering"), ("export", "converter"), ("export", "inference"),
+    ("verify", "inference"),
 }  # fmt: skip
 # Rooms that never import Keras or TensorFlow at module level.
 LIGHT = {
     "__init__", "errors", "_lazy", "registry", "results", "domains", "preprocessing", "data",
     "tasks", "models", "model_files", "weights", "plan", "planning", "checkpoint", "progress",
-    "inference", "verify", "report", "stages", "cli", "catalog", "spec", "domain", "images",
+    "memory", "converter",     "inference", "verify", "report", "stages", "cli", "catalog", "spec", "domain", "images",
     "tflite", "reference",
 }  # fmt: skip
 

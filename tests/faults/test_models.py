@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import actzoo
-from actzoo import errors, models, training
+from actzoo import errors, memory, models
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_f14_impossible_options_are_refused_before_building(overrides):
 
 def test_f15_a_step_that_does_not_fit_is_refused_with_a_batch_size(monkeypatch):
     model = actzoo.build_model("simple_net", num_classes=3)
-    monkeypatch.setattr(training, "_free_memory", lambda: training.estimate_memory(model, 20))
-    training.check_memory(model, 20)
+    monkeypatch.setattr(memory, "free_bytes", lambda: memory.estimate(model, 20))
+    memory.check(model, 20)
     with pytest.raises(errors.InvalidValueError, match=r"--batch-size 20, or --force"):
-        training.check_memory(model, 64)
+        memory.check(model, 64)
 
 
 def test_f16_unknown_model_and_option_name_the_nearest():
