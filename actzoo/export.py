@@ -302,7 +302,11 @@ def _as_card(
             classes=tuple(classes or (f"class_{i}" for i in range(size))),
             preprocessing=(),
             inputs={
-                name: {"shape": list(tensor.shape[1:]), "dtype": str(tensor.dtype)}
+                name: {
+                    "shape": list(tensor.shape[1:]),
+                    "dtype": str(tensor.dtype),
+                    **({"range": [0, 255]} if _scales_pixels(model) else {}),
+                }
                 for name, tensor in zip(names, model.inputs, strict=True)
             },
             output=tasks.get_task(task).output_activation,
@@ -325,6 +329,18 @@ def _as_card(
                 given=name,
             )
     return card
+
+
+def _scales_pixels(model: keras.Model) -> bool:
+    """Whether a model with one input begins by scaling `[0, 255]` itself."""
+    first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
+    scale = getattr(first, "scale", None)
+    return (
+        len(model.inputs) == 1
+        and type(first).__name__ == "Rescaling"
+        and isinstance(scale, int | float)
+        and 1 / 256 <= scale <= 1 / 127
+    )
 
 
 def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
@@ -594,9 +610,7 @@ class _Work:
         finished.write_bytes(data)
         return finished
 
-    def record(
-        self, made: Mapping[str, Path], cases: Reference
-    ) -> dict[str, np.ndarray]:
+    def record(self, made: Mapping[str, Path], cases: Reference) -> dict[str, np.ndarray]:
         """Return Keras' and each file's outputs on the cases."""
         from actzoo import lowering
 

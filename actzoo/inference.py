@@ -1,18 +1,29 @@
 """Any model we know, asked for predictions: run folder, `.keras`, `.tflite`, SavedModel.
 
 A `.tflite` needs neither TensorFlow nor Keras, and answers in under a second from a cold start.
+Files of ours are held against their recorded hash; a stranger's file is run in a child process.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import sys
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from actzoo import errors, results
+from actzoo import errors, models, results, tflite
+
+if TYPE_CHECKING:
+    from actzoo.plan import Plan
+
+KINDS = "a run folder, a .keras file, a .tflite file, or with --trust a SavedModel"
+BATCH = 32
+SAVED_MODEL_SECONDS = 120.0  # TensorFlow's import is in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,33 +46,618 @@ class Prediction:
 
 
 class Predictor(Protocol):
-    """A model ready to answer."""
+    """A model ready to answer; close it, or use it in a `with` block."""
 
-    card: Any
+    card: models.ModelCard | None
+    verified: bool
 
     def probabilities(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return `(n, classes)` for named inputs `(n, ...)`."""
 
-    def predict(self, paths: Sequence[str]) -> list[Prediction]:
-        """Return one prediction per file."""
+    def predict(self, paths: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
+        """Return one prediction per file, in order; a file that cannot be read has an error."""
+
+    def close(self) -> None:
+        """Release what it holds."""
 
 
-def open_model(
-    path: str | os.PathLike[str], *, trust: bool = False, threads: int = 1
-) -> Predictor:
-    """Open a model for prediction. (Being built.)"""
-    raise NotImplementedError
+def open_model(path: str | os.PathLike[str], *, trust: bool = False, threads: int = 1) -> Predictor:
+    """Open a model for prediction.
+
+    Args:
+        path: A run folder, a `.keras` or `.tflite` file, or a SavedModel folder.
+        trust: Open what can run any code: a SavedModel, or a `.keras` with classes that are
+            neither Keras' nor ours.
+        threads: Threads of one inference of a `.tflite`.
+
+    Returns:
+        A predictor. Its `card` is the `model.json` beside the file, or None; `verified` says
+        whether the file's hash is the recorded one.
+
+    Raises:
+        MissingFileError: There is nothing at the path.
+        InvalidValueError: It is no model we know, is damaged, differs from its recorded hash, or
+            needs `trust`.
+
+    Example:
+        >>> open_model("run/export/model_int8.tflite").predict(["photo.jpg"])  # doctest: +SKIP
+    """
+    path = Path(path)
+    if not path.exists():
+        raise errors.MissingFileError(
+            f"There is no model at {errors.shown(path, 200)}.\nGive {KINDS}.", given=str(path)
+        )
+    if path.is_dir():
+        if (path / "saved_model.pb").exists():
+            return _open_saved_model(path, trust=trust)
+        if (path / "model.keras").exists():
+            return KerasPredictor(path / "model.keras", trust=trust)
+        inside = sorted(p.name for p in path.glob("*.tflite"))
+        hint = f"\nIt holds {', '.join(inside)}: name one of them." if inside else ""
+        raise errors.InvalidValueError(
+            f"{errors.shown(path, 200)} holds no model.keras and no saved_model.pb.\n"
+            f"Give {KINDS}.{hint}",
+            given=str(path),
+        )
+    if path.suffix == ".keras":
+        return KerasPredictor(path, trust=trust)
+    if path.suffix == ".tflite":
+        return TFLitePredictor(path, threads=threads)
+    extra = (
+        "\nAn .h5 file or bare JSON must be saved anew as .keras."
+        if path.suffix in (".h5", ".hdf5", ".json")
+        else ""
+    )
+    raise errors.InvalidValueError(
+        f"{errors.shown(path, 200)} is no model file that actzoo opens.\nGive {KINDS}.{extra}",
+        given=str(path),
+        allowed=(".keras", ".tflite"),
+    )
+
+
+# --- predictors ----------------------------------------------------------------------------------
+
+
+class _Predictor:
+    """What all predictors share: reading inputs, checking them, naming answers."""
+
+    card: models.ModelCard | None = None
+    verified = False
+    ports: Mapping[str, tflite.Port]
+
+    def __enter__(self) -> _Predictor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        raise NotImplementedError
+
+    def probabilities(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return `(n, classes)` in float32.
+
+        Args:
+            inputs: Input name -> `(n, ...)`, in the range that the card names.
+
+        Raises:
+            InvalidValueError: An input is missing, or its shape, type or values do not fit.
+        """
+        checked = check_inputs(inputs, self.ports, self.card)
+        return self._run(checked)
+
+    def predict(self, paths: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
+        """Return one prediction per file, in the order given.
+
+        Files are prepared by the steps of the card; a `.npy` file is the input itself.
+
+        Args:
+            paths: The user's files.
+
+        Raises:
+            InvalidValueError: There is no card, so nothing says how to prepare inputs.
+        """
+        if self.card is None:
+            raise errors.InvalidValueError(
+                "There is no model.json beside the model, so its inputs and classes are unknown.\n"
+                "Put the model.json of the export beside the file.",
+                fix="model.json beside the model",
+            )
+        found: list[Prediction] = []
+        for start in range(0, len(paths), BATCH):
+            found += self._predict(paths[start : start + BATCH], self.card)
+        return found
+
+    def _predict(
+        self, paths: Sequence[str | os.PathLike[str]], card: models.ModelCard
+    ) -> list[Prediction]:
+        prepared: list[dict[str, np.ndarray] | str] = []
+        for path in paths:
+            try:
+                made = self._prepare(path, card)
+                check_inputs({k: v[None] for k, v in made.items()}, self.ports, card)
+                prepared.append(made)
+            except errors.ActzooError as error:
+                prepared.append(str(error))
+        good = [item for item in prepared if not isinstance(item, str)]
+        rows: Any = iter(())
+        if good:
+            stacked = {name: np.stack([item[name] for item in good]) for name in self.ports}
+            rows = iter(self._run(check_inputs(stacked, self.ports, card)))
+        return [
+            Prediction(str(path), None, None, {}, item)
+            if isinstance(item, str)
+            else _named(str(path), next(rows), card.classes)
+            for path, item in zip(paths, prepared, strict=True)
+        ]
+
+    def _prepare(
+        self, path: str | os.PathLike[str], card: models.ModelCard
+    ) -> dict[str, np.ndarray]:
+        path = Path(path)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise errors.MissingFileError(
+                f"There is no file {errors.shown(path, 200)}.", given=str(path)
+            ) from error
+        except OSError as error:
+            raise errors.DataError(
+                f"{errors.shown(path, 200)} cannot be read: {error.strerror}.", given=str(path)
+            ) from error
+        if path.suffix == ".npy":
+            return {next(iter(self.ports)): _read_array(path)}
+        if not card.preprocessing:
+            raise errors.DataError(
+                f"The model has no preprocessing steps, so {errors.shown(path.name)} cannot be "
+                "prepared.\nGive its input as a .npy file.",
+                given=str(path),
+            )
+        from actzoo import preprocessing
+
+        try:
+            made = preprocessing.apply(card.preprocessing, content)
+        except errors.ActzooError as error:
+            raise errors.DataError(
+                f"{errors.shown(path, 200)}: {error}", given=str(path)
+            ) from error
+        return {name: np.asarray(value) for name, value in made.items()}
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, OSError, EOFError) as error:
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} is no .npy array of numbers.", given=str(path)
+        ) from error
+
+
+def _named(name: str, row: np.ndarray, classes: Sequence[str]) -> Prediction:
+    if len(row) != len(classes):
+        raise errors.InvalidValueError(
+            f"The model has {len(row)} outputs and model.json {len(classes)} classes; they do not "
+            "belong together.",
+            given=len(row),
+            allowed=(len(classes),),
+        )
+    best = int(np.argmax(row))
+    values = {str(label): float(value) for label, value in zip(classes, row, strict=True)}
+    return Prediction(name, str(classes[best]), float(row[best]), values)
+
+
+class TFLitePredictor(_Predictor):
+    """A `.tflite` file, with the `model.json` and `export.json` beside it.
+
+    Args:
+        path: The file.
+        threads: Threads of one inference.
+
+    Raises:
+        InvalidValueError: It differs from its recorded hash, or is not sound.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
+        path = Path(path)
+        data = tflite.load(path)
+        self.verified = _matches_record(path, data)
+        card = path.with_name("model.json")
+        self.card = models.ModelCard.read(card) if card.exists() else None
+        self._runner: tflite.Runner
+        if self.verified:
+            self._runner = tflite.Interpreter(data, threads=threads, name=path.name)
+        else:
+            self._runner = tflite.Sandbox(path, threads=threads)
+        self.ports = self._runner.inputs
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return self._runner.run(inputs)
+
+    def close(self) -> None:
+        """Release the interpreter, or end the child that runs it."""
+        self._runner.close()
+
+
+def _matches_record(path: Path, data: bytes) -> bool:
+    """Return whether the export record beside a file vouches for it; refuse one that differs."""
+    import hashlib
+
+    record = path.with_name("export.json")
+    if not record.exists():
+        return False
+    files = results.read_json(record, "export record").get("files")
+    if not isinstance(files, dict) or path.name not in files:
+        return False
+    for name, found in (
+        (path.name, hashlib.sha256(data).hexdigest()),
+        ("model.json", None),
+    ):
+        beside = path.with_name(name)
+        if found is None:
+            if name not in files or not beside.exists():
+                continue
+            found = results.sha256_file(beside)
+        if found != files[name]:
+            raise errors.InvalidValueError(
+                f"{errors.shown(beside, 200)} differs from what was exported: its sha256 is "
+                f"{found[:12]}…, export.json says {errors.shown(files[name])[:12]}….\n"
+                "Copy it anew from where it was exported, or export again: actzoo export RUN",
+                given=str(beside),
+                fix="actzoo export RUN",
+            )
+    return True
+
+
+class KerasPredictor(_Predictor):
+    """A `.keras` file, with the `model.json` beside it.
+
+    Args:
+        path: The file.
+        trust: Load classes that are neither Keras' nor ours.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, trust: bool = False) -> None:
+        path = Path(path)
+        card = path.with_name("model.json")
+        self.card = models.ModelCard.read(card) if card.exists() else None
+        self.verified = self.card is not None and path.name in self.card.sha256
+        self._model = models.load_model(path, trust=trust)
+        self.ports = {
+            tensor.name: tflite.Port(
+                tensor.name, tuple(1 if n is None else n for n in tensor.shape[1:]), "float32"
+            )
+            for tensor in self._model.inputs
+        }
+        self._loose = {tensor.name: None in tensor.shape[1:] for tensor in self._model.inputs}
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        from actzoo import tasks
+
+        ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
+        outputs = np.asarray(self._model.predict(ordered, batch_size=BATCH, verbose=0), "float32")
+        task = tasks.get_task(self.card.task if self.card else "classification")
+        if _sums_to_one(outputs):
+            return outputs
+        return task.probabilities(outputs)
+
+
+def _sums_to_one(outputs: np.ndarray) -> bool:
+    """Whether a foreign model's outputs are probabilities already; ours ends in logits."""
+    return bool(np.all(outputs >= 0) and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3))
+
+
+class SavedModelPredictor(_Predictor):
+    """A SavedModel, run in a child process: its graph can read and write files.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        card = path.with_name("model.json")
+        self.card = models.ModelCard.read(card) if card.exists() else None
+        self._child = tflite.Child(
+            "actzoo.saved_model", [str(path.absolute())], path.name, seconds=SAVED_MODEL_SECONDS
+        )
+        self.ports = self._child.inputs
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return self._child.run(inputs)
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+
+def _open_saved_model(path: Path, *, trust: bool) -> SavedModelPredictor:
+    if not trust:
+        raise errors.InvalidValueError(
+            f"{errors.shown(path, 200)} is a SavedModel, and its graph can read and write files "
+            "with your rights.\nIf you made it yourself, or trust its maker, add --trust; a "
+            ".tflite needs no trust.",
+            given=str(path),
+            fix="--trust",
+        )
+    return SavedModelPredictor(path)
+
+
+# --- inputs --------------------------------------------------------------------------------------
+
+
+def check_inputs(
+    inputs: Mapping[str, np.ndarray],
+    ports: Mapping[str, tflite.Port],
+    card: models.ModelCard | None = None,
+) -> dict[str, np.ndarray]:
+    """Return inputs as arrays, or refuse what the model would answer with nonsense.
+
+    Args:
+        inputs: Input name -> `(n, ...)`.
+        ports: What the model takes.
+        card: Says the range of the values.
+
+    Raises:
+        InvalidValueError: Names what is expected and what was found.
+    """
+    found = {}
+    for name, port in ports.items():
+        if name not in inputs:
+            raise errors.InvalidValueError(
+                f"The input '{errors.shown(name)}' is missing; given are "
+                f"{errors.shown(', '.join(map(str, inputs)) or 'none')}.",
+                given=tuple(inputs),
+                allowed=tuple(ports),
+            )
+        values = np.asarray(inputs[name])
+        _check_shape(values, port)
+        if values.dtype.kind not in "fiub":
+            raise errors.InvalidValueError(
+                f"'{errors.shown(name)}' takes numbers; found {values.dtype}.",
+                given=str(values.dtype),
+                allowed=("float32", "uint8"),
+            )
+        described = card.inputs.get(name, {}) if card is not None else {}
+        _check_values(values, name, described.get("range"))
+        found[name] = values
+    return found
+
+
+def _check_shape(values: np.ndarray, port: tflite.Port) -> None:
+    wanted = tuple(port.shape)
+    if values.ndim == len(wanted) + 1 and values.shape[1:] == wanted:
+        return
+    shape = values.shape[1:]
+    hint = ""
+    if len(wanted) == 3 and shape == (wanted[2], wanted[0], wanted[1]):
+        hint = "\nThe channels come last: np.moveaxis(picture, 0, -1)."
+    elif values.shape == wanted:
+        hint = "\nA first axis counts the samples: picture[None]."
+    elif len(wanted) == 3 and len(shape) == 3 and shape[2] == wanted[2]:
+        hint = f"\nResize to {wanted[0]}x{wanted[1]} pixels."
+    raise errors.InvalidValueError(
+        f"'{errors.shown(port.name)}' takes (n, {', '.join(map(str, wanted))}); found "
+        f"{values.shape}.{hint}",
+        given=values.shape,
+        allowed=(wanted,),
+    )
+
+
+def _check_values(values: np.ndarray, name: str, limits: Sequence[float] | None) -> None:
+    if values.size == 0:
+        return
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        rows = values.reshape(len(values), -1)
+        first = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise errors.InvalidValueError(
+            f"'{errors.shown(name)}' holds NaN or infinity, first in sample {first}.",
+            given=first,
+        )
+    if limits is None:
+        return
+    low, high = float(limits[0]), float(limits[1])
+    smallest, largest = float(values.min()), float(values.max())
+    slack = 1e-3 * (high - low)
+    scaled = high - low > 2 and values.dtype.kind == "f" and largest <= 1.0 and smallest >= -1.0
+    # Fractions below one, where bytes are expected, were scaled before; whole ones are dark pixels.
+    if scaled and not np.array_equal(values, np.round(values)):
+        pass
+    elif smallest >= low - slack and largest <= high + slack:
+        return
+    raise errors.InvalidValueError(
+        f"'{errors.shown(name)}' takes values from {low:g} to {high:g}; found {smallest:.4g} to "
+        f"{largest:.4g}.\nThe model scales them itself: give pixels as they are in the file.",
+        given=(smallest, largest),
+        allowed=((low, high),),
+    )
+
+
+# --- scoring -------------------------------------------------------------------------------------
 
 
 def evaluate(
-    path: str | os.PathLike[str], data: str | None = None, precision: str | None = None
+    path: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
+    precision: str | None = None,
+    *,
+    trust: bool = False,
+    threads: int = 1,
 ) -> dict[str, Any]:
-    """Score a model on its held-out split or on other labelled data. (Being built.)"""
-    raise NotImplementedError
+    """Score a model on its held-out split, or on other labelled data.
+
+    Args:
+        path: A run folder, or any model that `open_model` takes.
+        data: Labelled data; the held-out split of the run's own data where left out.
+        precision: An exported file of the run instead of its Keras model.
+        trust: See `open_model`.
+        threads: See `open_model`.
+
+    Returns:
+        `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`.
+
+    Raises:
+        MissingFileError: The model, its data or the exported file is not there.
+        DataError: The data has classes that the model does not know.
+    """
+    from actzoo import data as data_room
+    from actzoo import tasks
+
+    path = Path(path)
+    run = results.RunFolder(path) if path.is_dir() and (path / "plan.json").exists() else None
+    file = path
+    if precision is not None:
+        if run is None:
+            raise errors.InvalidValueError(
+                f"A precision chooses among the files of a run folder; {errors.shown(path, 120)} "
+                "is none.",
+                given=precision,
+            )
+        file = results.ExportFolder(run.export).tflite(precision)
+        if not file.exists():
+            raise errors.MissingFileError(
+                f"The run has no {errors.shown(file.name)}.\n"
+                f"Export it: actzoo export {errors.shown(path, 120)} --precision "
+                f"{errors.shown(precision)}",
+                given=precision,
+            )
+    predictor = open_model(file, trust=trust, threads=threads)
+    try:
+        card = predictor.card
+        if card is None:
+            raise errors.InvalidValueError(
+                "There is no model.json beside the model, so its classes are unknown.",
+                given=str(path),
+            )
+        if data is None:
+            if run is None:
+                raise errors.InvalidValueError(
+                    "Name the data to score on: actzoo evaluate MODEL DATA. Only a run folder "
+                    "knows its own.",
+                    given=str(path),
+                )
+            source, indices = _held_out(run, data_room)
+        else:
+            source = data_room.open_source(str(data), domain=card.domain or None)
+            indices = np.arange(len(source))
+        labels = _labels_by_name(source, indices, card.classes)
+        rows = [
+            predictor.probabilities(
+                data_room.load_inputs(source, indices[k : k + BATCH], card.preprocessing)
+            )
+            for k in range(0, len(indices), BATCH)
+        ]
+        scored = tasks.get_task(card.task).score(labels, np.concatenate(rows), card.classes)
+        return {
+            "format": results.FORMAT,
+            "task": card.task,
+            "model": str(file),
+            "precision": precision,
+            "data": None if data is None else str(data),
+            "test": scored,
+        }
+    finally:
+        predictor.close()
+
+
+def _held_out(run: results.RunFolder, data_room: Any) -> tuple[Any, np.ndarray]:
+    from actzoo.plan import Plan
+
+    plan: Plan = Plan.read(run.plan)
+    source, splits = data_room.open_planned(
+        plan, note=lambda text: print(f"warning: {text}", file=sys.stderr)
+    )
+    return source, np.asarray(splits["test"])
+
+
+def _labels_by_name(source: Any, indices: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    unknown = [name for name in source.classes if name not in classes]
+    if unknown:
+        listed = ", ".join(errors.shown(name) for name in unknown[:10])
+        raise errors.DataError(
+            f"The data has {len(unknown)} classes that the model does not know: {listed}.\n"
+            f"It knows {errors.shown(', '.join(map(str, classes)), 200)}.",
+            given=tuple(unknown),
+            allowed=tuple(classes),
+        )
+    if len(indices) == 0:
+        raise errors.DataError("There is nothing to score on: the data is empty.")
+    order = np.array([list(classes).index(name) for name in source.classes])
+    return order[np.asarray(source.labels())[indices]]
+
+
+# --- benchmark -----------------------------------------------------------------------------------
 
 
 def benchmark(
     files: Sequence[str | os.PathLike[str]], threads: int = 1, rounds: int = 50
 ) -> list[dict[str, Any]]:
-    """Measure exported files side by side. (Being built.)"""
-    raise NotImplementedError
+    """Measure exported files side by side.
+
+    Rounds are interleaved, so that a busy moment of the machine meets every file alike; trust the
+    ratios more than the milliseconds.
+
+    Args:
+        files: `.tflite` files.
+        threads: Threads of one inference.
+        rounds: Inferences per file, at least 1.
+
+    Returns:
+        One row per file: `file`, `latency_ms` (median), `latency_ms_p90`, `ratio` to the first
+        file, `size_bytes`, `operators`, `custom_operators`, `peak_memory_bytes` (what a process
+        needs on top of the runtime; None where the system does not tell), `threads`.
+
+    Raises:
+        MissingFileError: A file does not exist.
+        InvalidValueError: A file is not sound, or a number is out of range.
+    """
+    if not files:
+        raise errors.InvalidValueError("Name at least one .tflite file.")
+    for name, value, low, high in (("threads", threads, 1, 256), ("rounds", rounds, 1, 100_000)):
+        if not low <= value <= high:
+            raise errors.InvalidValueError(
+                f"{name}={value} is not possible: {low} to {high}.", given=value
+            )
+    rows: list[dict[str, Any]] = []
+    runners: list[Any] = []
+    inputs: list[dict[str, np.ndarray]] = []
+    for file in map(Path, files):
+        data = tflite.load(file)
+        # First in a child: it measures memory, and takes the fall for an unsound file.
+        with tflite.Sandbox(file, threads=threads) as child:
+            random = np.random.default_rng(0)
+            one = {
+                name: random.uniform(0, 255, (1, *port.shape)).astype("float32")
+                for name, port in child.inputs.items()
+            }
+            child.run(one)
+            peak = child.peak_memory_bytes
+        graph = tflite.read(data, file.name)
+        runner = tflite.Interpreter(data, threads=threads, name=file.name)
+        for _ in range(3):
+            runner.run(one)
+        runners.append(runner)
+        inputs.append(one)
+        rows.append(
+            {
+                "file": str(file),
+                "size_bytes": len(data),
+                "operators": graph.counts(),
+                "custom_operators": graph.custom_operators(),
+                "peak_memory_bytes": peak,
+                "threads": threads,
+            }
+        )
+    seconds = np.empty((rounds, len(runners)))
+    for k in range(rounds):
+        for column, runner in enumerate(runners):
+            start = time.perf_counter()
+            runner.run(inputs[column])
+            seconds[k, column] = time.perf_counter() - start
+    medians = np.median(seconds, axis=0) * 1e3
+    for column, row in enumerate(rows):
+        row["latency_ms"] = float(medians[column])
+        row["latency_ms_p90"] = float(np.quantile(seconds[:, column], 0.9) * 1e3)
+        row["ratio"] = float(medians[column] / medians[0])
+    return rows

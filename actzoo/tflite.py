@@ -8,13 +8,15 @@ run in a child process, because a wrong index in it can end the process that ope
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import io
 import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -634,8 +636,91 @@ def machine() -> str:
 # --- strangers' files ----------------------------------------------------------------------------
 
 
-class Sandbox:
-    """A file run in a child process, with a limit on time and memory.
+class Child:
+    """A model run in a child process that speaks our small protocol.
+
+    Args:
+        module: What the child runs, `python -m module`.
+        arguments: Its arguments.
+        name: How messages call the model.
+        seconds: Limit of one answer.
+    """
+
+    def __init__(
+        self, module: str, arguments: Sequence[str], name: str, *, seconds: float = CHILD_SECONDS
+    ) -> None:
+        self._name = name
+        self._seconds = seconds
+        self.peak_memory_bytes: int | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(),
+        )
+        try:
+            ports = self._receive()
+            self.inputs = {
+                key.removeprefix("in_"): _port_from(value)
+                for key, value in ports.items()
+                if key.startswith("in_")
+            }
+            self.output = _port_from(ports["out"])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return float32 outputs `(n, ...)` for inputs `(n, ...)`."""
+        pipe = self._process.stdin
+        try:
+            if pipe is None:
+                raise BrokenPipeError
+            send(pipe, inputs)
+        except OSError as error:
+            raise broken(self._name, "running it ended the process that did so") from error
+        answer = self._receive(len(next(iter(inputs.values()))))
+        if "peak" in answer:
+            self.peak_memory_bytes = int(answer["peak"])
+        return answer["outputs"]
+
+    def _receive(self, count: int = 1) -> dict[str, np.ndarray]:
+        # A second for ten samples on top, so that a long list is not taken for a hanging file.
+        timer = threading.Timer(self._seconds + 0.1 * count, self._process.kill)
+        timer.start()
+        try:
+            answer = receive(self._process.stdout) if self._process.stdout else None
+        finally:
+            timer.cancel()
+        if answer is None:
+            raise broken(
+                self._name,
+                "running it ended the process that did so, or took more than "
+                f"{self._seconds:.0f} s or {CHILD_BYTES >> 30} GB",
+            )
+        if "error" in answer:
+            raise errors.InvalidValueError(str(answer["error"]), given=self._name)
+        return answer
+
+    def close(self) -> None:
+        """End the child."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Sandbox(Child):
+    """A stranger's `.tflite`, with a limit on time and memory.
 
     A crafted file can crash the interpreter, loop, or ask for all memory; then the child ends and
     the caller gets an ordinary error.
@@ -646,62 +731,8 @@ class Sandbox:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
-        self._name = Path(path).name
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "actzoo.tflite", str(Path(path).absolute()), str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=child_environment(),
-        )
-        try:
-            ports = self._receive()
-            self.inputs = {key[3:]: _port_from(value) for key, value in ports.items() if key[3:]}
-            self.output = _port_from(ports["out"])
-        except BaseException:
-            self.close()
-            raise
-
-    def run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return float32 outputs `(n, ...)` for inputs `(n, ...)`."""
-        pipe = self._child.stdin
-        try:
-            if pipe is None:
-                raise BrokenPipeError
-            send(pipe, inputs)
-        except OSError as error:
-            raise broken(self._name, "running it ended the process that did so") from error
-        return self._receive()["outputs"]
-
-    def _receive(self) -> dict[str, np.ndarray]:
-        import threading
-
-        timer = threading.Timer(CHILD_SECONDS, self._child.kill)
-        timer.start()
-        try:
-            answer = receive(self._child.stdout) if self._child.stdout else None
-        finally:
-            timer.cancel()
-        if answer is None:
-            raise broken(
-                self._name,
-                "running it ended the process that did so, or took more than "
-                f"{CHILD_SECONDS:.0f} s or {CHILD_BYTES >> 30} GB",
-            )
-        if "error" in answer:
-            raise errors.InvalidValueError(str(answer["error"]), given=self._name)
-        return answer
-
-    def close(self) -> None:
-        """End the child."""
-        self._child.kill()
-        self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    pass
+        path = Path(path)
+        super().__init__("actzoo.tflite", [str(path.absolute()), str(threads)], path.name)
 
 
 def child_environment() -> dict[str, str]:
@@ -760,16 +791,54 @@ def serve(path: str, threads: int) -> None:
     os.dup2(2, 1)  # nothing but answers may reach the parent's pipe
     try:
         _limit_memory()
+        import ai_edge_litert.interpreter  # noqa: F401 - the runtime itself is not the model's
+
+        _forget_peak()
+        before = _memory()
         data = load(path)
         read(data, Path(path).name)
         runner = Interpreter(data, threads=threads, name=Path(path).name)
-        ports = {f"in_{name}": _port_to(port) for name, port in runner.inputs.items()}
-        send(out, {**ports, "out": _port_to(runner.output)})
+        send_ports(out, runner.inputs, runner.output)
         for inputs in iter(lambda: receive(sys.stdin.buffer), None):
-            send(out, {"outputs": runner.run(inputs)})
+            outputs = runner.run(inputs)
+            send(out, {"outputs": outputs, **({} if before is None else _peak(before))})
     except (errors.ActzooError, MemoryError, RuntimeError, ValueError) as error:
         text = str(error) if isinstance(error, errors.ActzooError) else broken(path, str(error))
         send(out, {"error": np.array(str(text))})
+
+
+def send_ports(pipe: BinaryIO, inputs: Mapping[str, Port], output: Port) -> None:
+    """Tell the parent what a model takes and gives; the first answer of a child."""
+    ports = {f"in_{name}": _port_to(port) for name, port in inputs.items()}
+    send(pipe, {**ports, "out": _port_to(output)})
+
+
+def _memory() -> int | None:
+    """Return the most memory this process has held, in bytes, or None where nobody tells.
+
+    On Linux from /proc: the peak that `getrusage` gives there is inherited from the parent.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _forget_peak() -> None:
+    """Let the peak begin anew, so that imports do not hide a small model; Linux only."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak(before: int) -> dict[str, np.ndarray]:
+    return {"peak": np.array(max(0, (_memory() or before) - before))}
 
 
 def _limit_memory() -> None:

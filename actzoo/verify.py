@@ -1,30 +1,61 @@
 """Proof that an exported file computes what was trained, without TensorFlow.
 
-Reads only the export folder: the files' hashes, the recorded inputs as the user would send them,
-Keras' own outputs on them, and the limits of the card.
+Reads only the export folder: the files' hashes, the recorded inputs as a user would send them,
+Keras' own outputs on them, and the limits of the card. Numbers are compared even where hashes
+agree, so that a change that was hashed anew still shows.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Callable
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from actzoo import errors, results
+from actzoo import errors, models, results, tasks, tflite
+
+# Held unless the card says otherwise. Errors are absolute differences of probabilities.
+DEFAULT_LIMITS: dict[str, float] = {
+    "agreement": 0.97,
+    "score_drop": 0.015,
+    "max_abs_error_float32": 1e-4,
+    "max_abs_error_float16": 2e-2,
+    # Far outside of the trained range logits reach thousands, where float32 itself is coarse.
+    "max_abs_error_extreme_float32": 1e-2,
+    # Against the file's own outputs at export, on another machine; on the same one: not a bit.
+    "drift_float32": 1e-4,
+    "drift_float16": 1e-3,
+    "drift_dynamic": 0.05,
+    "drift_int8": 0.05,
+}
+PIXEL_TOLERANCE = 1.0  # mean difference of a picture prepared by another decoder version
+CONSTANT = 1e-6  # outputs that vary less over all cases are constant
+LATENCY_ROUNDS = 30
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One limit that does not hold."""
+    """One thing that does not hold.
+
+    Attributes:
+        code: Stable name of the check.
+        what: What was found, with the file, value and limit.
+        why: What it means.
+        fix: The way out.
+        precision: The file it concerns; None for the whole folder.
+    """
 
     code: str
     what: str
     why: str
     fix: str
+    precision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +63,7 @@ class Verification:
     """Outcome of a verification.
 
     Attributes:
-        passed: Every limit holds.
+        passed: Nothing was found.
         precisions: Precision -> measures, as in `verify.json`.
         limits: What they were held against.
         findings: What does not hold.
@@ -47,9 +78,532 @@ class Verification:
 
 
 def verify(
-    folder: str | os.PathLike[str] | results.RunFolder,
+    folder: str | os.PathLike[str] | results.RunFolder | results.ExportFolder,
     *,
     note: Callable[[str], None] | None = None,
 ) -> Verification:
-    """Verify an export folder, or the one of a run. (Being built.)"""
-    raise NotImplementedError
+    """Verify an export folder, or the one of a run.
+
+    Writes `verify.json` whatever the outcome; a missing or damaged file is a finding.
+
+    Args:
+        folder: The export folder or the run folder.
+        note: Takes one sentence per finding.
+
+    Returns:
+        The outcome; `passed` is False where anything does not hold.
+
+    Raises:
+        MissingFileError: There is no export at all.
+    """
+    target = _target(folder)
+    work = _Verifier(target)
+    work.check_folder()
+    for precision in work.precisions:
+        work.check_file(precision)
+    findings = tuple(work.findings)
+    for found in findings:
+        if note is not None:
+            note(f"verify: {found.what}")
+    passed = not findings
+    results.write_json(
+        target.verification,
+        {
+            "format": results.FORMAT,
+            "passed": passed,
+            **work.measures,
+            "limits": work.limits,
+            "findings": findings,
+        },
+    )
+    return Verification(passed, work.measures, work.limits, findings, target.verification)
+
+
+def _target(folder: Any) -> results.ExportFolder:
+    if isinstance(folder, results.ExportFolder):
+        path = folder.path
+    else:
+        path = folder.path if isinstance(folder, results.RunFolder) else Path(folder)
+        if not (path / "export.json").exists() and (path / "export").is_dir():
+            path = path / "export"
+    target = results.ExportFolder(path)
+    if not target.record.exists() and not list(path.glob("model_*.tflite")):
+        raise errors.MissingFileError(
+            f"There is no export in {errors.shown(path, 200)}.\n"
+            "Make one: actzoo export RUN --precision float32,int8",
+            given=str(path),
+            fix="actzoo export RUN --precision float32,int8",
+        )
+    return target
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reference:
+    """The arrays of `reference.npz`."""
+
+    arrays: Mapping[str, np.ndarray]
+
+    def inputs(self, prefix: str = "input_") -> dict[str, np.ndarray]:
+        return {
+            key.removeprefix(prefix): value
+            for key, value in self.arrays.items()
+            if key.startswith(prefix)
+        }
+
+    def names(self, key: str) -> list[str]:
+        return [str(value) for value in self.arrays.get(key, ())]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return self.arrays["probabilities"]
+
+    def raw(self) -> list[bytes]:
+        offsets = self.arrays["raw_offsets"]
+        data = self.arrays["raw_bytes"].tobytes()
+        return [data[a:b] for a, b in itertools.pairwise(offsets)]
+
+
+class _Verifier:
+    """One verification under way."""
+
+    def __init__(self, target: results.ExportFolder) -> None:
+        self.target = target
+        self.findings: list[Finding] = []
+        self.measures: dict[str, dict[str, Any]] = {}
+        self.limits = dict(DEFAULT_LIMITS)
+        self.record: dict[str, Any] = {}
+        self.card: models.ModelCard | None = None
+        self.reference: _Reference | None = None
+        self.labels: list[str] = []
+        self.changed: set[str] = set()
+
+    def add(
+        self, code: str, what: str, why: str, fix: str = "", precision: str | None = None
+    ) -> None:
+        """Note a finding."""
+        way_out = fix or "Export again: actzoo export RUN"
+        self.findings.append(Finding(code, what, why, way_out, precision))
+
+    @property
+    def precisions(self) -> list[str]:
+        """Precisions to look at: recorded ones, or those that lie there."""
+        recorded = self.record.get("precisions")
+        if isinstance(recorded, list) and recorded:
+            return [str(name) for name in recorded]
+        found = sorted(self.target.path.glob("model_*.tflite"))
+        return [path.stem.removeprefix("model_") for path in found]
+
+    @property
+    def same_machine(self) -> bool:
+        return bool(self.record.get("machine") == tflite.machine())
+
+    # --- the folder ----------------------------------------------------------------------------
+
+    def check_folder(self) -> None:
+        """Check what all precisions share."""
+        self._check_record()
+        self._check_card()
+        self._read_labels()
+        self._read_reference()
+        self._check_classes()
+        self._check_preprocessing()
+
+    def _check_record(self) -> None:
+        try:
+            self.record = results.read_json(self.target.record, "export record")
+        except errors.ActzooError as error:
+            self.add("record", _first(error), "Without export.json nothing says which files belong")
+            return
+        files = self.record.get("files")
+        for name, expected in (files if isinstance(files, dict) else {}).items():
+            path = self.target.path / name
+            if not path.is_file():
+                self.changed.add(name)
+                self.add(
+                    "missing_file",
+                    f"{errors.shown(name, 120)} is missing.",
+                    "It was there when the export was made.",
+                )
+            elif results.sha256_file(path) != expected:
+                self.changed.add(name)
+                self.add(
+                    "changed_file",
+                    f"{errors.shown(name, 120)} differs from what was exported (sha256).",
+                    "The file was edited, or damaged on its way.",
+                    "Copy it anew from where it was exported, or export again.",
+                )
+
+    def _check_card(self) -> None:
+        try:
+            self.card = models.ModelCard.read(self.target.card)
+        except errors.ActzooError as error:
+            self.add("card", _first(error), "Without model.json inputs cannot be prepared.")
+            return
+        for key, value in self.card.limits.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                self.limits[str(key)] = float(value)
+
+    def _read_labels(self) -> None:
+        try:
+            self.labels = self.target.labels.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            self.add(
+                "labels",
+                f"labels.txt cannot be read: {errors.shown(error, 120)}.",
+                "An app would show wrong names or none.",
+            )
+
+    def _read_reference(self) -> None:
+        try:
+            with np.load(self.target.reference, allow_pickle=False) as archive:
+                reference = _Reference({key: archive[key] for key in archive.files})
+            count = len(reference.probabilities)
+            lengths = {len(value) for value in reference.inputs().values()}
+            if count == 0 or lengths != {count}:
+                raise ValueError("its arrays differ in length")
+            reference.raw()
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            self.add(
+                "reference",
+                f"reference.npz cannot be used: {errors.shown(error, 120)}.",
+                "It holds the inputs and Keras' outputs that the files are compared with.",
+            )
+            return
+        self.reference = reference
+
+    def _check_classes(self) -> None:
+        if self.card is None or self.reference is None:
+            return
+        lists = {
+            "labels.txt": self.labels,
+            "model.json": list(map(str, self.card.classes)),
+            "reference.npz": self.reference.names("classes"),
+        }
+        expected = lists["reference.npz"]
+        for name in ("labels.txt", "model.json"):
+            if lists[name] == expected:
+                continue
+            pairs = zip(lists[name], expected, strict=False)
+            at = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+            detail = (
+                f"{len(lists[name])} names instead of {len(expected)}"
+                if at is None
+                else f"number {at + 1} is '{errors.shown(lists[name][at])}' instead of "
+                f"'{errors.shown(expected[at])}'"
+            )
+            self.add(
+                "classes",
+                f"The classes of {name} differ from those of the export: {detail}.",
+                "An answer would carry the wrong name.",
+            )
+
+    def _check_preprocessing(self) -> None:
+        """Prepare the recorded files anew and compare with the recorded tensors."""
+        if self.card is None or self.reference is None or not self.card.preprocessing:
+            return
+        raw = self.reference.raw()
+        if not raw:
+            return
+        from actzoo import preprocessing
+
+        recorded = self.reference.inputs()
+        ids = self.reference.names("ids")
+        for index, content in enumerate(raw):
+            try:
+                made = preprocessing.apply(self.card.preprocessing, content)
+                worst, where = _difference(made, {k: v[index] for k, v in recorded.items()})
+            except (errors.ActzooError, ValueError, TypeError, KeyError) as error:
+                worst, where = np.inf, _first(error)
+            if worst > (0.0 if self.same_machine else PIXEL_TOLERANCE):
+                self.add(
+                    "preprocessing",
+                    f"Prepared by the steps of model.json, '{errors.shown(ids[index])}' is not "
+                    f"what the model was given at export ({errors.shown(where, 120)}).",
+                    "The steps were changed, applied twice or left out; phone and training would "
+                    "see different numbers.",
+                    "Take the model.json of the export.",
+                )
+                return
+
+    # --- one file ------------------------------------------------------------------------------
+
+    def check_file(self, precision: str) -> None:
+        """Measure one file and hold it to its limits."""
+        before = len(self.findings)
+        path = self.target.tflite(precision)
+        measured: dict[str, Any] = {"passed": False, "custom_operators": 0}
+        self.measures[precision] = measured
+        if path.is_file():
+            measured["size_bytes"] = path.stat().st_size
+            self._measure(precision, path, measured)
+        elif path.name not in self.changed:
+            self.add("missing_file", f"{path.name} is missing.", "It is listed.", "", precision)
+        concerned = self.findings[before:]
+        measured["passed"] = (
+            not concerned and path.name not in self.changed and path.is_file()
+            and "max_abs_error" in measured
+        )  # fmt: skip
+
+    def _measure(self, precision: str, path: Path, measured: dict[str, Any]) -> None:
+        try:
+            data = tflite.load(path)
+            graph = tflite.read(data, path.name)
+            self._check_operators(precision, graph, measured)
+            # Bytes that were changed may crash the interpreter: a child takes the fall.
+            known = path.name in self.record.get("files", {}) and path.name not in self.changed
+            runner: Any = (
+                tflite.Interpreter(data, name=path.name) if known else tflite.Sandbox(path)
+            )
+        except errors.ActzooError as error:
+            self.add("file", _first(error), "The file cannot run.", "", precision)
+            return
+        try:
+            if self.reference is not None:
+                measured["latency_ms"] = _latency(runner, self.reference.inputs())
+                self._check_cases(precision, runner, measured)
+                self._check_extremes(precision, runner, measured)
+        except (errors.ActzooError, ValueError, KeyError, RuntimeError) as error:
+            self.add(
+                "file",
+                f"{path.name} does not run on the recorded inputs: {_first(error)}",
+                "Its inputs are not those of the export, or the runtime refuses it.",
+                "",
+                precision,
+            )
+        finally:
+            runner.close()
+
+    def _check_operators(
+        self, precision: str, graph: tflite.Graph, measured: dict[str, Any]
+    ) -> None:
+        measured["operators"] = graph.counts()
+        measured["custom_operators"] = graph.custom_operators()
+        if graph.custom_operators():
+            names = sorted({op.name for op in graph.operators if op.custom})
+            self.add(
+                "custom_operators",
+                f"{precision}: {graph.custom_operators()} operators are not TFLite's own: "
+                f"{errors.shown(', '.join(names), 160)}.",
+                "A phone's runtime does not have them.",
+                "",
+                precision,
+            )
+        runs = tflite.float_runs(graph)
+        measured["float_islands"] = [
+            {"operators": run.operators, "place": run.place, "could_fold": run.breaks}
+            for run in runs
+            if not run.folds
+        ]
+        if precision != "int8" or self.record.get("float_layers"):
+            return
+        for run in runs:
+            if run.breaks:
+                self.add(
+                    "float_island",
+                    f"{precision}: {' '.join(run.operators)} before '{errors.shown(run.place)}' "
+                    "runs in float between int8 values.",
+                    "The runtime cannot fold it into a table, so it costs time at every use.",
+                    "Use an activation that has an int8 form, or give yours one (int8_form).",
+                    precision,
+                )
+
+    def _check_cases(self, precision: str, runner: Any, measured: dict[str, Any]) -> None:
+        reference = self.reference
+        if reference is None:
+            return
+        expected = reference.probabilities
+        outputs = runner.run(reference.inputs())
+        if outputs.shape != expected.shape:
+            raise errors.InvalidValueError(
+                f"its output has the shape {outputs.shape[1:]}, Keras' {expected.shape[1:]}"
+            )
+        if not self._check_finite(precision, outputs, expected, "recorded inputs"):
+            return
+        error = np.abs(outputs - expected)
+        flat = error.reshape(len(error), -1)
+        worst = int(flat.max(axis=1).argmax())
+        task = tasks.get_task(self.card.task if self.card else "classification")
+        measured["max_abs_error"] = float(flat.max())
+        measured["mean_abs_error"] = float(flat.mean())
+        measured["worst_case"] = _at(reference.names("ids"), worst)
+        measured["agreement"] = task.agreement(expected, outputs)
+        self._hold(
+            precision, f"max_abs_error_{precision}", measured["max_abs_error"],
+            f"the largest error, at '{errors.shown(measured['worst_case'])}',",
+        )  # fmt: skip
+        if measured["agreement"] < self.limits["agreement"]:
+            self.add(
+                "agreement",
+                f"{precision}: it gives Keras' class in {measured['agreement']:.1%} of "
+                f"{len(outputs)} cases; the limit is {self.limits['agreement']:.1%}.",
+                f"The file does not compute what was trained; worst: "
+                f"'{errors.shown(measured['worst_case'])}', off by {flat.max():.3f}.",
+                "For int8: more calibration samples, or another activation.",
+                precision,
+            )
+        if len(outputs) > 1 and _spread(outputs) < CONSTANT and _spread(expected) > 1e-3:
+            self.add(
+                "constant_output",
+                f"{precision}: the output is the same for all {len(outputs)} cases.",
+                "The input does not reach the output.",
+                "",
+                precision,
+            )
+        self._check_score(precision, task, outputs, measured)
+        self._check_drift(precision, outputs, measured)
+
+    def _check_finite(
+        self, precision: str, outputs: np.ndarray, expected: np.ndarray, where: str
+    ) -> bool:
+        bad = ~np.isfinite(outputs) & np.isfinite(expected)
+        if bad.any():
+            count = int(bad.reshape(len(bad), -1).any(axis=1).sum())
+            self.add(
+                "non_finite",
+                f"{precision}: {count} of {len(outputs)} outputs are NaN or infinite on {where}, "
+                "where Keras' are finite.",
+                "An activation overflows in the form it has in the file.",
+                "Export with lowering on (the default), or use another activation.",
+                precision,
+            )
+        return not bad.any()
+
+    def _hold(self, precision: str, limit: str, value: float, what: str) -> None:
+        if limit in self.limits and not value <= self.limits[limit]:
+            self.add(
+                limit.removesuffix(f"_{precision}"),
+                f"{precision}: {what} is {value:.3g}; the limit is {self.limits[limit]:.3g}.",
+                "The file does not compute what was trained.",
+                "",
+                precision,
+            )
+
+    def _check_score(
+        self, precision: str, task: Any, outputs: np.ndarray, measured: dict[str, Any]
+    ) -> None:
+        """Score by names: true names of the cases against names in labels.txt."""
+        reference = self.reference
+        truth = reference.names("labels") if reference is not None else []
+        if reference is None or not truth:
+            return
+        classes = reference.names("classes")
+        unknown = sorted(set(truth) - set(self.labels))
+        if unknown or len(self.labels) != outputs.shape[-1]:
+            what = (
+                f"labels.txt lacks the class '{errors.shown(unknown[0])}' of the recorded cases."
+                if unknown
+                else f"labels.txt has {len(self.labels)} names for {outputs.shape[-1]} outputs."
+            )
+            self.add("labels", what, "The file cannot be scored.", "", precision)
+            return
+        scored = task.score(_indices(truth, self.labels), outputs, self.labels)
+        keras = task.score(_indices(truth, classes), reference.probabilities, classes)
+        measured["test"] = scored
+        drop = keras[task.headline] - scored[task.headline]
+        measured["score_drop"] = drop
+        if drop > self.limits["score_drop"]:
+            self.add(
+                "score_drop",
+                f"{precision}: {task.headline} {scored[task.headline]:.3f} is {drop:.3f} below "
+                f"Keras' {keras[task.headline]:.3f}; the limit is {self.limits['score_drop']:g}.",
+                "The file answers worse than the model, or its labels are not in the order of its "
+                "outputs.",
+                "Compare labels.txt; for int8: more calibration samples, or another activation.",
+                precision,
+            )
+
+    def _check_drift(self, precision: str, outputs: np.ndarray, measured: dict[str, Any]) -> None:
+        """Compare with what the file itself gave at export."""
+        recorded = None
+        if self.reference is not None:
+            recorded = self.reference.arrays.get(f"recorded_{precision}")
+        if recorded is None or recorded.shape != outputs.shape:
+            self.add(
+                "drift",
+                f"{precision}: reference.npz holds no outputs of this file.",
+                "It cannot be told whether the file is the one that was exported.",
+                "",
+                precision,
+            )
+            return
+        drift = float(np.abs(outputs - recorded).max())
+        measured["drift"] = drift
+        limit = 0.0 if self.same_machine else self.limits.get(f"drift_{precision}", 0.05)
+        if not drift <= limit:
+            self.add(
+                "drift",
+                f"{precision}: outputs differ by up to {drift:.3g} from those of this file at "
+                f"export{' on this very kind of machine' if self.same_machine else ''}.",
+                "A weight or an operator in the file is not what was exported.",
+                "Copy the file anew from where it was exported, or export again.",
+                precision,
+            )
+
+    def _check_extremes(self, precision: str, runner: Any, measured: dict[str, Any]) -> None:
+        """Run inputs far out of range, where hidden values pass 100."""
+        if self.reference is None:
+            return
+        inputs = self.reference.inputs("extreme_input_")
+        if not inputs:
+            return
+        expected = self.reference.arrays["extreme_probabilities"]
+        outputs = runner.run(inputs)
+        if not self._check_finite(precision, outputs, expected, "extreme inputs"):
+            return
+        # Byte inputs cannot leave their range, so there is nothing to compare with.
+        reaches = all(port.dtype == "float32" for port in runner.inputs.values())
+        finite = np.isfinite(expected) & np.isfinite(outputs)
+        if reaches and finite.any():
+            error = np.abs(outputs - expected) / np.maximum(1.0, np.abs(expected))
+            worst = float(error[finite].max())
+            measured["max_abs_error_extreme"] = worst
+            self._hold(
+                precision, f"max_abs_error_extreme_{precision}", worst,
+                "the largest error on extreme inputs",
+            )  # fmt: skip
+
+
+def _latency(runner: Any, inputs: Mapping[str, np.ndarray]) -> float:
+    one = {name: value[:1] for name, value in inputs.items()}
+    for _ in range(3):
+        runner.run(one)
+    seconds = []
+    for _ in range(LATENCY_ROUNDS):
+        start = time.perf_counter()
+        runner.run(one)
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds) * 1e3)
+
+
+def _difference(
+    made: Mapping[str, np.ndarray], recorded: Mapping[str, np.ndarray]
+) -> tuple[float, str]:
+    worst, where = 0.0, ""
+    for name, expected in recorded.items():
+        if name not in made:
+            return np.inf, f"the input '{name}' is not made"
+        value = np.asarray(made[name])
+        if value.shape != expected.shape:
+            return np.inf, f"shape {value.shape} instead of {expected.shape}"
+        mean = float(np.abs(value.astype("float64") - expected.astype("float64")).mean())
+        if not mean <= worst:
+            worst, where = mean, f"mean difference {mean:.3g} in '{name}'"
+    return worst, where
+
+
+def _spread(outputs: np.ndarray) -> float:
+    return float(np.ptp(outputs, axis=0).max())
+
+
+def _indices(names: Sequence[str], order: Sequence[str]) -> np.ndarray:
+    positions = {name: index for index, name in enumerate(order)}
+    return np.array([positions[name] for name in names], "int64")
+
+
+def _at(names: Sequence[str], index: int) -> str:
+    return names[index] if index < len(names) else str(index)
+
+
+def _first(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
