@@ -12,7 +12,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors
+from actzoo import archives, errors
 from actzoo._lazy import resolve
 from actzoo.registry import Registry
 
@@ -96,6 +96,26 @@ def register(spec: DomainSpec, *, origin: str = "your code") -> DomainSpec:
     return DOMAINS.add(spec, origin=origin)
 
 
+def is_scheme(path: str) -> bool:
+    """Say whether a user's DATA is a name like `tfds:NAME` and not a place on disk."""
+    scheme, colon, _ = path.partition(":")
+    return bool(colon) and scheme.isalnum() and len(scheme) > 1 and not Path(path).exists()
+
+
+def check_exists(path: str) -> None:
+    """Refuse a place on disk where there is nothing.
+
+    Raises:
+        MissingFileError: There is nothing at the path.
+    """
+    if not is_scheme(path) and not Path(path).exists():
+        raise errors.MissingFileError(
+            f"There is nothing at {errors.shown(path, 200)}.\n"
+            "DATA is a folder, an archive of one, a file, or `tfds:NAME`.",
+            given=path,
+        )
+
+
 def recognise(path: str) -> DomainSpec:
     """Return the domain of a user's data.
 
@@ -106,14 +126,10 @@ def recognise(path: str) -> DomainSpec:
         MissingFileError: There is nothing at the path.
         DataError: No domain recognises it.
     """
-    if ":" not in path.split("/")[0] and not Path(path).exists():
-        raise errors.MissingFileError(
-            f"There is nothing at {errors.shown(path, 200)}.\n"
-            "DATA is a folder, an archive of one, a file, or `tfds:NAME`.",
-            given=path,
-        )
+    check_exists(path)
+    place = path if is_scheme(path) else str(archives.folder_of(path))
     for spec in DOMAINS:
-        if spec.call("sniff", path) is not None:
+        if spec.call("sniff", place) is not None:
             return spec
     forms = "; ".join(form for spec in DOMAINS for form in spec.data_forms)
     raise errors.DataError(

@@ -1,0 +1,561 @@
+"""Data as training sees it: sources, splits and the one input pipeline.
+
+A source loads one example at a time as NumPy arrays; a domain brings it. Everything else happens
+here, once for all domains: splitting, order, augmentation, caching, batching. Whatever is random
+is a pure function of (seed, epoch, index), so that a run can be repeated and resumed exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from actzoo import archives, domains, errors, preprocessing, results
+
+if TYPE_CHECKING:
+    import keras
+
+    from actzoo.plan import Plan
+
+FRACTIONS = (0.7, 0.15, 0.15)  # train, val, test, where the data brings no split
+SPLITS = ("train", "val", "test")
+FEWEST = 3  # examples of a class: one for each split
+CACHE_BYTES = 4 << 30  # of stored examples; beyond, each is read anew in every epoch
+UNBALANCED = 20  # largest class over smallest, from which on it is worth a warning
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """One example, opened but not yet prepared for a model.
+
+    Attributes:
+        inputs: Name -> array, as the first preprocessing step gives it.
+        target: Index of the class, mask, or None.
+        id: Name of the example, for people.
+        weight: Of its loss.
+    """
+
+    inputs: dict[str, np.ndarray]
+    target: Any
+    id: str = ""
+    weight: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """What a plan is made from: a summary of the data.
+
+    Attributes:
+        domain: Kind of data.
+        num_examples: How many.
+        classes: Names, in the order of the labels.
+        counts: Split -> class -> number; what has no split of its own counts as "train".
+        details: Numbers that only this kind of data has.
+        content_hash: Changes when any example or label does.
+        notes: Warnings about the data, one sentence each.
+    """
+
+    domain: str
+    num_examples: int
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    details: dict[str, Any]
+    content_hash: str
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Random access to labelled examples; what a domain's `open` returns."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of the labels."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> Example:
+        """Open one example."""
+        ...
+
+    def raw(self, index: int) -> bytes:
+        """Return one example as the user would send it to `predict`."""
+        ...
+
+    def labels(self) -> np.ndarray:
+        """Return the class of every example `(n,)`, without opening any."""
+        ...
+
+    def ids(self) -> list[str]:
+        """Return the name of every example."""
+        ...
+
+    def splits(self) -> list[str | None]:
+        """Return the split the data gives each example: train, val, test, or None."""
+        ...
+
+    def groups(self) -> Sequence[str] | None:
+        """Return what must never be divided between splits, per example; None for nothing."""
+        ...
+
+    def fingerprint(self) -> Fingerprint:
+        """Return the summary."""
+        ...
+
+
+def rng(seed: int, *words: object) -> np.random.Generator:
+    """Return a generator that is a pure function of its arguments.
+
+    Args:
+        seed: The run's seed.
+        *words: What it is for: `"augment", epoch, index`.
+    """
+    text = json.dumps([int(seed), *(str(word) for word in words)])
+    key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+# --- opening -----------------------------------------------------------------------------------
+
+
+def open_source(
+    path: str,
+    domain: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    note: results.Note | None = None,
+) -> Source:
+    """Open a user's data.
+
+    Args:
+        path: A folder, an archive of one, a file, or `tfds:NAME`.
+        domain: Its kind; None recognises it.
+        options: `allow_rare`, and what the domain's `open` takes.
+        note: Takes each warning; None prints it to stderr.
+
+    Returns:
+        The source.
+
+    Raises:
+        MissingFileError: There is nothing.
+        DataError: The data cannot be used.
+    """
+    spec = domains.DOMAINS.get(domain) if domain else domains.recognise(path)
+    own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
+    domains.check_exists(path)
+    place = path if domains.is_scheme(path) else str(archives.folder_of(path))
+    source: Source = spec.call("open", place, own)
+    check_classes(source.classes)
+    say = note or _to_stderr
+    for sentence in source.fingerprint().notes:
+        say(sentence)
+    return source
+
+
+def open_planned(plan: Plan, note: results.Note | None = None) -> tuple[Source, dict]:
+    """Open the data of a plan and split it as planned.
+
+    Returns:
+        The source, and split -> indices.
+
+    Raises:
+        DataError: It is not the data the plan was made from.
+    """
+    source = open_source(plan.data, plan.domain, plan.data_options, note)
+    found = source.fingerprint()
+    if found.content_hash != plan.content_hash or tuple(source.classes) != tuple(plan.classes):
+        raise errors.DataError(
+            f"What lies at {errors.shown(plan.data, 200)} is not the data of the plan: "
+            f"{found.num_examples} examples of {len(source.classes)} classes now, "
+            f"{sum(plan.num_examples.values())} of {len(plan.classes)} then, or other contents.\n"
+            "Bring the data back, or make a new plan: actzoo plan DATA --out RUN",
+            given=plan.data,
+            fix="actzoo plan DATA --out RUN",
+        )
+    return source, split(source, seed=plan.split_seed, note=note, options=plan.data_options)
+
+
+def _to_stderr(sentence: str) -> None:
+    print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Refuse class names that could be mistaken for one another or break a file.
+
+    Raises:
+        DataError: Names them; fewer than two classes are refused, too.
+    """
+    if len(classes) < 2:
+        have = f"only '{errors.shown(classes[0])}'" if classes else "none"
+        raise errors.DataError(
+            f"The data has {have} for a class; classification needs two or more.\n"
+            "Give a folder with one sub-folder of examples per class.",
+            given=list(classes),
+        )
+    alike: dict[str, str] = {}
+    for name in classes:
+        bad = [c for c in name if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+        problem = None
+        if bad:
+            problem = f"holds a control character, U+{ord(bad[0]):04X}"
+        elif not name.strip() or name != name.strip():
+            problem = "begins or ends with a space" if name.strip() else "is empty"
+        elif len(name) > 200:
+            problem = f"is {len(name)} characters long; at most 200 are taken"
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
+        if folded in alike:
+            problem = f"can be mistaken for '{errors.shown(alike[folded])}'"
+        if problem:
+            raise errors.DataError(
+                f"The class name '{errors.shown(name)}' {problem}.\nRename it.", given=name
+            )
+        alike[folded] = name
+
+
+# --- splitting ---------------------------------------------------------------------------------
+
+
+def split(
+    source: Source,
+    *,
+    seed: int,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    note: results.Note | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, np.ndarray]:
+    """Divide a source into train, val and test.
+
+    Splits that the data brings are kept; a missing one is taken from train, class by class. What
+    is in one group stays on one side, and every class is in train, for every seed.
+
+    scikit-learn's splitters are not used: they refuse data with fewer held-out examples than
+    classes, and none promises all three at once.
+
+    Args:
+        source: The data.
+        seed: Of the shares drawn.
+        fractions: Shares of train, val and test.
+        note: Takes each warning; None prints it to stderr.
+        options: `allow_rare` puts classes of fewer than 3 examples into train only.
+
+    Returns:
+        Split -> sorted indices `(n,)`.
+
+    Raises:
+        DataError: A class has too few examples.
+    """
+    say = note or _to_stderr
+    labels, given = np.asarray(source.labels()), source.splits()
+    _check_rare(source.classes, labels, bool((options or {}).get("allow_rare")), say)
+    present = [name for name in SPLITS if name in given]
+    missing = [name for name in ("test", "val") if name not in present]
+    side = np.asarray([name or "train" for name in given], dtype="U5")
+    if missing:
+        pool = np.flatnonzero(side == "train")
+        shares = {name: fractions[SPLITS.index(name)] for name in missing}
+        _draw(side, pool, labels, _group_numbers(source, len(labels)), shares, seed)
+    if missing and present:
+        names = {"val": "validation (val)", "test": "test"}
+        taken = " and ".join(f"{(side == n).sum()} for {names[n]}" for n in reversed(missing))
+        say(
+            f"The data brings no {' and no '.join(reversed(missing))} split, so examples were "
+            f"taken from train: {taken}."
+        )
+    elif missing:
+        sizes = ", ".join(f"{(side == name).sum()} {name}" for name in SPLITS)
+        say(f"The data brings no splits, so they were drawn, class by class: {sizes}.")
+    parts = {name: np.flatnonzero(side == name) for name in SPLITS}
+    for name, indices in parts.items():
+        if not len(indices):
+            raise errors.DataError(
+                f"No examples are left for the {name} split ({len(labels)} in all).\n"
+                "Add examples, or bring a split of your own.",
+                given=len(labels),
+            )
+    return parts
+
+
+def _check_rare(
+    classes: Sequence[str], labels: np.ndarray, allowed: bool, say: results.Note
+) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    rare = [f"'{errors.shown(classes[i])}' ({counts[i]})" for i in np.flatnonzero(counts < FEWEST)]
+    if rare:
+        named = ", ".join(rare[:10]) + (f" and {len(rare) - 10} more" if rare[10:] else "")
+        if not allowed:
+            raise errors.DataError(
+                f"Classes with fewer than {FEWEST} examples: {named}.\n"
+                "Training, validation and test need one each. Add examples, remove the class, or "
+                "use --allow-rare to put such classes into train only.",
+                given=rare,
+                fix="--allow-rare",
+            )
+        say(f"Classes with fewer than {FEWEST} examples are in train only, never tested: {named}.")
+    if counts.max() > UNBALANCED * max(1, counts.min()):
+        most, fewest = int(counts.argmax()), int(counts.argmin())
+        say(
+            f"The classes are unbalanced: '{errors.shown(classes[most])}' has {counts[most]:,} "
+            f"examples, '{errors.shown(classes[fewest])}' {counts[fewest]:,}. Look at the macro "
+            "scores, and compare accuracy with always answering the largest class."
+        )
+
+
+def _group_numbers(source: Source, count: int) -> np.ndarray:
+    groups = source.groups()
+    if groups is None:
+        return np.arange(count)
+    return np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+
+
+def _draw(
+    side: np.ndarray,
+    pool: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    shares: Mapping[str, float],
+    seed: int,
+) -> None:
+    """Move whole groups of the pool from train to other sides, in place.
+
+    The rarest class draws first, since it has the least choice. One group of each class is
+    reserved for train before anything is drawn, also where groups hold several classes.
+    """
+    members: dict[int, list[int]] = {}
+    for index in pool:
+        members.setdefault(int(groups[index]), []).append(int(index))
+    counts = np.bincount(labels[pool])
+    order = sorted(np.flatnonzero(counts), key=lambda label: (counts[label], label))
+    queues = {}
+    kept: set[int] = set()
+    for label in order:
+        own = np.unique(groups[pool][labels[pool] == label])
+        queues[label] = [int(g) for g in rng(seed, "split", label).permutation(own)]
+        if not kept.intersection(queues[label]):
+            kept.add(queues[label][0])
+    placed: dict[int, str] = dict.fromkeys(kept, "train")
+    for label in order:
+        if counts[label] < FEWEST:
+            placed.update((group, "train") for group in queues[label] if group not in placed)
+        free = [group for group in queues[label] if group not in placed]
+        for name, share in shares.items():
+            wanted = max(1, round(share * counts[label]))
+            have = sum(
+                int(labels[i] == label)
+                for group, where in placed.items()
+                if where == name
+                for i in members[group]
+            )
+            while have < wanted and free:
+                group = free.pop()
+                placed[group] = name
+                have += sum(int(labels[i] == label) for i in members[group])
+        placed.update((group, "train") for group in free)
+    for group, name in placed.items():
+        side[members[group]] = name
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def load_inputs(
+    source: Source, indices: Sequence[int] | np.ndarray, steps: preprocessing.Steps
+) -> dict[str, np.ndarray]:
+    """Return the prepared inputs of some examples, stacked.
+
+    Args:
+        source: The data.
+        indices: Which, in this order.
+        steps: Preprocessing.
+
+    Returns:
+        Name -> array `(n, ...)` in the dtype that the steps give.
+    """
+    rows = [prepared for prepared, _, _ in _read(source, indices, steps)]
+    if not rows:
+        return {}
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+_Row = tuple[dict[str, np.ndarray], Any, float]  # inputs, target, weight
+
+
+def _read_one(source: Source, index: int, steps: preprocessing.Steps) -> _Row:
+    example = source.load(int(index))
+    return preprocessing.apply(steps, example.inputs), example.target, example.weight
+
+
+def _read(
+    source: Source, indices: Sequence[int] | np.ndarray, steps: preprocessing.Steps
+) -> Iterator[_Row]:
+    """Read examples in order, a few at once: decoders let go of the interpreter lock."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as threads:
+        for start in range(0, len(indices), 256):
+            chosen = [int(i) for i in indices[start : start + 256]]
+            yield from threads.map(lambda index: _read_one(source, index, steps), chosen)
+
+
+class Augmenter(Protocol):
+    """A stateless change of training examples; what a domain's `augmenter` returns."""
+
+    @property
+    def stored_steps(self) -> preprocessing.Steps:
+        """Steps whose result is kept in memory and given to each call."""
+        ...
+
+    def __call__(
+        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return changed inputs of the model's shape, and the target that fits them."""
+        ...
+
+
+def pipeline(
+    source: Source,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    steps: preprocessing.Steps,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    training: bool,
+    augmenter: Augmenter | None = None,
+    encode: Callable[[np.ndarray], np.ndarray] | None = None,
+    class_weights: np.ndarray | None = None,
+    cache: MutableMapping[str, Any] | None = None,
+) -> keras.utils.PyDataset:
+    """Return the batches of one epoch.
+
+    A batch is `(inputs, targets, sample weights)`; bytes become float32. In training the order is
+    a permutation by (seed, epoch), each example is augmented by (seed, epoch, index), and an
+    incomplete last batch is left out; otherwise everything comes in the order of `indices`.
+
+    Args:
+        source: The data.
+        indices: Which examples.
+        steps: Preprocessing, from the opened example to the model's input.
+        batch_size: Examples of a batch.
+        seed: The run's.
+        epoch: Counted from the start of the run.
+        training: Shuffle and augment.
+        augmenter: Used in training only.
+        encode: Targets of a batch -> what the loss takes.
+        class_weights: Weight of each class `(classes,)`, multiplied into the examples' own.
+        cache: Keeps prepared examples from one epoch to the next; give the same mapping again.
+
+    Returns:
+        A `keras.utils.PyDataset` of known length. An error met while a batch is made is kept in
+        its `failure`; see `named_failure`.
+    """
+    augment = augmenter if training else None
+    stored = augment.stored_steps if augment is not None else steps
+    indices = np.asarray(indices, dtype=np.int64)
+    rows = _cached(source, indices, stored, cache)
+    order = np.arange(len(indices))
+    if training:
+        order = rng(seed, "order", epoch).permutation(len(indices))
+    count = -(-len(order) // batch_size)
+    if training and len(order) >= batch_size:
+        count = len(order) // batch_size
+
+    def one(position: int) -> _Row:
+        index = int(indices[position])
+        inputs, target, weight = rows[position] if rows else _read_one(source, index, stored)
+        if augment is not None:
+            inputs, target = augment(inputs, target, rng(seed, "augment", epoch, index))
+        return inputs, target, weight
+
+    def batch(number: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        chosen = [one(p) for p in order[number * batch_size : (number + 1) * batch_size]]
+        inputs = {name: _stacked([row[0][name] for row in chosen]) for name in chosen[0][0]}
+        targets = np.asarray([row[1] for row in chosen])
+        weights = np.asarray([row[2] for row in chosen], dtype="float32")
+        if class_weights is not None:
+            weights = weights * np.asarray(class_weights, dtype="float32")[targets]
+        return inputs, encode(targets) if encode else targets, weights
+
+    return _dataset_class()(batch, count)
+
+
+def _stacked(arrays: list[np.ndarray]) -> np.ndarray:
+    stacked = np.stack(arrays)
+    return stacked.astype("float32") if stacked.dtype == np.uint8 else stacked
+
+
+def _cached(
+    source: Source,
+    indices: np.ndarray,
+    steps: preprocessing.Steps,
+    cache: MutableMapping[str, Any] | None,
+) -> list[_Row] | None:
+    """Return all prepared examples, or None where memory is too small for them."""
+    if cache is None or not len(indices):
+        return None
+    key = hashlib.sha256(indices.tobytes() + results.to_json(list(steps)).encode()).hexdigest()
+    if key not in cache:
+        first = _read_one(source, int(indices[0]), steps)[0]
+        size = sum(array.nbytes for array in first.values()) * len(indices)
+        cache[key] = None if size > CACHE_BYTES else list(_read(source, indices, steps))
+    found: list[_Row] | None = cache[key]
+    return found
+
+
+def _dataset_class() -> Any:
+    """Return the dataset class; Keras is imported here and not with the module."""
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        """Batches made by a function of their number.
+
+        One worker: under TensorFlow, Keras already makes batches in a thread of its own while
+        the step runs, in order. More workers would fight with the step for two cores.
+        """
+
+        def __init__(self, make: Callable[[int], Any], count: int) -> None:
+            super().__init__(workers=1, use_multiprocessing=False)
+            self._make, self._count = make, count
+            self._first: dict[int, Any] = {}
+            self.failure: Exception | None = None
+
+        def __len__(self) -> int:
+            return self._count
+
+        def __getitem__(self, number: int) -> Any:
+            # Keras looks at the first two batches for their shapes and then asks again.
+            if number in self._first:
+                return self._first.pop(number)
+            try:
+                made = self._make(number)
+            except Exception as error:
+                self.failure = error
+                raise
+            if number < 2:
+                self._first[number] = made
+            return made
+
+    return Batches
+
+
+@contextlib.contextmanager
+def named_failure(batches: Any) -> Iterator[None]:
+    """Raise what went wrong in making a batch, and not what Keras' backend says about it.
+
+    Args:
+        batches: What `pipeline` returned, given to `fit` or `predict` inside the block.
+    """
+    try:
+        yield
+    except Exception as error:
+        failure = getattr(batches, "failure", None)
+        if failure is None or failure is error:
+            raise
+        raise failure from None
