@@ -38,8 +38,8 @@ class PReLU(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Return the activation of `x`, of its shape and dtype."""
-        # The TFLite converter knows exactly this sum and makes one PRELU of it.
-        return keras.ops.relu(x) - self.alpha * keras.ops.relu(-x)
+        # Keras' sum of two ReLUs has the gradient 0 at 0, outside of [a, 1]; export writes it so.
+        return keras.ops.where(x >= 0, x, self.alpha * x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the input."""
@@ -87,7 +87,7 @@ class RReLU(keras.layers.Layer):
         slope = keras.random.uniform(
             keras.ops.shape(x), self.lower, self.upper, dtype=x.dtype, seed=self.seed_generator
         )
-        return keras.ops.relu(x) - slope * keras.ops.relu(-x)
+        return keras.ops.where(x >= 0, x, slope * x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the input."""

@@ -32,7 +32,7 @@ def _times(x: Array, gate: Array) -> Array:
 
 
 def linear(x: Array) -> Array:
-    """x."""
+    """The input itself."""
     return x + 0.0
 
 
@@ -103,7 +103,7 @@ def gelu(x: Array) -> Array:
 
 
 def gelu_tanh(x: Array) -> Array:
-    """x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))."""
+    """Half of x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))."""
     near = np.clip(x, -1e3, 1e3)  # far beyond where tanh is 1
     inner = math.sqrt(2.0 / math.pi) * (near + 0.044715 * near**3)
     return _times(x, _sigmoid(2.0 * inner))

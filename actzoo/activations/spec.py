@@ -137,8 +137,8 @@ class ActivationSpec:
         homogeneous: f(c x) = c f(x) for c > 0; scales may be moved across it.
         dead_region: Inputs for which the gradient is exactly 0 by definition, in words.
         limits: What comes out for -inf and for +inf: a number, `nan`, or a parameter's name with
-            an optional sign. `nan` is what Keras gives where the true limit exists but is computed
-            as inf * 0; the notes say the limit.
+            an optional sign. `nan` stands where the limit exists but is computed as inf * 0; the
+            notes then say the limit. Its gradient may be NaN at both ends.
         swallows_nan: NaN goes in and a number comes out.
         hidden: Whether it serves as a hidden activation.
         hidden_reason: Why not.
@@ -170,7 +170,7 @@ class ActivationSpec:
     bounded: Literal["none", "below", "above", "both"] | None = None
     smooth: bool | None = None
     zero_at_zero: bool | None = None
-    homogeneous: bool | None = None
+    homogeneous: bool = False
     dead_region: str | None = None
     limits: tuple[str, str] | None = None
     swallows_nan: bool = False

@@ -37,6 +37,7 @@ class Function:
         self.__name__ = name
 
     def __call__(self, x: Any) -> Any:
+        """Return the activation of `x`."""
         return self._function(keras.ops.convert_to_tensor(x), **self.params)
 
     def __eq__(self, other: object) -> bool:

@@ -1,0 +1,45 @@
+"""Shared by all tests: a quiet TensorFlow, and a look at what a test leaves behind."""
+
+import os
+import signal
+import sys
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+
+def process_state() -> dict:
+    """What a call must leave as it was: settings of the process, and of Keras if it is loaded."""
+    state = {
+        "directory": os.getcwd(),
+        "signals": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],
+    }
+    keras = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "config"):
+        # Importing TensorFlow sets variables; from then on they stay.
+        state["environment"] = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        state["keras"] = (
+            keras.config.floatx(),
+            keras.config.epsilon(),
+            keras.config.image_data_format(),
+            keras.config.dtype_policy().name,
+            sorted(k for k in keras.saving.get_custom_objects() if not k.startswith("actzoo>")),
+        )
+    return state
+
+
+@pytest.fixture
+def unchanged(tmp_path, monkeypatch):
+    """Fail the test if it leaves a process-wide setting or a temporary file behind."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    before = process_state()
+    yield
+    after = process_state()
+    for key in before:
+        assert after[key] == before[key], f"{key} differs after the test"
+    assert not list(folder.iterdir()), "temporary files are left behind"
