@@ -252,16 +252,17 @@ def _static_recipe(
         manager.add_static_config(".*", name, 8, 8)
     by_kind: dict[str, list[str]] = {}
     for op in graph.operators:
-        place = graph.tensors[op.outputs[0]].name
+        place = "".join(f"{graph.tensors[i].name};" for i in op.outputs)
         if any(op.name in operators[layer] for layer in layers_of(place, operators)):
             moving = [i for i in op.inputs if not graph.tensors[i].constant]
             if len(moving) > 1 or op.name not in tflite.BINARY:
                 chosen.append(op)
                 by_kind.setdefault(op.name, []).append(place)
     for kind, places in by_kind.items():
-        # By the whole name of the output tensor: a form may hold several operators of one kind.
+        # By the whole names of their outputs, the quantizer's scope of an operator: a form may
+        # hold several operators of one kind.
         pattern = "|".join(re.escape(place) for place in places)
-        manager.add_static_config(f"^(?:{pattern});?$", kind, 8, 8)
+        manager.add_static_config(f"^(?:{pattern})$", kind, 8, 8)
     return manager.get_quantization_recipe(), chosen
 
 

@@ -635,8 +635,8 @@ class _Work:
 
 def _keras_outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in model.inputs]
-    with np.errstate(all="ignore"):
-        return np.asarray(model.predict(ordered, batch_size=64, verbose=0), "float32")
+    given = ordered[0] if len(ordered) == 1 else ordered
+    return np.asarray(model.predict(given, batch_size=64, verbose=0), "float32")
 
 
 def save_model(model: keras.Model, folder: Path) -> None:

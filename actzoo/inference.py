@@ -324,7 +324,7 @@ class KerasPredictor(_Predictor):
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
         self.verified = self.card is not None and path.name in self.card.sha256
-        self._model = models.load_model(path, trust=trust)
+        self._model = _plain_inputs(models.load_model(path, trust=trust))
         self.ports = {
             tensor.name: tflite.Port(
                 tensor.name, tuple(1 if n is None else n for n in tensor.shape[1:]), "float32"
@@ -337,11 +337,20 @@ class KerasPredictor(_Predictor):
         from actzoo import tasks
 
         ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
-        outputs = np.asarray(self._model.predict(ordered, batch_size=BATCH, verbose=0), "float32")
+        given = ordered[0] if len(ordered) == 1 else ordered
+        outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
         task = tasks.get_task(self.card.task if self.card else "classification")
         if _sums_to_one(outputs):
             return outputs
         return task.probabilities(outputs)
+
+
+def _plain_inputs(model: Any) -> Any:
+    """Return a model over the same layers whose inputs are one tensor or a flat list."""
+    import keras
+
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, model.outputs[0], name=model.name)
 
 
 def _sums_to_one(outputs: np.ndarray) -> bool:

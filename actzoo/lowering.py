@@ -150,6 +150,11 @@ def _softplus_int8(x: Any, **_: Any) -> Any:
 
 
 def _squareplus(x: Any, *, b: float = 4.0, **_: Any) -> Any:
+    # The usual (x + sqrt(x^2 + b)) / 2 cancels far below zero: at -1e4 all digits are lost.
+    return K.relu(x) + (0.5 * b) / (K.sqrt(K.square(x) + float(b)) + K.abs(x))
+
+
+def _squareplus_int8(x: Any, *, b: float = 4.0, **_: Any) -> Any:
     return 0.5 * (x + K.sqrt(K.square(x) + float(b)))
 
 
@@ -263,7 +268,7 @@ FORMS: dict[str, DeviceForm] = {
     "hard_silu": DeviceForm(_hard_silu),
     "mish": DeviceForm(_mish, last=("MUL",)),
     "softplus": DeviceForm(_softplus, _softplus_int8),
-    "squareplus": DeviceForm(_squareplus, last=("ADD",)),
+    "squareplus": DeviceForm(_squareplus, _squareplus_int8, last=("ADD",)),
     "softsign": DeviceForm(_softsign, _softsign_int8, last=("MUL",)),
     "sigmoid": DeviceForm(_sigmoid),
     "hard_sigmoid": DeviceForm(_hard_sigmoid),
@@ -335,7 +340,8 @@ class DeviceActivation(keras.layers.Layer):
         super().__init__(**kwargs)
         self.form = form
 
-    def call(self, x: Any) -> Any:  # noqa: D102 - Keras' own
+    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+        """Return the form of `x`; takes what a call of the replaced layer may have carried."""
         return self.form(x)
 
 
@@ -414,15 +420,20 @@ def lower_in_detail(
                 given=type(model).__name__,
             )
     work = _Lowering(precision, replace=replace, stable=frozenset(stable))
-    # A fresh functional view: uncompiled, flat list of inputs, also of a sequential model.
-    view = keras.Model(model.inputs, model.outputs, name=model.name)
-    clone = keras.models.clone_model(view, clone_function=work.clone)
+    clone = keras.models.clone_model(_view(model), clone_function=work.clone)
     if len(clone.outputs) == 1 and output_activation and not _ends_in(model, output_activation):
         form = FORMS[output_activation].float
         final = DeviceActivation(form, name=OUTPUT_LAYER)(clone.outputs[0])
-        clone = keras.Model(clone.inputs, final, name=model.name)
+        clone = keras.Model(clone.input, final, name=model.name)
     work.copy_weights()
     return Lowered(clone, work.int8_operators, work.slow, work.names)
+
+
+def _view(model: keras.Model) -> keras.Model:
+    """Return the same layers as a functional model, uncompiled, its inputs one or a list."""
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
+    return keras.Model(inputs, outputs, name=model.name)
 
 
 def _ends_in(model: keras.Model, name: str) -> bool:
@@ -480,8 +491,7 @@ class _Lowering:
         return copy
 
     def _clone_nested(self, model: keras.Model) -> keras.Model:
-        view = keras.Model(model.inputs, model.outputs, name=model.name)
-        return keras.models.clone_model(view, clone_function=self.clone)
+        return keras.models.clone_model(_view(model), clone_function=self.clone)
 
     def _form(
         self, layer: Any, name: str, activation: str, params: Mapping[str, Any]

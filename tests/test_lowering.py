@@ -1,0 +1,242 @@
+"""Every activation's device form: equal to Keras where it must be, foldable where it says so."""
+
+import keras
+import numpy as np
+import pytest
+
+from actzoo import activations, converter, errors, export, lowering, tflite
+
+NAMES = tuple(lowering.FORMS)
+# Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.
+POINTS = np.concatenate(
+    [np.linspace(-12, 12, 97), [-1e4, -100.0, -30.0, 30.0, 88.0, 89.0, 100.0, 1e4]]
+).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def child():
+    with converter.Converter() as running:
+        yield running
+
+
+def grid(name):
+    """Return inputs `(n, 4)` for an activation; exp has nothing finite beyond 88."""
+    points = np.clip(POINTS, -80, 80) if name == "exponential" else POINTS
+    return np.stack([points, points[::-1], points / 3, -points], axis=1)
+
+
+def one_layer(name):
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, activations.get(name, name="site_act")(x))
+
+
+def test_every_activation_of_the_table_has_a_form():
+    assert set(NAMES) == set(activations.names())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_float_form_equals_keras(name):
+    model = one_layer(name)
+    lowered = lowering.lower(model, "float32")
+    x = grid(name)
+    expected, found = np.asarray(model(x)), np.asarray(lowered(x))
+    if name == "squareplus":  # Keras' own formula loses its digits at -1e4
+        expected = activations.reference(name)(x)
+    assert np.isfinite(found).all()
+    scale = np.maximum(1.0, np.abs(expected))
+    assert np.abs((found - expected) / scale).max() < 1e-5
+    if name != "sparsemax":  # kept as it is
+        assert isinstance(lowered.get_layer("site_act"), lowering.DeviceActivation)
+
+
+@pytest.mark.parametrize(
+    ("spec", "steps"),
+    [(name, 3) for name in NAMES if lowering.FORMS[name].folds]
+    + [
+        ("relu_n(max_value=2.5)", 2),
+        ("leaky_relu(negative_slope=0.3)", 1),
+        ("leaky_relu(negative_slope=0)", 1),
+        ("elu(alpha=0.7)", 1),
+        ("celu(alpha=2)", 1),
+        ("threshold(threshold=-1,value=0.5)", 2),
+        ("soft_shrink(threshold=1.2)", 2),
+        ("soft_shrink(threshold=0)", 1),
+        ("hard_shrink(threshold=0)", 1),
+        ("squareplus(b=1)", 3),
+    ],
+)
+def test_int8_form_is_within_steps_of_the_reference(spec, steps):
+    """The form on rounded inputs, rounded once, against the ideal table."""
+    if spec == "glu":
+        pytest.skip("not a function of one value")
+    name, params = activations.parse(spec)
+    params = {**activations.describe(name).defaults, **params}
+    row = lowering.FORMS[name]
+    form = row.int8 or row.float
+    for low, high in ((-3.0, 3.0), (-6.0, 6.0), (-1.0, 8.0)):
+        x = np.linspace(low, high, 256).astype("float32")
+        found = np.asarray(form(keras.ops.convert_to_tensor(x), **params))
+        expected = activations.reference(spec)(x)
+        step = (max(expected.max(), 0) - min(expected.min(), 0)) / 255
+        jump = np.isclose(x, params.get("threshold", np.inf), atol=1e-6)
+        assert np.abs(found - expected)[~jump].max() <= steps * step
+
+
+class Shift(keras.layers.Layer):
+    """Adds a small random weight."""
+
+    def build(self, shape):
+        self.shift = self.add_weight(
+            shape=(4,), initializer=keras.initializers.RandomNormal(0, 1e-3)
+        )
+
+    def call(self, x):
+        return x + self.shift
+
+
+def branches(names, *, dense):
+    """Return a model that applies each activation to the input, or between two dense layers."""
+    keras.utils.set_random_seed(1)
+    x = keras.Input((4,), name="x")
+    outs = []
+    for name in names:
+        # Without dense layers, a small shift keeps branches from sharing subexpressions: the
+        # converter knows GELU only as long as nobody else uses its parts.
+        y = keras.layers.Dense(4, name=f"{name}_before")(x) if dense else Shift(name=name)(x)
+        y = activations.get(name, name=f"{name}_act")(y)
+        outs.append(keras.layers.Dense(4, name=f"{name}_after")(y) if dense else y)
+    return keras.Model(x, keras.layers.Concatenate(name="joined")(outs))
+
+
+def convert(child, lowered, tmp_path):
+    export.save_model(lowered, tmp_path / "saved")
+    child.run("convert", saved_model=str(tmp_path / "saved"), out=str(tmp_path / "f.tflite"))
+    return tmp_path / "f.tflite"
+
+
+def test_float_forms_convert_to_builtins_and_stay_finite(child, tmp_path):
+    names = [name for name in NAMES if name not in ("exponential", "glu")]
+    model = lowering.lower(branches(names, dense=False), "float32")
+    data = convert(child, model, tmp_path).read_bytes()
+    assert tflite.read(data).custom_operators() == 0
+    x = grid("relu")
+    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
+    error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
+    assert {name: value for name, value in worst.items() if not value < 2e-5} == {}
+
+
+def test_keras_softplus_overflows_in_tflite(child, tmp_path):
+    """The reason for stable forms; when this fails, TFLite has mended it."""
+    model = branches(["softplus"], dense=False)
+    lowered = lowering.lower(model, "float32", replace=False)
+    data = convert(child, lowered, tmp_path).read_bytes()
+    found = tflite.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
+    assert not np.isfinite(found).all()
+
+
+def test_int8_forms_fold(child, tmp_path):
+    names = list(NAMES)
+    lowered = lowering.lower_in_detail(branches(names, dense=True), "int8")
+    source = convert(child, lowered.model, tmp_path)
+    samples = np.random.default_rng(0).normal(0, 2, (64, 4)).astype("float32")
+    np.savez(tmp_path / "c.npz", x=samples)
+    out = tmp_path / "int8.tflite"
+    child.run(
+        "quantize", source=str(source), out=str(out), precision="int8",
+        operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
+    )  # fmt: skip
+    runs = tflite.float_runs(tflite.read(out.read_bytes()))
+    slow = {
+        name for name in names for run in runs
+        if not run.folds and f"/{name}_act" in run.place
+    }  # fmt: skip
+    assert slow == {name for name in names if not lowering.FORMS[name].folds}
+    assert {layer.removesuffix("_act") for layer in lowered.slow} == slow
+    assert not [run for run in runs if run.breaks]
+
+
+def test_prelu_keeps_its_slopes():
+    model = one_layer("prelu")
+    model.layers[-1].set_weights([np.array([0.1, -0.2, 0.3, 1.5], "float32")])
+    x = grid("prelu")
+    for precision in ("float32", "int8"):
+        lowered = lowering.lower_in_detail(model, precision)
+        np.testing.assert_allclose(lowered.model(x), model(x), rtol=1e-6)
+    assert "slope for each channel" in lowered.slow["site_act"]
+    model.layers[-1].set_weights([np.full(4, 0.1, "float32")])
+    assert lowering.lower_in_detail(model, "int8").slow == {}
+
+
+def test_foreign_activations_are_found_wherever_they_are():
+    x = keras.Input((4,), name="x")
+    y = keras.layers.Dense(4, activation="softplus", name="fused")(x)
+    y = keras.ops.softplus(y)
+    y = keras.layers.Softmax()(y)
+    model = keras.Model(x, y)
+    lowered = lowering.lower_in_detail(model, "int8", output_activation="softmax")
+    values = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    np.testing.assert_allclose(lowered.model(values), model(values), atol=1e-6)
+    kinds = [type(layer).__name__ for layer in lowered.model.layers]
+    assert kinds.count("DeviceActivation") == 2
+    assert isinstance(lowered.model.get_layer("fused").activation, lowering.functools.partial)
+
+
+def test_output_activation_is_appended_once():
+    model = one_layer("softmax")
+    assert len(lowering.lower(model, output_activation="softmax").layers) == len(model.layers)
+    model = one_layer("relu")
+    assert lowering.lower(model, output_activation="softmax").layers[-1].name == "probabilities"
+
+
+def test_mixed_precision_is_rebuilt_in_float32():
+    x = keras.Input((4,), name="x")
+    y = keras.layers.Dense(4, dtype="mixed_float16")(x)
+    y = keras.layers.Activation("mish", dtype="mixed_float16")(y)
+    model = keras.Model(x, keras.layers.Dense(2, dtype="mixed_bfloat16")(y))
+    lowered = lowering.lower(model)
+    assert {layer.compute_dtype for layer in lowered.layers} == {"float32"}
+    for old, new in zip(model.weights, lowered.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(old), np.asarray(new))
+
+
+def test_shared_and_nested_layers_survive():
+    shared = keras.layers.Dense(4, name="shared_1")
+    inner_in = keras.Input((4,))
+    inner = keras.Model(inner_in, keras.layers.Activation("mish")(shared(inner_in)), name="inner")
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, inner(inner(shared(x))))
+    values = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    lowered = lowering.lower(model, "int8")
+    np.testing.assert_allclose(lowered(values), model(values), atol=1e-6)
+
+
+def test_sequential_works_and_subclassed_is_refused():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="selu")])
+    values = np.ones((1, 4), "float32")
+    np.testing.assert_allclose(lowering.lower(model)(values), model(values), atol=1e-6)
+
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(errors.InvalidTypeError, match="not a functional model"):
+        lowering.lower(Own())
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(errors.UnknownNameError, match="int8"):
+        lowering.lower(one_layer("relu"), "int9")
+
+
+def test_third_party_row_brings_its_own_form(monkeypatch):
+    row = activations.ActivationSpec(
+        name="test_cube", target="keras.ops:square", float_form=f"{__name__}:cube_form"
+    )
+    monkeypatch.setattr(lowering.activations, "describe", lambda name: row)
+    assert lowering.device_form("test_cube").float is cube_form
+    assert lowering.device_form("test_cube").int8 is None
+
+
+def cube_form(x, **_):
+    return x * x * x
