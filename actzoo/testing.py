@@ -101,7 +101,10 @@ def _contracts(subject: _Subject) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "nan_comes_out", every(_nan_comes_out, subject)
     if row.elementwise and subject.is_default:
         yield "claims", every(_claims, subject)
+    yield "training", every(_training, subject)
     yield "weights_are_fresh", every(_weights_are_fresh, subject)
+    if row.learnable:
+        yield "weights_learn", every(_weights_learn, subject)
     yield "spec_round_trip", every(_spec_round_trip, subject)
     yield "config_round_trip", every(_config_round_trip, subject)
     yield "file_round_trip", every(_file_round_trip, subject)
@@ -117,7 +120,7 @@ class _Subject:
         self.params = params
         self.spec = activations.format(row.name, params)
         self.is_default = {**row.defaults, **params} == row.defaults
-        self.expected = oracle
+        self.expected: Any = oracle
         if oracle is None and row.reference is not None:
             self.expected = activations.reference(row.name, **params)
 
@@ -316,6 +319,17 @@ def _weights(shape: tuple[int, ...], subject: _Subject) -> np.ndarray:
 def _value_and_gradient(
     subject: _Subject, x: np.ndarray, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
+    tf = _tensorflow()
+    layer, tensor = subject.layer(dtype), tf.convert_to_tensor(_tensor(x, dtype))
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        y = layer(tensor)
+    weights = tf.cast(_weights(tuple(y.shape), subject), y.dtype)
+    return _numpy(y), _numpy(tape.gradient(y, tensor, output_gradients=weights))
+
+
+def _tensorflow() -> Any:
+    """Return TensorFlow, the one backend through which gradients are taken here."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -323,14 +337,9 @@ def _value_and_gradient(
             "The gradient checks need the TensorFlow backend.\nRun with KERAS_BACKEND=tensorflow.",
             given=keras.backend.backend(),
         )
-    import tensorflow as tf
+    import tensorflow
 
-    layer, tensor = subject.layer(dtype), tf.convert_to_tensor(_tensor(x, dtype))
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        y = layer(tensor)
-    weights = tf.cast(_weights(tuple(y.shape), subject), y.dtype)
-    return _numpy(y), _numpy(tape.gradient(y, tensor, output_gradients=weights))
+    return tensorflow
 
 
 # --- claims ------------------------------------------------------------------------------------
@@ -382,6 +391,31 @@ def _weights_are_fresh(subject: _Subject) -> None:
         subject.fail("two layers from get() share weights")
     if bool(one.trainable_weights) != subject.row.learnable:
         subject.fail(f"learnable={subject.row.learnable}, yet {len(one.weights)} weights are there")
+
+
+def _weights_learn(subject: _Subject) -> None:
+    """Check that each weight has a gradient: finite, and not 0 everywhere."""
+    tf = _tensorflow()
+    layer, x = subject.layer(), _tensor(subject.inputs(), "float32")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(layer(x)))
+    for weight, gradient in zip(
+        layer.trainable_weights,
+        tape.gradient(loss, [weight.value for weight in layer.trainable_weights]),
+        strict=True,
+    ):
+        values = np.zeros(1) if gradient is None else _numpy(gradient)
+        if not np.isfinite(values).all() or not values.any():
+            subject.fail(f"the weight '{weight.name}' does not learn: its gradient is", x, values)
+
+
+def _training(subject: _Subject) -> None:
+    """Check that only random activations differ from call to call in training."""
+    layer, x = subject.layer(), _tensor(subject.inputs(), "float32")
+    one, other = (_numpy(layer(x, training=True)) for _ in range(2))
+    if (one != other).any() != subject.row.random:
+        word = "differ" if not subject.row.random else "agree"
+        subject.fail(f"random={subject.row.random}, yet two calls in training {word}")
 
 
 def _spec_round_trip(subject: _Subject) -> None:

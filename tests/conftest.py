@@ -43,3 +43,16 @@ def unchanged(tmp_path, monkeypatch):
     for key in before:
         assert after[key] == before[key], f"{key} differs after the test"
     assert not list(folder.iterdir()), "temporary files are left behind"
+
+
+@pytest.fixture
+def table():
+    """The table of activations; what a test registers is taken out again."""
+    from actzoo.activations import ACTIVATIONS
+
+    before, notes = set(ACTIVATIONS.names()), list(ACTIVATIONS.notes)
+    yield ACTIVATIONS
+    for name in set(ACTIVATIONS.names()) - before:
+        for alias in ACTIVATIONS._rows.pop(name).aliases:
+            ACTIVATIONS._aliases.pop(alias)
+    ACTIVATIONS.notes[:] = notes

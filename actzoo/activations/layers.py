@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from actzoo import errors
-from actzoo._lazy import resolve
-from actzoo.activations import lookup, spec
+from actzoo.activations import lookup
 from actzoo.activations.catalog import ACTIVATIONS
-from actzoo.activations.spec import ActivationSpec
-from actzoo.activations.stateless import Function, is_function, stateless_target
+from actzoo.activations.spec import ActivationSpec, write
+from actzoo.activations.stateless import Function, load, stateless_target
 
-ActivationLike = (
+ActivationLike: TypeAlias = (
     str | tuple[str, Mapping[str, Any]] | ActivationSpec | Callable[..., Any] | keras.layers.Layer
 )
 
@@ -51,9 +51,10 @@ def get(spec: ActivationLike, *, name: str | None = None) -> keras.layers.Layer:
         return keras.layers.Activation(_saveable(spec), name=name)
     found, params = lookup.parse(spec)
     row = ACTIVATIONS.get(found)
-    if is_function(row.target):
+    target = load(row.target, row.name)
+    if not isinstance(target, type):
         return keras.layers.Activation(_bind(row, params), name=name)
-    return resolve(row.target)(**{**row.defaults, **params}, name=name)
+    return target(**{**row.defaults, **params}, name=name)
 
 
 def function(spec: ActivationLike) -> Callable[[Any], Any]:
@@ -77,10 +78,10 @@ def function(spec: ActivationLike) -> Callable[[Any], Any]:
         'mish'
     """
     if isinstance(spec, keras.layers.Layer):
-        found = identify(spec)
-        if found is None:
+        pair = identify(spec)
+        if pair is None:
             raise lookup.refusal(spec)
-        spec = found
+        spec = pair
     if callable(spec) and not isinstance(spec, type):
         return _saveable(spec)
     found, params = lookup.parse(spec)
@@ -109,25 +110,39 @@ def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
         axes = tuple(layer.axis)
         return _checked("softmax", {"axis": axes[0]}) if len(axes) == 1 else None
     for row in ACTIVATIONS:
-        if _may_be(row.target, kind) and resolve(row.target) is kind:
+        if _points_at(row.target, kind):
             return _checked(row.name, {name: getattr(layer, name) for name in row.defaults})
     return None
 
 
 def register_layers() -> None:
-    """Make Keras know the layers of every row, so that its own loader reads our models."""
+    """Make Keras know the layers of every row, so that its own loader reads our models.
+
+    A row of another package that cannot be imported is named once and left out; models without it
+    load as before.
+    """
     for row in ACTIVATIONS:
-        importlib.import_module(row.target.partition(":")[0])
+        module = row.target.partition(":")[0]
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            note = (
+                f"activation '{row.name}' was left out: importing {module} failed with "
+                f"{type(error).__name__}: {errors.shown(error, 200)}"
+            )
+            if note not in ACTIVATIONS.notes:
+                ACTIVATIONS.notes.append(note)
+                print(f"warning: {note}", file=sys.stderr)
 
 
 def _bind(row: ActivationSpec, params: dict[str, Any]) -> Callable[[Any], Any]:
     """Return the bare Keras function if it means the same by default, else a `Function`."""
     target = stateless_target(row)
     if target.startswith("keras."):
-        bare = resolve(target)
+        bare = load(target, row.name)
         if _keras_defaults(bare, row) == {**row.defaults, **params}:
             return bare
-    return Function(spec.write(row.name, params))
+    return Function(write(row.name, params))
 
 
 def _keras_defaults(bare: Callable[..., Any], row: ActivationSpec) -> dict[str, Any]:
@@ -172,11 +187,10 @@ def _identify_function(given: Any) -> tuple[str, dict[str, Any]] | None:
         return identify(given)
     module = getattr(given, "__module__", "") or ""
     for row in ACTIVATIONS:
-        for target in filter(None, (row.target, row.function)):
-            if _named(target, given) and resolve(target) is given:
-                if module.startswith("keras."):
-                    return _checked(row.name, _keras_defaults(given, row))
-                return _checked(row.name, row.defaults)
+        if any(_points_at(target, given) for target in (row.target, row.function)):
+            # Keras' function may mean another default, such as leaky_relu's slope.
+            of_keras = module.startswith("keras.")
+            return _checked(row.name, _keras_defaults(given, row) if of_keras else row.defaults)
     return None
 
 
@@ -204,9 +218,7 @@ def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     return name, {k: v for k, v in checked.items() if not (k in seeds and v is None)}
 
 
-def _may_be(target: str, kind: type) -> bool:
-    return target.rpartition(":")[2] == kind.__name__
-
-
-def _named(target: str, given: Any) -> bool:
-    return target.rpartition(":")[2] == getattr(given, "__qualname__", None)
+def _points_at(target: str | None, thing: Any) -> bool:
+    """Tell whether a target is this very thing, without importing anything for it."""
+    module, _, attribute = (target or "").partition(":")
+    return module in sys.modules and getattr(sys.modules[module], attribute, None) is thing

@@ -70,7 +70,7 @@ class Parameter:
         """
         if value is None and self.kind == "seed":
             return None
-        kind = numbers.Real if self.kind == "float" else numbers.Integral
+        kind: Any = numbers.Real if self.kind == "float" else numbers.Integral
         if isinstance(value, bool) or not isinstance(value, kind):
             wrong_type = not isinstance(value, numbers.Real) or isinstance(value, bool)
             raise self._refusal(
@@ -238,7 +238,7 @@ class ActivationSpec:
 
 _SPACE = re.compile(r"[ \t]*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_NUMBER = re.compile(r"[+-]?(?:inf|nan|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![\w.])")
+_NUMBER = re.compile(r"[+-]?(?:inf|nan|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 _TEXT = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _WORDS = {"True": True, "False": False, "None": None}
 

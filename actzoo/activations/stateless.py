@@ -13,7 +13,8 @@ import keras
 
 from actzoo import errors
 from actzoo._lazy import resolve
-from actzoo.activations import lookup, spec
+from actzoo.activations import lookup
+from actzoo.activations.spec import ActivationSpec, write
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -33,7 +34,7 @@ class Function:
         row = lookup.describe(name)
         self.name = name
         self.params = {**row.defaults, **params}
-        self._function = resolve(stateless_target(row))
+        self._function = load(stateless_target(row), name)
         self.__name__ = name
 
     def __call__(self, x: Any) -> Any:
@@ -47,7 +48,7 @@ class Function:
         return hash(str(self))
 
     def __str__(self) -> str:
-        return spec.write(self.name, self.params)
+        return write(self.name, self.params)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -59,7 +60,7 @@ class Function:
         return cls(**config)
 
 
-def stateless_target(row: spec.ActivationSpec) -> str:
+def stateless_target(row: ActivationSpec) -> str:
     """Return the target string of a row's function.
 
     Raises:
@@ -74,7 +75,7 @@ def stateless_target(row: spec.ActivationSpec) -> str:
         why = "it draws random numbers while training"
     elif row.channel_factor != 1:
         why = "it changes the number of channels"
-    elif not is_function(row.target):
+    elif isinstance(load(row.target, row.name), type):
         why = "it is written as a layer"
     if why is None:
         return row.target
@@ -86,6 +87,21 @@ def stateless_target(row: spec.ActivationSpec) -> str:
     )
 
 
-def is_function(target: str) -> bool:
-    """Tell whether a target is a function rather than a layer class."""
-    return not isinstance(resolve(target), type)
+def load(target: str, owner: str) -> Any:
+    """Import what a row points at.
+
+    Args:
+        target: `"module:attribute"`.
+        owner: Name of the row, for the message.
+
+    Raises:
+        InvalidValueError: There is no such module or attribute.
+    """
+    try:
+        return resolve(target)
+    except (ImportError, AttributeError) as error:
+        raise errors.InvalidValueError(
+            f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
+            f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
+            given=owner,
+        ) from error

@@ -1,0 +1,380 @@
+"""Names, specs, rows: what can be found, read, written and registered."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actzoo import activations, errors
+from actzoo.activations import ActivationSpec, Parameter
+from actzoo.testing import activation_checks
+
+ROWS = [activations.describe(name) for name in activations.names()]
+
+
+def values(parameter: Parameter) -> st.SearchStrategy:
+    """Every value that a parameter allows."""
+    if parameter.kind == "int":
+        return st.integers(-8, 8)
+    if parameter.kind == "seed":
+        return st.none() | st.integers(0, 2**31)
+    return st.floats(
+        parameter.low,
+        parameter.high,
+        exclude_min=parameter.low_open,
+        allow_nan=False,
+        allow_infinity=False,
+    )
+
+
+@st.composite
+def specs(draw):
+    row = draw(st.sampled_from(ROWS))
+    chosen = [p for p in row.parameters if draw(st.booleans())]
+    params = {p.name: draw(values(p)) for p in chosen}
+    full = {**row.defaults, **params}
+    if any(full[smaller] > full[larger] for smaller, larger in row.ordered):
+        params = {}
+    return row.name, params
+
+
+# --- specs -------------------------------------------------------------------------------------
+
+
+@given(specs())
+def test_a_written_spec_reads_back_the_same(spec):
+    text = activations.format(*spec)
+    assert activations.parse(text) == spec
+    assert activations.parse(spec) == spec
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=300)
+def test_any_text_is_read_or_refused_with_the_way_out(text):
+    try:
+        name, _ = activations.parse(text)
+    except errors.ActzooError as error:
+        assert "actzoo list activations" in str(error) or "(" in text
+        assert len(str(error).splitlines()) <= 5
+    else:
+        assert name in activations.names()
+
+
+@given(st.text(alphabet="relu6_(=,)-.'\"[]{}:*1e \tnTN", max_size=40))
+@settings(max_examples=300)
+def test_text_close_to_a_spec_is_read_or_refused(text):
+    try:
+        activations.parse(text)
+    except errors.ActzooError:
+        pass
+
+
+@pytest.mark.parametrize(
+    "text,wanted",
+    [
+        ("relu", ("relu", {})),
+        (" relu( ) ", ("relu", {})),
+        ("swish", ("silu", {})),
+        ("leaky_relu( negative_slope = 1e-2 ,)", ("leaky_relu", {"negative_slope": 0.01})),
+        ("threshold(threshold=-1, value=+.5)", ("threshold", {"threshold": -1.0, "value": 0.5})),
+        ("softmax(axis=1)", ("softmax", {"axis": 1})),
+        ("rrelu(seed=None)", ("rrelu", {"seed": None})),
+    ],
+)
+def test_forms_that_are_read(text, wanted):
+    assert activations.parse(text) == wanted
+
+
+def test_numpy_numbers_become_plain_ones():
+    _, params = activations.parse(("leaky_relu", {"negative_slope": np.float32(0.5)}))
+    assert type(params["negative_slope"]) is float
+
+
+def test_the_order_of_two_parameters_is_checked():
+    with pytest.raises(errors.InvalidValueError, match=r"lower=0\.5 is larger than upper=0\.33"):
+        activations.parse("rrelu(lower=0.5)")
+
+
+# --- from a spec to a layer and back -----------------------------------------------------------
+
+
+@given(specs())
+@settings(max_examples=60, deadline=None)
+def test_identify_is_the_inverse_of_get(spec):
+    found = activations.identify(activations.get(spec))
+    row = activations.describe(spec[0])
+    if found[0] == spec[0]:
+        full = {**row.defaults, **spec[1]}
+        assert found[1] == {k: v for k, v in full.items() if v is not None}
+    else:  # the same function by its other name
+        assert (spec[0], found[0]) in {("relu_n", "relu6"), ("leaky_relu", "relu")}
+
+
+@pytest.mark.parametrize(
+    "layer,wanted",
+    [
+        (keras.layers.ReLU(), ("relu", {})),
+        (keras.layers.ReLU(6), ("relu6", {})),
+        (keras.layers.ReLU(2.0), ("relu_n", {"max_value": 2.0})),
+        (keras.layers.ReLU(threshold=2.0), ("thresholded_relu", {"threshold": 2.0})),
+        (keras.layers.ReLU(negative_slope=0.1), ("leaky_relu", {"negative_slope": 0.1})),
+        (keras.layers.ReLU(6, negative_slope=0.1), None),
+        (keras.layers.LeakyReLU(), ("leaky_relu", {"negative_slope": 0.3})),
+        (keras.layers.ELU(0.5), ("elu", {"alpha": 0.5})),
+        (keras.layers.PReLU(), ("prelu", {"negative_slope": 0.0})),
+        (keras.layers.Softmax(axis=[1]), ("softmax", {"axis": 1})),
+        (keras.layers.Softmax(axis=[1, 2]), None),
+        (keras.layers.Activation("leaky_relu"), ("leaky_relu", {"negative_slope": 0.2})),
+        (keras.layers.Activation("swish"), ("silu", {})),
+        (keras.layers.Activation(keras.layers.ReLU(6)), ("relu6", {})),
+        (keras.layers.Activation(lambda x: x), None),
+        (keras.layers.Dense(2, activation="relu"), None),
+        ("relu", None),
+    ],
+)
+def test_layers_of_keras_are_recognised(layer, wanted):
+    assert activations.identify(layer) == wanted
+
+
+def test_get_takes_every_form():
+    x = np.linspace(-2, 2, 9, dtype="float32").reshape(1, 9)
+    forms = [
+        "leaky_relu(negative_slope=0.2)",
+        ("leaky_relu", {"negative_slope": 0.2}),
+        keras.layers.LeakyReLU(negative_slope=0.2),
+        keras.activations.leaky_relu,
+        activations.function("leaky_relu(negative_slope=0.2)"),
+    ]
+    for form in forms:
+        y = keras.ops.convert_to_numpy(activations.get(form, name="here")(x))
+        np.testing.assert_allclose(y, np.where(x > 0, x, 0.2 * x), rtol=1e-6)
+        assert activations.get(form, name="here").name == "here"
+    assert activations.identify(activations.get(activations.describe("elu")))[0] == "elu"
+
+
+def test_a_layer_is_copied_with_weights_of_its_own():
+    given = activations.get("prelu(negative_slope=0.1)", name="first")
+    given(np.ones((1, 3), "float32"))
+    copy = activations.get(given)
+    copy(np.ones((1, 3), "float32"))
+    assert copy.name != "first" and copy.negative_slope == 0.1
+    assert not {id(w) for w in copy.weights} & {id(w) for w in given.weights}
+
+
+@pytest.mark.parametrize("spec", [keras.layers.Dense(3), keras.Sequential(), keras.layers.ReLU])
+def test_what_is_no_activation_is_refused(spec):
+    with pytest.raises(errors.InvalidTypeError, match="no activation"):
+        activations.get(spec)
+
+
+def test_a_function_that_cannot_be_saved_is_refused_with_the_way_out():
+    with pytest.raises(errors.InvalidValueError, match=r"activations\.register\('my_name'"):
+        activations.get(lambda x: x)
+
+
+@pytest.mark.parametrize(
+    "name,why", [("prelu", "weights to learn"), ("rrelu", "random"), ("glu", "number of channels")]
+)
+def test_function_refuses_what_is_none_and_says_why(name, why):
+    with pytest.raises(errors.InvalidValueError, match=why) as caught:
+        activations.function(name)
+    assert f'actzoo.activations.get("{name}")' in str(caught.value)
+
+
+def test_function_is_keras_own_where_the_arguments_agree():
+    assert activations.function("silu") is keras.activations.silu
+    assert activations.function("elu") is keras.activations.elu
+    # Keras' default slope is 0.2, ours 0.01: its bare function would be another activation.
+    assert activations.function("leaky_relu") is not keras.activations.leaky_relu
+
+
+def test_prelu_learns_one_slope_per_channel_whatever_the_input():
+    for shape in ((2, 5), (2, 4, 4, 5), (2, 3, 3, 3, 5)):
+        layer = activations.get("prelu")
+        y = layer(-np.ones(shape, "float32"))
+        assert [tuple(w.shape) for w in layer.trainable_weights] == [(5,)]
+        np.testing.assert_allclose(y, -0.25)
+
+
+def test_rrelu_is_random_in_training_only_and_repeats_by_seed():
+    x = -np.ones((64, 32), "float32")
+    layer = activations.get("rrelu(lower=0.1, upper=0.3, seed=7)")
+    one, two = (keras.ops.convert_to_numpy(layer(x, training=True)) for _ in range(2))
+    assert one.min() >= -0.3 and one.max() <= -0.1 and one.std() > 0.03
+    assert (one != two).any()
+    again = activations.get("rrelu(lower=0.1, upper=0.3, seed=7)")(x, training=True)
+    np.testing.assert_array_equal(one, again)
+    np.testing.assert_allclose(layer(x), -0.2, rtol=1e-6)
+
+
+def test_glu_halves_the_channels_and_refuses_an_odd_number():
+    assert activations.get("glu")(keras.Input((4, 4, 6))).shape == (None, 4, 4, 3)
+    with pytest.raises(errors.InvalidValueError, match=r"5 .* odd"):
+        activations.get("glu")(keras.Input((5,)))
+
+
+def test_sparsemax_sums_to_one_where_keras_does_not():
+    x = np.random.default_rng(0).normal(0, 3, (200, 12)).astype("float32")
+    for axis in (-1, 0):
+        y = keras.ops.convert_to_numpy(activations.get(f"sparsemax(axis={axis})")(x))
+        np.testing.assert_allclose(y.sum(axis=axis), 1.0, atol=1e-5)
+        assert (y == 0).any() and y.min() >= 0
+    # When this fails, Keras has been mended: our function can go and the row can point there.
+    theirs = keras.ops.convert_to_numpy(keras.activations.sparsemax(x))
+    assert np.abs(theirs.sum(axis=-1) - 1).max() > 0.1
+
+
+# --- files -------------------------------------------------------------------------------------
+
+SAVE = """
+import sys, keras
+from actzoo import activations
+inputs = keras.Input((8,))
+outputs = {n: activations.get(n, name=n + "_act")(inputs) for n in activations.names()}
+keras.Model(inputs, outputs).save(sys.argv[1] + "/all.keras")
+own = [n for n in outputs if not type(activations.get(n)).__module__.startswith("keras.")
+       or type(getattr(activations.get(n), "activation", None)).__module__.startswith("actzoo")]
+theirs = {n: x for n, x in outputs.items() if n not in own}
+keras.Model(inputs, theirs).save(sys.argv[1] + "/keras_only.keras")
+print(len(theirs))
+"""
+LOAD = """
+import sys, keras
+without = keras.saving.load_model(sys.argv[1] + "/keras_only.keras")
+assert not any(name.startswith("actzoo") for name in sys.modules)
+from pathlib import Path
+from actzoo import activations, model_files
+model_files.check(Path(sys.argv[1]) / "all.keras")
+activations.register_layers()
+model = keras.saving.load_model(sys.argv[1] + "/all.keras")
+for layer in model.layers[1:]:
+    assert activations.identify(layer)[0] + "_act" == layer.name, layer.name
+print(len(model.layers) - 1)
+"""
+
+
+def test_all_load_in_a_fresh_process_and_most_without_actzoo(tmp_path):
+    def run(code):
+        return subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+        ).stdout
+
+    assert int(run(SAVE).split()[-1]) >= 23
+    assert int(run(LOAD).split()[-1]) == 35
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def test_names_by_pattern_alias_and_field():
+    assert activations.names("hard_*") == ("hard_silu", "hard_sigmoid", "hard_tanh", "hard_shrink")
+    assert activations.names("swi?h") == ("silu",)
+    assert activations.names(learnable=True) == ("prelu",)
+    with pytest.raises(errors.UnknownNameError, match="bounded"):
+        activations.names(bounde="both")
+
+
+def test_rows_are_plain_data_and_say_the_essential():
+    for row in ROWS:
+        json.dumps(dataclasses.asdict(row), allow_nan=False)
+        assert row.summary.endswith(".") and row.formula and row.reference
+        assert row.hidden or row.hidden_reason
+        assert row.recommended_init in {"he_normal", "glorot_uniform", "lecun_normal"}
+        activations.parse(row.signature)
+    assert sum(not row.hidden for row in ROWS) <= 5
+
+
+def test_a_table_of_134_would_still_be_told_apart(table):
+    """Kinds that will follow: a gate over channels, one over places, one with batch statistics."""
+    for name, kind in [
+        ("maxout", {"channel_mixing": True, "channel_factor": 0.5}),
+        ("funnel", {"spatial": True, "learnable": True}),
+        ("frelu_bn", {"statistics": True, "learnable": True}),
+    ]:
+        activations.register(
+            ActivationSpec(
+                name, "actzoo.activations.learnable:PReLU", elementwise=False, **kind,
+                parameters=(Parameter("negative_slope", 0.1),),
+            )
+        )  # fmt: skip
+        assert activations.get(name).negative_slope == 0.1
+    assert activations.names(spatial=True) == ("funnel",)
+
+
+@keras.saving.register_keras_serializable(package="theirs")
+class Shifted(keras.layers.Layer):
+    """A layer of another package, with an argument and a weight."""
+
+    def __init__(self, start=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        self.shift = self.add_weight(
+            shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.start)
+        )
+
+    def call(self, x):
+        return keras.ops.tanh(x + self.shift)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start}
+
+
+def shifted_numpy(x, start):
+    return np.tanh(x + start)
+
+
+def test_a_layer_of_another_package_passes_the_contracts(table):
+    activations.register(
+        "shifted",
+        Shifted,
+        parameters=(Parameter("start", 0.5, low=-1, high=1),),
+        reference=shifted_numpy,
+        learnable=True,
+        monotone=True,
+        bounded="both",
+        smooth=True,
+        limits=("-1", "1"),
+    )
+    for check in activation_checks("shifted(start=0.25)"):
+        check()
+    assert activations.identify(activations.get("shifted(start=0.25)")) == (
+        "shifted",
+        {"start": 0.25},
+    )
+
+
+def test_a_row_that_cannot_be_imported_is_named_and_harms_nobody(table, capsys):
+    activations.register(ActivationSpec("absent", "no_such_package.module:layer"))
+    activations.register_layers()
+    activations.register_layers()
+    assert capsys.readouterr().err.count("'absent' was left out") == 1
+    assert activations.identify(activations.get("relu")) == ("relu", {})
+    with pytest.raises(errors.InvalidValueError, match="'absent' points at 'no_such_package"):
+        activations.get("absent")
+
+
+def test_the_table_needs_no_keras():
+    code = (
+        "import sys, actzoo.activations as a\n"
+        "a.names('*relu*'); a.describe('swish'); a.parse('elu(alpha=2)'); a.format('relu', {})\n"
+        "assert not {'keras', 'tensorflow', 'numpy', 'scipy'} & set(sys.modules)\n"
+        "a.reference('mish')(1.0)\n"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_reference_takes_parameters_and_refuses_wrong_ones():
+    assert activations.reference("lrelu", negative_slope=0.5)(-2.0) == -1.0
+    assert activations.reference("leaky_relu(negative_slope=0.5)")(-2.0) == -1.0
+    with pytest.raises(errors.UnknownNameError, match="negative_slope"):
+        activations.reference("leaky_relu", alpha=0.5)
