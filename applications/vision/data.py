@@ -1,0 +1,341 @@
+"""Labelled pictures as a source: from a folder, or from a prepared TensorFlow Datasets data set.
+
+Whatever is wrong with pictures is found when they are opened, by one look at all of them, and told
+at once: set aside with a note, or refused with the way out.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.applications.vision import folder, images
+from actzoo.applications.vision.scan import DEPTHS, Scan, scan_files
+from actzoo.data import Example, Fingerprint
+
+LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How pictures are opened.
+
+    Attributes:
+        strict: Refuse what would else be set aside.
+        max_pixels: Limit of one picture, height times width.
+        data_dir: Where TensorFlow Datasets lie.
+    """
+
+    strict: bool = False
+    max_pixels: int = images.MAX_PIXELS
+    data_dir: str | None = None
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Options:
+        """Check options by name and type.
+
+        Raises:
+            UnknownNameError: There is no such option.
+            InvalidValueError: A value is of the wrong kind.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for name, value in given.items():
+            if name not in fields:
+                raise errors.unknown_name("data option", name, [*fields, "allow_rare"])
+            kinds = {"strict": bool, "max_pixels": int, "data_dir": (str, os.PathLike, type(None))}
+            wrong = not isinstance(value, kinds[name])  # type: ignore[arg-type]
+            if wrong or (name == "max_pixels" and (isinstance(value, bool) or value < 1)):
+                allowed = {"strict": "true or false", "max_pixels": "a whole number above 0"}
+                raise errors.InvalidValueError(
+                    f"The data option {name} is {errors.shown(repr(value))}; it takes "
+                    f"{allowed.get(name, 'a path')}.",
+                    given=value,
+                )
+        return cls(**given)
+
+
+def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
+    """Open a folder of class folders, or `tfds:NAME[/CONFIG]`.
+
+    Args:
+        path: Which.
+        options: See `Options`.
+
+    Raises:
+        DataError: The pictures cannot be used; names them.
+    """
+    chosen = Options.read(options)
+    if path.startswith("tfds:"):
+        from actzoo.applications.vision import prepared
+
+        return prepared.open_prepared(path, chosen)
+    listing = folder.list_pictures(path)
+    places = [os.path.join(path, *name.split("/")) for name in listing.paths]
+    found = scan_files(places, os.path.realpath(path), chosen.max_pixels)
+    return Pictures(
+        ids=listing.paths,
+        labels=np.asarray(listing.labels, dtype=np.int64),
+        splits=listing.splits,
+        classes=listing.classes,
+        read=_FileReader(path, listing.paths),
+        found=found,
+        options=chosen,
+        notes=listing.notes,
+    )
+
+
+class _FileReader:
+    """Reads the picture at a position."""
+
+    def __init__(self, root: str, names: list[str]) -> None:
+        self._root, self._names = root, names
+
+    def __call__(self, position: int) -> bytes:
+        path = os.path.join(self._root, *self._names[position].split("/"))
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise errors.DataError(
+                f"The picture {errors.shown(path, 200)} cannot be read any more: "
+                f"{error.strerror or type(error).__name__}.\n"
+                "Bring it back and go on with --resume, or make a new plan.",
+                given=path,
+                fix="--resume",
+            ) from error
+
+
+class Pictures:
+    """Labelled pictures, opened one at a time; an `actzoo.data.Source`.
+
+    Args:
+        ids: Name of each picture.
+        labels: Class of each `(n,)`.
+        splits: Split of each, or None.
+        classes: Names.
+        read: Position -> bytes of the file.
+        found: What the look at all of them gave.
+        options: How they were opened.
+        notes: Warnings met so far.
+
+    Raises:
+        DataError: A class would lose more than half of its pictures; or, strict, anything is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: list[str],
+        labels: np.ndarray,
+        splits: list[str | None],
+        classes: tuple[str, ...],
+        read: Callable[[int], bytes],
+        found: Scan,
+        options: Options,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.classes = classes
+        self._options = options
+        self._read = read
+        faults = _set_aside(ids, labels, classes, found, options.strict)
+        whole = np.ones(len(ids), bool)
+        whole[list(found.problems)] = False
+        self._positions = np.flatnonzero(whole)
+        self._ids = [_printable(ids[i]) for i in self._positions]
+        self._labels = labels[self._positions]
+        self._splits = [splits[i] for i in self._positions]
+        self._rows = found.rows[self._positions]
+        same = _duplicates(self._ids, self._labels, self._splits, self._rows, options.strict)
+        self._notes = (*notes, *faults, *same, *_peculiarities(self._ids, self._rows))
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def raw(self, index: int) -> bytes:
+        """Return a picture's file."""
+        return self._read(int(self._positions[index]))
+
+    def load(self, index: int) -> Example:
+        """Decode a picture to `{"image": uint8 (height, width, 3)}`.
+
+        Raises:
+            DataError: The file is gone or has become unreadable.
+        """
+        try:
+            inputs = images.decode_image(self.raw(index), self._options.max_pixels)
+        except errors.DataError as error:
+            name = self._ids[index]
+            if name in str(error):
+                raise
+            raise errors.DataError(f"{errors.shown(name, 200)}: {error}", given=name) from error
+        return Example(inputs=inputs, target=int(self._labels[index]), id=self._ids[index])
+
+    def labels(self) -> np.ndarray:
+        """Return the class of each picture `(n,)`."""
+        return self._labels
+
+    def ids(self) -> list[str]:
+        """Return the name of each picture."""
+        return self._ids
+
+    def splits(self) -> list[str | None]:
+        """Return the split that the data gives each picture."""
+        return self._splits
+
+    def groups(self) -> list[str]:
+        """Return a digest of each picture's pixels: copies of one are never divided."""
+        return [bytes(digest).hex() for digest in self._rows["pixels"]]
+
+    def fingerprint(self) -> Fingerprint:
+        """Return counts, sizes and the hash of the content."""
+        heights, widths = self._rows["height"].astype(float), self._rows["width"].astype(float)
+        counts: dict[str, dict[str, int]] = {}
+        for split in dict.fromkeys(self._splits):
+            chosen = self._labels[[s == split for s in self._splits]]
+            numbers = np.bincount(chosen, minlength=len(self.classes))
+            counts[split or "train"] = {
+                n: int(c) for n, c in zip(self.classes, numbers, strict=True)
+            }
+        shorter, longer = np.minimum(heights, widths), np.maximum(heights, widths)
+        details = {
+            "median_height": int(np.median(heights)),
+            "median_width": int(np.median(widths)),
+            "median_shorter_side": int(np.median(shorter)),
+            "median_crop_loss": round(float(np.median(1 - shorter / longer)), 3),
+            "grey_share": round(float(self._rows["grey"].mean()), 3),
+            "max_pixels": self._options.max_pixels,
+        }
+        return Fingerprint(
+            domain="vision",
+            num_examples=len(self),
+            classes=self.classes,
+            counts=counts,
+            details=details,
+            content_hash=self._content_hash(),
+            notes=self._notes,
+        )
+
+    def _content_hash(self) -> str:
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for name, label, split, row in zip(
+            self._ids, self._labels, self._splits, self._rows["content"], strict=True
+        ):
+            digest.update(f"{name}\0{label}\0{split}\0".encode() + bytes(row))
+        return digest.hexdigest()
+
+
+def _printable(name: str) -> str:
+    """Return a name that can be written anywhere: bytes that are not UTF-8 appear escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace") if not name.isascii() else name
+
+
+# --- what is wrong with them -------------------------------------------------------------------
+
+
+def _named(items: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return "; ".join(items[:most]) + more
+
+
+def _set_aside(
+    ids: list[str], labels: np.ndarray, classes: tuple[str, ...], found: Scan, strict: bool
+) -> list[str]:
+    """Return the note on unreadable pictures; refuse them where a class loses too much."""
+    if not found.problems:
+        return []
+    lost = np.bincount(labels[list(found.problems)], minlength=len(classes))
+    total = np.bincount(labels, minlength=len(classes))
+    each = _named([f"{errors.shown(ids[i], 120)} ({why})" for i, why in found.problems.items()])
+    halved = [
+        f"'{errors.shown(classes[i])}' would keep {total[i] - lost[i]} of {total[i]}"
+        for i in np.flatnonzero(2 * lost > total)
+    ]
+    by_class = ", ".join(f"{errors.shown(classes[i])} {lost[i]}" for i in np.flatnonzero(lost))
+    if halved or strict:
+        why = f"class {_named(halved)}" if halved else "--strict refuses any"
+        raise errors.DataError(
+            f"{len(found.problems):,} pictures cannot be read ({by_class}), and {why}.\n"
+            f"{each}.\nMend or remove these files.",
+            given=[ids[i] for i in found.problems],
+        )
+    return [
+        f"{len(found.problems):,} pictures cannot be read and were set aside ({by_class}): {each}."
+    ]
+
+
+def _duplicates(
+    ids: list[str],
+    labels: np.ndarray,
+    splits: list[str | None],
+    rows: np.ndarray,
+    strict: bool,
+) -> list[str]:
+    """Return notes on pictures that are there twice: across splits, and under two labels."""
+    copies: dict[bytes, list[int]] = collections.defaultdict(list)
+    _, first, number = np.unique(rows["pixels"], return_index=True, return_inverse=True)
+    repeated = np.flatnonzero(np.bincount(number.reshape(-1)) > 1)
+    members = set(repeated.tolist())
+    for index, group in enumerate(number.reshape(-1).tolist()):
+        if group in members:
+            copies[int(first[group])].append(index)  # type: ignore[index]
+    across, two_labels, extra = [], [], 0
+    for group in copies.values():
+        extra += len(group) - 1
+        pair = " = ".join(errors.shown(ids[i], 120) for i in group[:3])
+        if len({splits[i] for i in group}) > 1:
+            across.append(pair)
+        if len({int(labels[i]) for i in group}) > 1:
+            two_labels.append(pair)
+    notes = []
+    if across:
+        notes.append(
+            f"{len(across):,} pictures are in more than one split, so held-out scores are too "
+            f"good: {_named(across)}."
+        )
+    if two_labels:
+        notes.append(f"{len(two_labels):,} pictures have two labels: {_named(two_labels)}.")
+    if strict and notes:
+        raise errors.DataError(
+            f"{' '.join(notes)}\nRemove one of each, or leave --strict out.", given=across
+        )
+    if extra and not across:
+        notes.append(
+            f"{extra:,} pictures are there more than once; copies were kept in the same split."
+        )
+    return notes
+
+
+def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
+    """Return notes on pictures of which not everything is used."""
+
+    def some(chosen: np.ndarray) -> str:
+        return _named([errors.shown(ids[i], 120) for i in np.flatnonzero(chosen)], 3)
+
+    notes = []
+    if (animated := rows["animated"]).any():
+        notes.append(
+            f"{animated.sum():,} pictures have several frames or pages; the first was taken: "
+            f"{some(animated)}."
+        )
+    for code in np.unique(rows["depth"]):
+        if code:
+            chosen = rows["depth"] == code
+            notes.append(
+                f"{chosen.sum():,} pictures with more than 8 bits a value were read "
+                f"{DEPTHS[code]}: {some(chosen)}."
+            )
+    heights, widths = rows["height"].astype(float), rows["width"].astype(float)
+    long = np.maximum(heights, widths) > LONGEST * np.minimum(heights, widths)
+    if long.any():
+        notes.append(
+            f"{long.sum():,} pictures are over {LONGEST:g} times as long as wide; most of them is "
+            f"lost when they are cropped: {some(long)}."
+        )
+    return notes

@@ -1,0 +1,118 @@
+"""Photos as a domain: how they are recognised, which size suits them, what a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from actzoo.domains import DomainSpec, InputPlan
+
+if TYPE_CHECKING:
+    from actzoo.data import Fingerprint
+
+_HERE = "actzoo.applications.vision"
+
+DOMAIN = DomainSpec(
+    name="vision",
+    summary="Photos and other pictures, classified.",
+    task="classification",
+    default_model="mobilenet_v2",
+    default_precisions=("float32", "int8"),
+    sniff=f"{_HERE}.domain:sniff",
+    open=f"{_HERE}.data:open_pictures",
+    inputs=f"{_HERE}.domain:inputs",
+    steps=(
+        ("decode_image", f"{_HERE}.images:decode_image"),
+        ("resize_image", f"{_HERE}.images:resize_image"),
+    ),
+    augmenter=f"{_HERE}.augmentation:augmenter",
+    panels=f"{_HERE}.panels:panels",
+    data_forms=(
+        "a folder of class folders with pictures, or train/, val/, test/ above them",
+        "tfds:NAME[/CONFIG] with pictures and labels",
+    ),
+    aliases=("photos", "images"),
+)
+
+SIDES = (32, 48, 64, 96, 128, 160, 192, 224)
+# From scratch, more pixels pay only with more pictures, and cost in proportion to their number:
+# MobileNetV2 0.5 takes about 150 pictures of 96 px a second on two cores, 85 of 128 px.
+LARGEST_SIDE = ((20_000, 96), (100_000, 128), (10**12, 224))  # up to so many pictures
+CROP_LOSS = 0.2  # median share that cropping to a square may cut away
+STRETCH_LOSS = 0.6  # above, stretching to a square distorts beyond recognition
+
+
+def sniff(path: str) -> str | None:
+    """Return why a path seems to hold labelled pictures, or None."""
+    if path.startswith("tfds:"):
+        from actzoo.applications.vision import prepared
+
+        return prepared.looks_like_pictures(path)
+    from actzoo.applications.vision import folder
+
+    return folder.looks_like_classes(path)
+
+
+def inputs(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> InputPlan:
+    """Choose picture size, fit and augmentation from the data.
+
+    Args:
+        fingerprint: Of the pictures.
+        overrides: `input_shape` `(height, width, 3)` where the model is given already.
+
+    Returns:
+        The model's input, its steps and the reasons.
+    """
+    details = fingerprint.details
+    shorter, loss = details["median_shorter_side"], details["median_crop_loss"]
+    reasons = []
+    if "input_shape" in overrides:
+        height, width = (int(size) for size in tuple(overrides["input_shape"])[:2])
+        reasons.append(f"pictures of {height} x {width} px, as the model asks")
+    else:
+        side, why = _side(shorter, fingerprint.num_examples)
+        height = width = side
+        reasons.append(why)
+    fit, why = _fit(loss)
+    reasons.append(why)
+    decode: dict[str, Any] = {"step": "decode_image"}
+    from actzoo.applications.vision.images import MAX_PIXELS
+
+    if details.get("max_pixels", MAX_PIXELS) != MAX_PIXELS:
+        decode["max_pixels"] = details["max_pixels"]
+    resize = {"step": "resize_image", "height": height, "width": width, "fit": fit}
+    augmentation, why = _augmentation(details)
+    reasons.append(why)
+    return InputPlan((height, width, 3), (decode, resize), augmentation, tuple(reasons))
+
+
+def _side(shorter: int, count: int) -> tuple[int, str]:
+    limit = next(side for most, side in LARGEST_SIDE if count <= most)
+    side = max((side for side in SIDES if side <= min(shorter, limit)), default=SIDES[0])
+    if shorter < SIDES[0]:
+        return side, f"{side} px: the pictures ({shorter} px) are enlarged to the smallest size"
+    if side < limit:
+        return side, f"{side} px: the shorter side of most pictures is {shorter} px"
+    return side, (
+        f"{side} px: for {count:,} pictures larger ones cost more time than they bring accuracy"
+    )
+
+
+def _fit(loss: float) -> tuple[str, str]:
+    if loss <= CROP_LOSS:
+        return "crop", f"pictures are cropped to their middle: most lose {loss:.0%} or less"
+    if loss <= STRETCH_LOSS:
+        return "stretch", f"pictures are stretched to a square: cropping would cut {loss:.0%}"
+    return "pad", f"long pictures get bars: cropping would cut {loss:.0%}"
+
+
+def _augmentation(details: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    if details["grey_share"] > 0.95 and details["median_shorter_side"] <= 32:
+        # Small grey pictures are mostly digits, letters and signs: a mirrored one is another one.
+        settings = {"strength": 0.5, "flip": False, "zoom": 0.7, "rotate": 20.0, "shear": 15.0,
+                    "colour": 0.2, "hue": 0.0, "operations": 0.0, "erase": 0.0}  # fmt: skip
+        return settings, "small grey pictures may be letters or digits, so none is mirrored"
+    return {"strength": 1.0, "flip": True}, (
+        "photos are mirrored, cut, turned and recoloured in training "
+        "(--set flip=false where left and right matter)"
+    )

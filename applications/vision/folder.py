@@ -1,0 +1,368 @@
+"""A folder of class folders with pictures, or of splits that hold such folders.
+
+Says which files are pictures of which class, from names alone, and refuses what could be read in
+two ways. Nothing is opened here.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import os
+from collections.abc import Iterator
+
+from actzoo import errors
+
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test",
+}  # fmt: skip
+READ = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+)
+# Pictures that are not read: what to do with them.
+CONVERT = {
+    ".heic": "save them as JPEG (macOS: sips -s format jpeg FILE --out FILE.jpg)",
+    ".heif": "save them as JPEG",
+    ".svg": "draw them as PNG",
+    ".psd": "export them as PNG",
+    ".jp2": "save them as PNG",
+    ".ppm": "save them as PNG",
+    ".pgm": "save them as PNG",
+    ".ico": "save them as PNG",
+    ".dng": "develop them to JPEG",
+    ".cr2": "develop them to JPEG",
+    ".nef": "develop them to JPEG",
+    ".arw": "develop them to JPEG",
+}
+_SYSTEM = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The pictures of a folder.
+
+    Attributes:
+        classes: Names of the class folders that hold pictures, sorted.
+        paths: Of each picture, relative to the folder, with `/`.
+        labels: Class of each picture.
+        splits: Split of each picture, None where the folder has no splits.
+        notes: Warnings, one sentence each.
+    """
+
+    classes: tuple[str, ...]
+    paths: list[str]
+    labels: list[int]
+    splits: list[str | None]
+    notes: list[str]
+
+
+def looks_like_classes(root: str) -> str | None:
+    """Return why a folder seems to hold pictures by class, or None.
+
+    Looks at names only, and at few of them. Pairs of `images/` and `masks/` are something else.
+    """
+    if not os.path.isdir(root):
+        return None
+    folders, files = _entries(root)
+    splits = [name for name in folders if name.casefold() in SPLIT_NAMES]
+    for place in (root, *(os.path.join(root, name) for name in splits)):
+        names = {name.casefold() for name in _entries(place)[0]}
+        if {"images", "masks"} <= names or {"imagestr", "labelstr"} <= names:
+            return None
+    if any(_is_table(name) for name in files):
+        return None
+    for name in folders:
+        inner, pictures = _entries(os.path.join(root, name))
+        if any(_is_picture(file) for file in pictures):
+            return "class folders with pictures"
+        for second in inner[:50]:
+            if any(_is_picture(file) for file in _entries(os.path.join(root, name, second))[1]):
+                return "folders of class folders with pictures"
+    return "pictures" if any(_is_picture(name) for name in files) else None
+
+
+def _is_table(name: str) -> bool:
+    stem, extension = os.path.splitext(name.lower())
+    return extension in (".csv", ".tsv", ".jsonl", ".parquet") and stem in SPLIT_NAMES
+
+
+def _is_picture(name: str) -> bool:
+    extension = _extension(name)
+    return extension in READ or extension in CONVERT
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def list_pictures(root: str) -> Listing:
+    """List a folder's pictures.
+
+    Raises:
+        DataError: There are no class folders; pictures lie at two depths; splits have different
+            classes; a class holds only files that are not read.
+    """
+    listed = _Lister(root)
+    sections = _sections(root)
+    names = {split: listed.class_folders(place) for split, place in sections.items()}
+    _check_same_classes(root, sections, names)
+    found = {
+        split: {name: listed.pictures(os.path.join(place, name)) for name in names[split]}
+        for split, place in sections.items()
+    }
+    every = sorted(next(iter(names.values()))) if names else []
+    classes = tuple(name for name in every if any(found[split][name] for split in found))
+    listed.check_classes(root, every, classes)
+    result = Listing(classes, [], [], [], listed.notes())
+    for split, place in sections.items():
+        for label, name in enumerate(classes):
+            where = os.path.relpath(os.path.join(place, name), root).replace(os.sep, "/")
+            for file in found[split][name]:
+                result.paths.append(f"{where}/{file}")
+                result.labels.append(label)
+                result.splits.append(split)
+        if split is not None:
+            lacking = [n for n in classes if not found[split][n]]
+            if lacking and split == "train":
+                raise errors.DataError(
+                    f"Classes without a picture in {_relative(root, place)}/: {_some(lacking)}.\n"
+                    "Each class needs training pictures. Add some, or remove the class.",
+                    given=lacking,
+                )
+            if lacking:
+                result.notes.append(f"Classes without a picture in {split}: {_some(lacking)}.")
+    return result
+
+
+def _sections(root: str) -> dict[str | None, str]:
+    """Return split -> folder of class folders; the key None where there are no splits."""
+    folders, _ = _entries(root)
+    by_split: dict[str, list[str]] = collections.defaultdict(list)
+    for name in folders:
+        if split := SPLIT_NAMES.get(name.casefold()):
+            by_split[split].append(name)
+    if "train" not in by_split:
+        return {None: root}
+    for split, names in by_split.items():
+        if len(names) > 1:
+            raise errors.DataError(
+                f"Two folders of {errors.shown(root, 120)} mean {split}: {_some(names)}.\n"
+                "Keep one, or put the pictures of both into it.",
+                given=names,
+            )
+    inner, files = _entries(os.path.join(root, by_split["train"][0]))
+    if not inner or any(_is_picture(name) for name in files):
+        return {None: root}  # classes that happen to be called like this: trains, tests
+    for name in folders:
+        if name.casefold() not in SPLIT_NAMES and _holds_pictures(os.path.join(root, name)):
+            raise errors.DataError(
+                f"{errors.shown(root, 120)} has {by_split['train'][0]}/, so its folders are "
+                f"splits; '{errors.shown(name)}/' holds pictures, too, but is none.\n"
+                "Move it away, or call it train, val or test.",
+                given=name,
+            )
+    return {
+        split: os.path.join(root, by_split[split][0])
+        for split in ("train", "val", "test")
+        if split in by_split
+    }
+
+
+def _check_same_classes(
+    root: str, sections: dict[str | None, str], names: dict[str | None, list[str]]
+) -> None:
+    for split, place in sections.items():
+        if split in (None, "train"):
+            continue
+        train = _relative(root, sections["train"])
+        here = _relative(root, place)
+        for missing, has, lacks in (
+            (set(names[split]) - set(names["train"]), here, train),
+            (set(names["train"]) - set(names[split]), train, here),
+        ):
+            if missing:
+                raise errors.DataError(
+                    f"Classes in {has}/ that are not in {lacks}/: {_some(sorted(missing))}.\n"
+                    f"Every split needs the same class folders. Add them to {lacks}/ (they may be "
+                    f"empty in val and test), or remove them from {has}/.",
+                    given=sorted(missing),
+                )
+
+
+class _Lister:
+    """Walks class folders and remembers what is worth saying."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._real_root = os.path.realpath(root)
+        self._loose: list[str] = []
+        self._outside: list[str] = []
+        self._not_followed: list[str] = []
+        self._unread: collections.Counter[str] = collections.Counter()
+        self._unread_classes: dict[str, str] = {}
+        self._empty: list[str] = []
+        self._odd_names: list[str] = []
+
+    def class_folders(self, place: str) -> list[str]:
+        folders, files = _entries(place)
+        self._loose += [_relative(self._root, place, f) for f in files if _is_picture(f)]
+        return [name for name in folders if not self._leads_up(os.path.join(place, name))]
+
+    def _leads_up(self, folder: str) -> bool:
+        if not os.path.islink(folder):
+            return False
+        real = os.path.realpath(folder)
+        if self._real_root == real or self._real_root.startswith(real + os.sep):
+            self._not_followed.append(_relative(self._root, folder))
+            return True
+        self._look_outside(folder)
+        return False
+
+    def _look_outside(self, path: str) -> None:
+        if not os.path.realpath(path).startswith(self._real_root + os.sep):
+            self._outside.append(_relative(self._root, path))
+
+    def pictures(self, folder: str) -> list[str]:
+        """Return the names of the pictures that lie directly in a class folder."""
+        folders, files = _entries(folder)
+        found, unread = [], collections.Counter[str]()
+        for name in files:
+            if _extension(name) not in READ:
+                unread[_extension(name) or "no ending"] += 1
+                continue
+            found.append(name)
+            if os.path.islink(os.path.join(folder, name)):
+                self._look_outside(os.path.join(folder, name))
+            if not name.isascii() and errors.shown(name, 999) != name:
+                self._odd_names.append(_relative(self._root, folder, name))
+        for name in folders:
+            place = os.path.join(folder, name)
+            if os.path.islink(place):
+                self._not_followed.append(_relative(self._root, place))
+            elif _holds_pictures(place):
+                raise errors.DataError(
+                    f"Pictures lie deeper than the class folders: in "
+                    f"{errors.shown(_relative(self._root, place), 120)}/.\n"
+                    f"The folders of {errors.shown(self._root, 120)} are the classes (below "
+                    "train/, val/, test/ if it has these). Move the pictures up, or give the "
+                    "folder whose folders are the classes.",
+                    given=place,
+                )
+        self._unread += unread
+        if not found:
+            self._empty.append(_relative(self._root, folder))
+            if unread:
+                kinds = ", ".join(f"{n} {e}" for e, n in unread.most_common(3))
+                self._unread_classes[_relative(self._root, folder)] = kinds
+        return found
+
+    def check_classes(self, root: str, every: list[str], classes: tuple[str, ...]) -> None:
+        """Refuse data without two classes, or with a class of nothing but unread files."""
+        unread = {
+            path: kinds
+            for path, kinds in self._unread_classes.items()
+            if path.rsplit("/", 1)[-1] not in classes
+        }
+        if unread:
+            named = [f"{errors.shown(path)}/ ({kinds})" for path, kinds in unread.items()]
+            raise errors.DataError(
+                f"Class folders without a picture that can be read: {'; '.join(named[:10])}.\n"
+                f"Read are {', '.join(sorted(READ))}. Convert the files, or remove the folders.",
+                given=list(unread),
+            )
+        if len(classes) >= 2:
+            return
+        if self._loose and not classes:
+            raise errors.DataError(
+                f"The {len(self._loose)} pictures in {errors.shown(root, 120)} lie loose, without "
+                "class folders.\nPut them into one folder per class: FOLDER/CLASS/PICTURE.",
+                given=root,
+            )
+        have = "no class folders"
+        if classes:
+            have = f"one class folder with pictures, {errors.shown(classes[0])}/"
+        elif every:
+            have = f"{len(every)} folders, all of them without pictures"
+        raise errors.DataError(
+            f"{errors.shown(root, 200)} has {have}; classification needs two or more.\n"
+            "Put the pictures of each class into a folder of their own: FOLDER/CLASS/PICTURE.",
+            given=root,
+        )
+
+    def notes(self) -> list[str]:
+        """Return what is worth saying."""
+        found = []
+        for extension, count in sorted(self._unread.items()):
+            way = f"; {CONVERT[extension]}" if extension in CONVERT else ""
+            ending = f"{extension} files" if extension.startswith(".") else "files without ending"
+            found.append(f"{count:,} {ending} in class folders were not read{way}.")
+        if self._empty:
+            found.append(f"Class folders without pictures: {_some(self._empty)}.")
+        if self._loose:
+            found.append(
+                f"{len(self._loose):,} pictures beside the class folders were not used: "
+                f"{_some(self._loose)}."
+            )
+        if self._not_followed:
+            found.append(f"Links to folders that were not followed: {_some(self._not_followed)}.")
+        if self._outside:
+            found.append(
+                f"{len(self._outside):,} links lead to pictures outside of the folder and were "
+                f"followed: {_some(self._outside)}."
+            )
+        if self._odd_names:
+            found.append(
+                f"{len(self._odd_names):,} file names hold characters that cannot be shown; they "
+                f"appear escaped: {_some(self._odd_names)}."
+            )
+        return found
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of a folder's folders and files, sorted, without hidden and system ones.
+
+    Raises:
+        DataError: The folder cannot be listed.
+    """
+    folders, files = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
+                    continue
+                (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        raise errors.DataError(
+            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
+            "Change its permissions, or remove it.",
+            given=folder,
+        ) from error
+    return sorted(folders), sorted(files)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _holds_pictures(folder: str) -> bool:
+    return any(_is_picture(name) for _, _, files in _walk(folder) for name in files)
+
+
+def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield place, folders, [name for name in files if not name.startswith(".")]
+
+
+def _relative(root: str, *parts: str) -> str:
+    return os.path.relpath(os.path.join(*parts), root).replace(os.sep, "/")
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    shown = ", ".join(errors.shown(name, 120) for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
