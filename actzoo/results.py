@@ -258,6 +258,11 @@ def write_json(path: str | os.PathLike[str], data: Any) -> Path:
     return write_text(path, to_json(data) + "\n")
 
 
+def csv_cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula; numbers need none of this."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def to_json(data: Any, *, indent: int | None = 2) -> str:
     """Return `data` as JSON text; see `write_json`."""
     return json.dumps(plain(data), indent=indent, ensure_ascii=False, allow_nan=False)

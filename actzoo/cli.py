@@ -1,0 +1,844 @@
+"""The command line: reads arguments, calls one function, prints what it returns.
+
+Results go to stdout, progress and warnings to stderr. Exit codes: 0 done, 1 a check did not hold,
+2 the input is wrong, 3 a defect of ours, 130 interrupted. Nothing heavy is imported before a
+command needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from actzoo import console, errors, results
+
+RESUMABLE = ("run", "train")
+TABLES = ("activations", "models", "weights")
+# Click's ClickException, which newer versions of Typer bring along under another path.
+UsageError: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="actzoo",
+    help="From your own data to a verified file on the phone, with an activation of your choice.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder, an archive of one, tfds:NAME, or a plan.json.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option(help="The run folder to make.", show_default=False)]
+Task = Annotated[str | None, typer.Option(help="What the model shall do.", show_default=False)]
+Model = Annotated[str | None, typer.Option(help="See `actzoo list models`.", show_default=False)]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        help="Hidden activation, as 'leaky_relu(negative_slope=0.1)'; "
+        "see `actzoo list activations`.",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str, typer.Option(help="Where to start from: auto, none, a run folder or a .keras file.")
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Passes over the training data; planned if not given.", show_default=False
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Examples per step; planned if not given.", show_default=False),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+Export = Annotated[
+    str | None,
+    typer.Option(
+        metavar="P,P",
+        help="Precisions: float32, float16, dynamic, int8.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any field of the plan, as --set learning_rate=1e-3; may be repeated.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse data with unreadable files instead of going on.")
+]
+AllowRare = Annotated[
+    bool, typer.Option("--allow-rare", help="Accept classes with fewer than three examples.")
+]
+MaxPixels = Annotated[
+    int | None, typer.Option(min=1, help="Largest picture to open.", show_default=False)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+Force = Annotated[bool, typer.Option("--force", help="Train even if the memory may not be enough.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Open a model that can run any code, as a SavedModel can."),
+]
+Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import actzoo
+
+        console.say(f"actzoo {actzoo.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the libraries' own messages.")
+    ] = False,
+) -> None:
+    """Options of every command; what is given here was read by `run_command` already."""
+
+
+# --- the whole path ----------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    data: Data,
+    out: Out,
+    task: Task = None,
+    model: Model = None,
+    activation: Activation = None,
+    weights: Weights = "auto",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = 0,
+    export: Export = None,
+    resume: Resume = False,
+    settings: Settings = None,
+    strict: Strict = False,
+    allow_rare: AllowRare = False,
+    max_pixels: MaxPixels = None,
+    force: Force = False,
+) -> None:
+    """Do everything: plan, train, evaluate, diagnose, export, verify, report.
+
+    Ends with 1 where an exported file missed a limit; all else is done and written.
+    """
+    from actzoo import stages
+
+    with console.working():
+        outcome = stages.run(
+            data, out, task=task, model=model, activation=activation, weights=weights,
+            epochs=epochs, batch_size=batch_size, seed=seed, export=_precisions(export),
+            resume=resume, force=force, settings=_settings(settings),
+            options=_options_of_data(strict, allow_rare, max_pixels),
+        )  # fmt: skip
+    console.say(_score_line("Test", _mapping(outcome.metrics.get("test"))))
+    console.say()
+    folder = outcome.run
+    _say_verification(outcome.verification)
+    console.say()
+    exported = results.ExportFolder(folder.export)
+    for precision in _measures(outcome.verification):
+        console.say(f"Exported  {_path(exported.tflite(precision))}")
+    console.say(f"Report    {_path(folder.report)}")
+    if not outcome.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    data: Data,
+    out: Out,
+    task: Task = None,
+    model: Model = None,
+    activation: Activation = None,
+    weights: Weights = "auto",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = 0,
+    export: Export = None,
+    resume: Resume = False,
+    settings: Settings = None,
+    strict: Strict = False,
+    allow_rare: AllowRare = False,
+    max_pixels: MaxPixels = None,
+) -> None:
+    """Look at the data and write plan.json, every decision with its reason; edit it at will."""
+    from actzoo import stages
+
+    with console.working():
+        made = stages.plan(
+            data, out, task=task, model=model, activation=activation, weights=weights,
+            epochs=epochs, batch_size=batch_size, seed=seed, export=_precisions(export),
+            resume=resume, settings=_settings(settings),
+            options=_options_of_data(strict, allow_rare, max_pixels),
+        )  # fmt: skip
+    for reason in made.reasons:
+        console.say(f"- {errors.shown(reason, 400)}")
+    console.say(f"Plan      {_path(results.RunFolder(out).plan)}")
+    console.say(f"Go on     {console.command_line(['train', str(out)])}")
+
+
+@app.command()
+def train(run: Run, resume: Resume = False, force: Force = False) -> None:
+    """Train the plan of a run folder."""
+    from actzoo import stages
+
+    with console.working():
+        outcome = stages.train(run, resume=resume, force=force)
+    console.say(f"Epochs    {outcome.epochs}, of which number {outcome.best_epoch} is kept")
+    console.say(f"Model     {_path(results.RunFolder(run).model)}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, .keras or .tflite file.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="Other labelled data; the run's own held-out split where left out.",
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="Score this exported file.", show_default=False),
+    ] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Score a trained or exported model on its held-out split or on other data."""
+    with console.working():
+        if data is None and precision is None and results.RunFolder(run).plan.exists():
+            from actzoo import stages
+
+            scored: Mapping[str, Any] = stages.evaluate(run)
+        else:
+            from actzoo import inference
+
+            scored = inference.evaluate(run, data, precision, trust=trust)
+    if as_json:
+        console.say_json(scored)
+        return
+    for name in ("val", "test"):
+        if name in scored:
+            title = "Validation" if name == "val" else "Test"
+            console.say(_score_line(title, _mapping(scored[name])))
+    rows = [
+        (name, *(score.get(key) for key in ("n", "precision", "recall", "f1")))
+        for name, score in _mapping(_mapping(scored.get("test")).get("per_class")).items()
+    ]
+    if rows:
+        console.say()
+        console.say(console.table(("class", "examples", "precision", "recall", "F1"), rows))
+
+
+@app.command()
+def diagnose(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="A run folder; or a model, with DATA.")
+    ],
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="Labelled data.", show_default=False)
+    ] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Look at every activation of a trained model: dead and saturated units, gradient flow."""
+    from actzoo import stages
+
+    with console.working():
+        if data is None:
+            found = stages.diagnose(run)
+        else:
+            found = stages.diagnose_model(run, data, trust=trust)
+    if as_json:
+        console.say_json(found)
+        return
+    rows = [
+        (
+            site.path, site.activation, site.role, site.units, site.dead_units,
+            site.zero_fraction, site.saturated_fraction, site.gradient_norm,
+        )
+        for site in found.sites
+    ]  # fmt: skip
+    columns = ("site", "activation", "role", "units", "dead", "zeros", "saturated", "gradient")
+    if rows:
+        console.say(console.table(columns, rows))
+        console.say()
+    for finding in found.findings:
+        console.say(f"{errors.shown(finding.what, 400)}")
+        console.say(f"  {errors.shown(finding.why, 400)}")
+        console.say(f"  {errors.shown(finding.suggestion, 400)}")
+    if not found.findings:
+        console.say("Nothing stands out.")
+
+
+@app.command()
+def export(
+    run: Run,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P,P",
+            help="float32, float16, dynamic, int8; the plan's where left out.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write the device files of a trained model."""
+    from actzoo import stages
+
+    precisions = _precisions(precision)
+    with console.working():
+        stages.export(run, precisions)
+    folder = results.ExportFolder(results.RunFolder(run).export)
+    for name in precisions or stages.Plan.read(results.RunFolder(run).plan).precisions:
+        console.say(f"Exported  {_path(folder.tflite(name))}")
+
+
+@app.command()
+def verify(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or the export folder of one.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Run the exported files without TensorFlow and hold them to their limits.
+
+    Ends with 1 where a limit is missed.
+    """
+    with console.working():
+        if results.RunFolder(run).plan.exists():
+            from actzoo import stages
+
+            outcome = stages.verify(run)
+        else:
+            from actzoo import verify as verify_room
+
+            outcome = verify_room.verify(run)
+    written = results.read_json(outcome.path, "verification")
+    if as_json:
+        console.say_json(written)
+    else:
+        _say_verification(written)
+    if not outcome.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write report.html, one page to send to a colleague, from what the run folder holds."""
+    from actzoo import stages
+
+    with console.working():
+        path = stages.report(run)
+    console.say(f"Report    {_path(path)}")
+
+
+# --- using a model -----------------------------------------------------------------------------
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run folder, a .keras, a .tflite, or with --trust a SavedModel.",
+            show_default=False,
+        ),
+    ],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Files, or folders of them.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write predictions.csv into this folder.", show_default=False),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Classes to name per input.")] = 5,
+    trust: Trust = False,
+    threads: Threads = 1,
+    as_json: Json = False,
+) -> None:
+    """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
+    from actzoo import inference
+
+    files = _files(inputs)
+    with (
+        console.working(),
+        contextlib.closing(inference.open_model(model, trust=trust, threads=threads)) as predictor,
+    ):
+        answers = predictor.predict(files)
+        if not predictor.verified:
+            console.tell(
+                f"warning: no recorded hash says that {_path(model)} is the file that was exported."
+            )
+    found = [_answer(answer, top) for answer in answers]
+    if as_json:
+        console.say_json(found)
+    else:
+        rows = [(row["input"], row["label"] or "-", row["probability"]) for row in found]
+        console.say(console.table(("input", "class", "probability"), rows))
+    for row in found:
+        if "error" in row:
+            console.tell(f"{errors.shown(row['input'], 200)}: {row['error']}")
+    if out is not None:
+        console.tell(f"Wrote {_path(_write_answers(out, found))}")
+    if any("error" in row for row in found):
+        raise typer.Exit(2)
+
+
+@app.command()
+def benchmark(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE.tflite...", show_default=False),
+    ],
+    threads: Threads = 1,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Inferences per file.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Measure latency, size, operators and peak memory; several files are interleaved."""
+    from actzoo import inference
+
+    with console.working():
+        rows = inference.benchmark(files, threads=threads, rounds=rounds)
+    if as_json:
+        console.say_json(rows)
+        return
+    shown = [
+        (
+            row["file"],
+            row["latency_ms"],
+            row["ratio"],
+            console.size(row["size_bytes"]),
+            sum(row["operators"].values()),
+            row["custom_operators"],
+            console.size(row["peak_memory_bytes"]) or "-",
+        )
+        for row in rows
+    ]
+    columns = ("file", "latency ms", "ratio", "size", "operators", "custom", "peak memory")
+    console.say(console.table(columns, shown))
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="activations|models|weights", show_default=False)],
+    pattern: Annotated[
+        str, typer.Argument(metavar="[PATTERN]", help="Wildcards * and ?.", show_default=False)
+    ] = "*",
+    as_json: Json = False,
+) -> None:
+    """List the activations, models or weights."""
+    registry = _registry(what)
+    rows = registry.rows(pattern)
+    if not rows and not set(pattern) & set("*?["):
+        raise errors.unknown_name(
+            registry.kind, pattern, [row.name for row in registry], command=f"actzoo list {what}"
+        )
+    if as_json:
+        console.say_json([_listed(row) for row in rows])
+    elif not rows:
+        console.tell(f"No {what} match {pattern}.")
+    elif what == "activations":
+        cells = [(row.name, row.formula, row.summary) for row in rows]
+        console.say(console.table(("name", "formula", "what it is"), cells))
+    else:
+        console.say(console.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Tell all about one activation, model or weights entry."""
+    found = _described(name)
+    if as_json:
+        console.say_json(found)
+        return
+    shown = {key: _lines(value) for key, value in _for_people(found).items()}
+    width = max(map(len, shown))
+    for key, lines in shown.items():
+        for index, line in enumerate(lines):
+            heading = "" if index else key.replace("_", " ")
+            console.say(f"{heading:<{width}}  {errors.shown(line, 1000)}")
+
+
+def _registry(what: str) -> Any:
+    if what == "activations":
+        from actzoo.activations import ACTIVATIONS
+
+        return ACTIVATIONS
+    if what == "models":
+        from actzoo.models import MODELS
+
+        return MODELS
+    if what == "weights":
+        from actzoo.weights import WEIGHTS
+
+        return WEIGHTS
+    raise errors.unknown_name("table", what, TABLES)
+
+
+def _listed(row: Any) -> dict[str, Any]:
+    """Return the plain fields of a row."""
+    return {
+        field.name: getattr(row, field.name)
+        for field in dataclasses.fields(row)
+        if not isinstance(getattr(row, field.name), type)
+    }
+
+
+def _described(name: str) -> dict[str, Any]:
+    """Return what is known under a name, in the order to show it.
+
+    Raises:
+        UnknownNameError: No table has it.
+    """
+    registries = {what: _registry(what) for what in TABLES}
+    bare = name.partition("(")[0].strip()
+    if bare in registries["activations"]:
+        return _described_activation(name)
+    if name in registries["models"]:
+        from actzoo import models
+
+        row = registries["models"].get(name)
+        return {"kind": "model", **models.describe_model(name), "aliases": row.aliases}
+    if name in registries["weights"]:
+        return {"kind": "weights", **_listed(registries["weights"].get(name))}
+    names = [row.name for registry in registries.values() for row in registry]
+    aliases = {a: row.name for registry in registries.values() for row in registry
+               for a in row.aliases}  # fmt: skip
+    raise errors.unknown_name(
+        "activation, model or weights entry", name, names, aliases=aliases,
+        command="actzoo list activations",
+    )  # fmt: skip
+
+
+def _described_activation(spec: str) -> dict[str, Any]:
+    from actzoo import activations
+
+    name, _ = activations.parse(spec)
+    row = activations.describe(name)
+    found = {"kind": "activation", **_listed(row), "export": _export_words(row)}
+    found["parameters"] = [
+        {"name": p.name, "default": p.default, "allowed": p.allowed, "summary": p.summary}
+        for p in row.parameters
+    ]
+    return found
+
+
+def _export_words(row: Any) -> str:
+    """Say what becomes of an activation in a device file."""
+    if row.float_form or row.int8_form:
+        return "by the forms it brings (float_form, int8_form)"
+    if row.elementwise or row.gated:
+        return (
+            "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
+        )
+    return "builtin operators; it looks at several channels, so int8 makes no table of it"
+
+
+def _for_people(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is worth reading: the yes-or-no properties in one line, nothing empty."""
+    flags = [key.replace("_", " ") for key, value in found.items() if value is True]
+    kept = {
+        key: value
+        for key, value in found.items()
+        if not isinstance(value, bool) and value not in (None, "", (), [], {})
+    }
+    return {**kept, "properties": ", ".join(flags)} if flags else kept
+
+
+def _lines(value: Any) -> list[str]:
+    """Return a value as lines for people."""
+    if isinstance(value, Mapping):
+        return [f"{key} = {inner}" for key, inner in value.items()]
+    if isinstance(value, list | tuple):
+        if value and isinstance(value[0], Mapping):  # parameters
+            return [
+                f"{p['name']} = {p['default']} ({p['allowed']})"
+                + (f": {p['summary']}" if p["summary"] else "")
+                for p in value
+            ]
+        return [", ".join(map(str, value))]
+    return str(value).splitlines()
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _path(path: os.PathLike[str] | str) -> str:
+    return errors.shown(os.fspath(path), 400)
+
+
+def _score_line(title: str, score: Mapping[str, Any]) -> str:
+    """Return a split's score in one line."""
+    if score.get("accuracy") is None:
+        return f"{title}: nothing to score on"
+    text = f"{title} accuracy {score['accuracy']:.3f}"
+    interval = score.get("accuracy_interval")
+    if interval:
+        text += f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f}, {score['n']} examples)"
+    parts = [
+        f"{words} {score[key]:.3f}"
+        for key, words in (
+            ("macro_recall", "macro recall"),
+            ("macro_f1", "macro F1"),
+            ("loss", "log loss"),
+            ("constant_accuracy", "always the most frequent class"),
+        )
+        if score.get(key) is not None
+    ]
+    return "; ".join([text, *parts])
+
+
+def _measures(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return precision -> measures of a verification."""
+    return {
+        name: value
+        for name, value in verification.items()
+        if isinstance(value, Mapping) and "custom_operators" in value
+    }
+
+
+def _say_verification(verification: Mapping[str, Any]) -> None:
+    rows = [
+        (
+            f"model_{name}.tflite",
+            "yes" if found.get("passed") else "NO",
+            console.size(found.get("size_bytes")) or "-",
+            found.get("latency_ms"),
+            found.get("agreement"),
+            _mapping(found.get("test")).get("accuracy"),
+            found.get("max_abs_error"),
+        )
+        for name, found in _measures(verification).items()
+    ]
+    columns = (
+        "file", "verified", "size", "latency ms", "agreement", "accuracy", "largest error",
+    )  # fmt: skip
+    console.say(console.table(columns, rows))
+    for finding in verification.get("findings") or ():
+        console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
+
+
+def _precisions(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    found = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    from actzoo.plan import check_precision
+
+    return [check_precision(part) for part in found]
+
+
+def _settings(pairs: Sequence[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        key, sign, value = pair.partition("=")
+        if not sign or not key.strip():
+            raise errors.InvalidValueError(
+                f"--set takes key=value, as --set learning_rate=1e-3; not '{errors.shown(pair)}'.",
+                given=pair,
+            )
+        if key.strip() in found:
+            raise errors.InvalidValueError(
+                f"--set {errors.shown(key.strip())} is given twice.\nGive it once.", given=pair
+            )
+        found[key.strip()] = value
+    return found
+
+
+def _options_of_data(strict: bool, allow_rare: bool, max_pixels: int | None) -> dict[str, Any]:
+    """Return the options that were given; the others are left to the kind of data."""
+    options = {"strict": strict, "allow_rare": allow_rare, "max_pixels": max_pixels}
+    return {name: value for name, value in options.items() if value}
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """Return files; a folder stands for all files below it that are not hidden."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            file
+            for file in path.rglob("*")
+            if file.is_file()
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if not inside:
+            raise errors.MissingFileError(f"The folder {_path(path)} holds no files.")
+        found += inside
+    return found
+
+
+def _answer(answer: Any, top: int) -> dict[str, Any]:
+    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:top]
+    found = {
+        "input": answer.id,
+        "label": answer.label,
+        "probability": answer.probability,
+        "top": [{"label": name, "probability": value} for name, value in ranked],
+    }
+    return found if answer.error is None else {**found, "error": answer.error}
+
+
+def _write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["input", "label", "probability", "error"])
+    for row in answers:
+        writer.writerow(
+            [
+                results.csv_cell(row["input"]),
+                results.csv_cell(row["label"] or ""),
+                "" if row["probability"] is None else f"{row['probability']:.6f}",
+                results.csv_cell(row.get("error", "")),
+            ]
+        )
+    return results.write_text(folder / "predictions.csv", text.getvalue())
+
+
+# --- entry -------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What stands behind `actzoo`.
+
+    Returns:
+        The exit code.
+    """
+    words = list(arguments)
+    plain = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in plain
+    if debug:  # accepted before and behind the command
+        words = [word for word in plain if word != "--debug"] + words[len(plain) :]
+    else:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up chatter
+    with console.safe_streams(), console.terminable():
+        try:
+            code = _invoke(words)
+            sys.stdout.flush()  # a full disk behind stdout shows here
+            return code
+        except BaseException as error:
+            if debug and not isinstance(error, UsageError):
+                import traceback
+
+                traceback.print_exception(error)
+            return _refused(error, words)
+
+
+def _invoke(words: list[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("actzoo", words or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+def _usage(error: Any, words: Sequence[str]) -> str:
+    """Return what is wrong with a command, with the nearest spelling."""
+    context = getattr(error, "ctx", None)
+    given = getattr(error, "option_name", None)
+    if context is not None and given is not None and hasattr(error, "possibilities"):
+        options = [name for p in context.command.params for name in (*p.opts, *p.secondary_opts)]
+        options = [name for name in options if name.startswith("--")]
+        message = str(errors.unknown_name("option", given, [*options, "--help"]))
+    else:
+        message = error.format_message()
+    command = context.command_path if context is not None else "actzoo"
+    if "No such command" in message and "mean" not in message:
+        message += f" Commands: {', '.join(context.command.commands)}."
+    return f"{message}\nRun: {command} --help"
+
+
+def _refused(error: BaseException, words: Sequence[str]) -> int:
+    """Say what went wrong in as few lines as help, and return the exit code."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        again = [*words, "--resume"] if command in RESUMABLE and "--resume" not in words else words
+        console.tell(f"{str(error) or 'Interrupted.'} To go on:")
+        console.tell(console.command_line(again))
+        return 130
+    if isinstance(error, UsageError):
+        console.tell(_usage(error, words))
+        return 2
+    if isinstance(error, errors.ActzooError):
+        console.tell(str(error))
+        return error.exit_code
+    if isinstance(error, MemoryError):
+        console.tell("There is not enough memory. Try a smaller --batch-size, or smaller inputs.")
+        return 2
+    if isinstance(error, OSError) and error.filename is not None:
+        disk = results.disk_error(error, Path(os.fsdecode(error.filename)))
+        message = str(disk) if isinstance(disk, errors.ActzooError) else error.strerror
+        console.tell(f"{_path(os.fsdecode(error.filename))}: {message}")
+        return 2
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    from actzoo import models
+
+    log = console.log_defect(
+        error, command, lambda: ", ".join(f"{k} {v}" for k, v in models.versions().items())
+    )
+    console.tell(f"This is a defect of actzoo, not of your input: {type(error).__name__}.")
+    console.tell(f"Please report it with the log {log}")
+    return 3

@@ -1,0 +1,232 @@
+"""How the command line talks: results to stdout, all else to stderr, nothing that breaks a pipe.
+
+Names out of files are shown as plain text, so that none of them steers the terminal; JSON is one
+document of plain ASCII where the terminal cannot show more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import platform
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from actzoo import errors, results
+
+SECRET = re.compile(r"(?i)token|secret|passw|credential|auth|api_?key|access_?key|private_?key")
+CLOSED = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
+
+
+# --- streams -----------------------------------------------------------------------------------
+
+
+class _Stream:
+    """A text stream that goes quiet when its reader is gone, as in `actzoo list | head`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._closed = False
+
+    def write(self, text: str) -> int:
+        if not self._closed:
+            try:
+                self._stream.write(text)
+            except OSError as error:
+                self._close(error)
+        return len(text)
+
+    def flush(self) -> None:
+        if not self._closed:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self._close(error)
+
+    def _close(self, error: OSError) -> None:
+        if error.errno not in CLOSED:
+            raise error
+        self._closed = True
+        with contextlib.suppress(OSError, ValueError):  # so that the flush at exit works too
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def safe_streams() -> Iterator[None]:
+    """Make stdout and stderr bear a closed reader, a closed descriptor and a narrow encoding."""
+    before = sys.stdout, sys.stderr
+    null = None
+    try:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None:  # the descriptor was closed; print(file=None) would take stdout
+                null = null or open(os.devnull, "w", encoding="utf-8")
+                stream = null
+            elif hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, _Stream(stream))
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        if null is not None:
+            null.close()
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """Send what libraries print while they work to stderr; stdout is for results."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def say(text: str = "") -> None:
+    """Print a result."""
+    print(text)
+
+
+def tell(text: str) -> None:
+    """Print a message for people on stderr; control characters in it are escaped."""
+    lines = text.splitlines() or [""]
+    print("\n".join(errors.shown(line, 4000) for line in lines), file=sys.stderr, flush=True)
+
+
+def say_json(data: Any) -> None:
+    """Print one JSON document; a number that is not finite becomes null."""
+    text = results.to_json(data)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=2)
+    print(text)
+
+
+# --- words and tables --------------------------------------------------------------------------
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table as plain text: numbers to the right, texts to the left.
+
+    Args:
+        columns: Headings.
+        rows: Cells; a text is escaped and never steers the terminal.
+    """
+    cells = [[cell if isinstance(cell, str) else _cell(cell) for cell in row] for row in rows]
+    cells = [[errors.shown(cell, 200) for cell in row] for row in cells]
+    numeric = [
+        bool(rows) and all(not isinstance(row[i], str) for row in rows) for i in range(len(columns))
+    ]
+    widths = [
+        max(len(text) for text in (heading, *(row[i] for row in cells)))
+        for i, heading in enumerate(columns)
+    ]
+    lines = []
+    for line in (list(columns), *cells):
+        padded = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def size(count: object) -> str | None:
+    """Return a number of bytes in words."""
+    if not isinstance(count, int | float) or isinstance(count, bool):
+        return None
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as it is typed."""
+    words = ["actzoo", *arguments]
+    if sys.platform == "win32":
+        import subprocess
+
+        return subprocess.list2cmdline(words)
+    import shlex
+
+    return shlex.join(words)
+
+
+# --- interruption ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Treat being terminated like Ctrl-C, so that both leave what is needed to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+# --- defects -----------------------------------------------------------------------------------
+
+
+def log_defect(error: BaseException, command: str, started: Callable[[], str]) -> Path:
+    """Write the traceback of a defect where the user can find it.
+
+    Neither arguments, nor the environment, nor values of variables stand in it.
+
+    Args:
+        error: What was not foreseen.
+        command: The sub-command, without its arguments.
+        started: Returns the versions of the libraries.
+    """
+    trace = "".join(traceback.format_exception(error))
+    text = (
+        f"actzoo {command}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n"
+        f"{started()}\n\n{trace}"
+    )
+    handle, name = tempfile.mkstemp(prefix="actzoo-defect-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(without_secrets(text))
+    return Path(name)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which the home folder and secrets of the environment are blotted out."""
+    for name, value in os.environ.items():
+        if SECRET.search(name) and len(value) >= 4:
+            text = text.replace(value, f"<{name}>")
+    home = os.path.expanduser("~")
+    return text.replace(home, "~") if len(home) > 3 else text
