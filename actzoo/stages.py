@@ -329,7 +329,9 @@ def evaluate(run: RunLike) -> dict[str, Any]:
                 source, splits[name], steps=made.preprocessing, batch_size=64, seed=0, epoch=0,
                 training=False,
             )  # fmt: skip
-            probabilities[name] = task.probabilities(model.predict(batches, verbose=0))
+            with data_room.named_failure(batches):
+                logits = model.predict(batches, verbose=0)
+            probabilities[name] = task.probabilities(logits)
             found[name] = task.score(labels[splits[name]], probabilities[name], made.classes)
         if found["test"]["accuracy"] <= found["test"]["constant_accuracy"]:
             log.note(

@@ -193,14 +193,18 @@ class _Material:
         )
 
 
+def _predict(network: keras.Model, batches: Any) -> np.ndarray:
+    with data.named_failure(batches):
+        return network.predict(batches, verbose=0)
+
+
 def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
     network = models.by_input_name(model)
     for layer in model.layers:
         layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
 
     def validate() -> np.ndarray:
-        logits = network.predict(material.plain_batches("val"), verbose=0)
-        return material.task.probabilities(logits)
+        return material.task.probabilities(_predict(network, material.plain_batches("val")))
 
     return _Stretch(phase, network, material.training_batches, validate)
 
@@ -211,7 +215,7 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stre
     for layer in model.layers:
         layer.trainable = layer.name.startswith(weights.HEAD)
     features = {
-        name: backbone.predict(material.plain_batches(name), verbose=0) for name in ("train", "val")
+        name: _predict(backbone, material.plain_batches(name)) for name in ("train", "val")
     }
     labels = material.labels["train"]
     targets = material.encode(labels)
@@ -350,15 +354,16 @@ def _run_phase(
         batches = stretch.batches(len(state.history))
         progress.begin_epoch(phase, epoch)
         try:
-            fitted = stretch.network.fit(
-                batches,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                steps_per_epoch=steps,
-                callbacks=[watch],
-                verbose=0,
-                shuffle=False,
-            )
+            with data.named_failure(batches):
+                fitted = stretch.network.fit(
+                    batches,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                    steps_per_epoch=steps,
+                    callbacks=[watch],
+                    verbose=0,
+                    shuffle=False,
+                )
         except _BadLoss as bad:
             raise _bad_loss(bad, stretch, model, material, run, state) from None
         probabilities = stretch.validate()

@@ -15,18 +15,21 @@ SOURCES = [*CORE, *APPLICATIONS]
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
     "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "tflite": 0,
+    "cache": 0, "archives": 0, "charts": 0,
     "activations": 1,
     "blocks": 2,
     "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
     "models": 4, "weights": 4, "plan": 4, "planning": 4,
     "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5,
-    "lowering": 6, "converter": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
+    "lowering": 6, "converter": 6, "saved_model": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
     "stages": 7,
+    "console": 8,
     "cli": 9, "testing": 9,
 }  # fmt: skip
 FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("results", "errors"),
-    ("domains", "errors"), ("domains", "_lazy"), ("domains", "registry"), ("tflite", "errors"),
+    ("domains", "errors"), ("domains", "_lazy"), ("domains", "registry"), ("domains", "archives"),
+    ("archives", "cache"), ("archives", "errors"), ("archives", "results"), ("tflite", "errors"),
     ("data", "preprocessing"), ("weights", "models"), ("plan", "models"), ("plan", "weights"),
     ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
     ("models", "weights"),  # inside build_model: the one upward call
@@ -38,7 +41,8 @@ FRIENDS = {
 LIGHT = {
     "__init__", "errors", "_lazy", "registry", "results", "domains", "preprocessing", "data",
     "tasks", "models", "model_files", "weights", "plan", "planning", "checkpoint", "progress",
-    "memory", "converter",     "inference", "verify", "report", "stages", "cli", "catalog", "spec", "domain", "images",
+    "memory", "converter", "inference", "verify", "report", "charts", "stages", "console", "cli", "catalog", "spec",
+    "domain", "images",
     "tflite", "reference",
 }  # fmt: skip
 
