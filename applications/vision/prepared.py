@@ -1,0 +1,134 @@
+"""Pictures from a data set that TensorFlow Datasets has prepared on disk.
+
+Read from its files alone: nothing is downloaded and no data set's own code runs. Pictures come
+encoded and go through our decoder, so that they are the same in training and in `predict`. With
+ArrayRecord files access is random and TensorFlow is not imported; older formats are read into
+memory once.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.applications.vision.folder import SPLIT_NAMES
+from actzoo.applications.vision.scan import scan
+
+if TYPE_CHECKING:
+    from actzoo.applications.vision.data import Options, Pictures
+
+
+def looks_like_pictures(path: str) -> str | None:
+    """Return why `tfds:NAME` may hold labelled pictures; None where it is known not to."""
+    try:
+        builder = _builder(path, None)
+    except errors.ActzooError:
+        return "a data set by its name"  # opening it says what is wrong
+    kinds = [type(feature).__name__ for feature in builder.info.features.values()]
+    return "a data set of pictures" if "Image" in kinds else None
+
+
+def open_prepared(path: str, options: Options) -> Pictures:
+    """Open `tfds:NAME[/CONFIG]`.
+
+    Args:
+        path: As given.
+        options: `data_dir` says where; else `$TFDS_DATA_DIR`, else TensorFlow Datasets' own place.
+
+    Raises:
+        DataError: It is not there, or holds no labelled pictures.
+    """
+    from actzoo.applications.vision.data import Pictures
+
+    builder = _builder(path, options.data_dir)
+    image, label = _keys(path, builder)
+    classes = tuple(str(name) for name in builder.info.features[label].names)
+    known = {
+        n: SPLIT_NAMES[n.casefold()] for n in builder.info.splits if n.casefold() in SPLIT_NAMES
+    }
+    notes = []
+    if "train" not in known.values():
+        raise errors.DataError(
+            f"{errors.shown(path)} has no train split, only {', '.join(builder.info.splits)}.",
+            given=path,
+        )
+    if unused := [name for name in builder.info.splits if name not in known]:
+        notes.append(f"Splits of {errors.shown(path)} that were not used: {', '.join(unused)}.")
+    parts = {name: _examples(builder, name, image) for name in known}
+    where = [(name, row) for name in known for row in range(len(parts[name]))]
+
+    def read(position: int) -> bytes:
+        name, row = where[position]
+        return bytes(parts[name][row][image])
+
+    labels = np.asarray([int(parts[name][row][label]) for name, row in where], dtype=np.int64)
+    if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
+        bad = [f"{where[i][0]}/{where[i][1]}" for i in np.flatnonzero(labels < 0)[:10]]
+        raise errors.DataError(
+            f"{errors.shown(path)} has examples without a label: {', '.join(bad)}.", given=bad
+        )
+    return Pictures(
+        ids=[f"{name}/{row}" for name, row in where],
+        labels=labels,
+        splits=[known[name] for name, _ in where],
+        classes=classes,
+        read=read,
+        found=scan(len(where), read, options.max_pixels),
+        options=options,
+        notes=notes,
+    )
+
+
+def _builder(path: str, data_dir: str | None) -> Any:
+    """Return the reader of a data set's files."""
+    import tensorflow_datasets as tfds
+
+    place = data_dir or os.environ.get("TFDS_DATA_DIR")
+    name = path.removeprefix("tfds:")
+    try:
+        return tfds.core.read_only_builder.builder_from_files(
+            name, **({"data_dir": place} if place else {})
+        )
+    except Exception as error:
+        shown = errors.shown(place or "~/tensorflow_datasets", 160)
+        raise errors.DataError(
+            f"There is no prepared data set '{errors.shown(name)}' in {shown}.\n"
+            f"Prepare it: tfds build {errors.shown(name)} --file_format=array_record. If it lies "
+            "elsewhere, set TFDS_DATA_DIR.",
+            given=path,
+            fix=f"tfds build {errors.shown(name)} --file_format=array_record",
+        ) from error
+
+
+def _keys(path: str, builder: Any) -> tuple[str, str]:
+    """Return the names of the picture and of the label."""
+    kinds: dict[str, list[str]] = {"Image": [], "ClassLabel": []}
+    for name, feature in builder.info.features.items():
+        if type(feature).__name__ in kinds:
+            kinds[type(feature).__name__].append(name)
+    chosen = []
+    for kind, usual in (("Image", "image"), ("ClassLabel", "label")):
+        names = kinds[kind]
+        if len(names) != 1 and usual not in names:
+            raise errors.DataError(
+                f"{errors.shown(path)} has {len(names)} features of kind {kind}"
+                f"{': ' + ', '.join(names) if names else ''}; one is needed, or one called "
+                f"'{usual}'.",
+                given=path,
+            )
+        chosen.append(names[0] if len(names) == 1 else usual)
+    return chosen[0], chosen[1]
+
+
+def _examples(builder: Any, split: str, image: str) -> Any:
+    """Return a sequence of examples whose picture is still encoded."""
+    import tensorflow_datasets as tfds
+
+    decoders = {image: tfds.decode.SkipDecoding()}
+    try:
+        return builder.as_data_source(split=split, decoders=decoders)
+    except NotImplementedError:
+        return list(tfds.as_numpy(builder.as_dataset(split=split, decoders=decoders)))
