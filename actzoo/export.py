@@ -435,6 +435,14 @@ def _as_reference(
     count = min(REFERENCE_CASES, len(next(iter(found.inputs.values()))))
     if count == 0:
         raise errors.DataError("The reference set is empty; give at least one case.")
+    unknown = sorted(set(found.labels) - set(map(str, card.classes)))
+    if unknown:
+        raise errors.DataError(
+            f"The reference cases have the class '{errors.shown(unknown[0])}', which the model "
+            "does not.",
+            given=unknown[0],
+            allowed=card.classes,
+        )
     ids = found.ids or tuple(str(i) for i in range(count))
     inputs = {name: _compact(value[:count]) for name, value in found.inputs.items()}
     return Reference(inputs, ids[:count], found.labels[:count], found.raw[:count])
@@ -732,9 +740,11 @@ def _reference_arrays(
 ) -> dict[str, np.ndarray]:
     lengths = [len(item) for item in cases.raw]
     joined = b"".join(cases.raw)
+    positions = {str(name): index for index, name in enumerate(card.classes)}
     return {
         "ids": np.array(cases.ids, dtype=np.str_),
         "labels": np.array(cases.labels, dtype=np.str_),
+        "targets": np.array([positions[name] for name in cases.labels], "int64"),
         "classes": np.array(card.classes, dtype=np.str_),
         "raw_bytes": np.frombuffer(joined, np.uint8),
         "raw_offsets": np.cumsum([0, *lengths]).astype("int64"),

@@ -157,6 +157,10 @@ class _Reference:
     def probabilities(self) -> np.ndarray:
         return self.arrays["probabilities"]
 
+    @property
+    def targets(self) -> np.ndarray:
+        return self.arrays["targets"]
+
     def raw(self) -> list[bytes]:
         offsets = self.arrays["raw_offsets"]
         data = self.arrays["raw_bytes"].tobytes()
@@ -262,6 +266,8 @@ class _Verifier:
             if count == 0 or lengths != {count}:
                 raise ValueError("its arrays differ in length")
             reference.raw()
+            if len(reference.targets) not in (0, count):
+                raise ValueError("its labels are not as many as its cases")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             self.add(
                 "reference",
@@ -497,7 +503,7 @@ class _Verifier:
             self.add("labels", what, "The file cannot be scored.", "", precision)
             return
         scored = task.score(_indices(truth, self.labels), outputs, self.labels)
-        keras = task.score(_indices(truth, classes), reference.probabilities, classes)
+        keras = task.score(reference.targets, reference.probabilities, classes)
         measured["test"] = scored
         drop = keras[task.headline] - scored[task.headline]
         measured["score_drop"] = drop

@@ -1,0 +1,146 @@
+"""Predictions from every kind of model, and inputs that are refused."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import toy_export
+
+from actzoo import errors, inference, models
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return toy_export.exported()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    target = tmp_path_factory.mktemp("photos")
+    images, labels = toy_export.pictures(40, seed=5)
+    paths = []
+    for k, picture in enumerate(images):
+        paths.append(target / f"{k}.png")
+        paths[-1].write_bytes(toy_export.encode(picture))
+    return paths, labels, images
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_tflite_names_the_class(folder, photos, precision):
+    paths, labels, _ = photos
+    with inference.open_model(folder / f"model_{precision}.tflite") as model:
+        assert model.verified
+        found = model.predict(paths)
+    assert [p.id for p in found] == [str(path) for path in paths]
+    assert np.mean([p.label == label for p, label in zip(found, labels, strict=True)]) > 0.9
+    assert all(p.probability == max(p.probabilities.values()) for p in found)
+    assert set(found[0].probabilities) == set(toy_export.CLASSES)
+
+
+def test_all_kinds_of_model_agree(folder, photos, tmp_path):
+    images = photos[2][:5]
+    run = tmp_path / "run"
+    models.save_model(toy_export.trained(), run, toy_export.card())
+    stranger = tmp_path / "stranger.tflite"
+    stranger.write_bytes((folder / "model_float32.tflite").read_bytes())
+    expected = None
+    for path, trust in (
+        (run, False),
+        (run / "model.keras", False),
+        (folder / "model_float32.tflite", False),
+        (stranger, False),
+        (folder / "saved_model", True),
+    ):
+        with inference.open_model(path, trust=trust) as model:
+            found = model.probabilities({"image": images})
+        expected = found if expected is None else expected
+        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=str(path))
+
+
+def test_cold_answer_in_a_second_without_tensorflow(folder, photos):
+    code = (
+        "import sys, json; from actzoo import inference\n"
+        "with inference.open_model(sys.argv[1]) as m: p = m.predict(sys.argv[2:])[0]\n"
+        "heavy = {m.split('.')[0] for m in sys.modules} & {'tensorflow', 'keras', 'sklearn'}\n"
+        "print(json.dumps([p.label, p.probability, list(heavy)]))"
+    )
+    seconds = []
+    for _ in range(2):  # the first warms the disk
+        start = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(folder / "model_int8.tflite"), str(photos[0][0])],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        seconds.append(time.monotonic() - start)
+    label, probability, heavy = json.loads(done.stdout)
+    assert label in toy_export.CLASSES and 0 <= probability <= 1 and heavy == []
+    assert min(seconds) < 1.0
+    assert done.stderr == ""
+
+
+def test_unreadable_inputs_are_marked_and_the_rest_answered(folder, photos, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"not a picture")
+    with inference.open_model(folder / "model_int8.tflite") as model:
+        found = model.predict([bad, photos[0][0], tmp_path / "nowhere.png"])
+    assert found[0].label is None and "bad.png" in found[0].error
+    assert found[1].error is None and found[1].label in toy_export.CLASSES
+    assert "nowhere.png" in found[2].error
+
+
+def test_arrays_are_taken_as_they_are(folder, photos, tmp_path):
+    path = tmp_path / "one.npy"
+    np.save(path, photos[2][0])
+    with inference.open_model(folder / "model_float32.tflite") as model:
+        found = model.predict([path])
+        expected = model.predict([photos[0][0]])
+    assert found[0].probabilities == expected[0].probabilities
+
+
+def test_model_without_card_gives_probabilities_only(folder, photos, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes((folder / "model_int8.tflite").read_bytes())
+    with inference.open_model(path) as model:
+        assert model.card is None and not model.verified
+        assert model.probabilities({"image": photos[2][:2]}).shape == (2, 3)
+        with pytest.raises(errors.InvalidValueError, match=r"model\.json"):
+            model.predict([photos[0][0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("none.tflite", "no model at"), ("m.h5", "saved anew as .keras"), ("m.txt", "run folder")],
+)
+def test_what_is_no_model_is_refused(tmp_path, name, words):
+    if name != "none.tflite":
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(errors.ActzooError, match=words):
+        inference.open_model(tmp_path / name)
+
+
+def test_export_folder_is_told_which_files_it_has(folder):
+    with pytest.raises(errors.InvalidValueError, match=r"model_int8\.tflite"):
+        inference.open_model(folder)
+
+
+def test_saved_model_needs_trust(folder):
+    with pytest.raises(errors.InvalidValueError, match="--trust"):
+        inference.open_model(folder / "saved_model")
+
+
+def test_benchmark_measures_side_by_side(folder):
+    files = [folder / f"model_{p}.tflite" for p in ("float32", "int8")]
+    rows = inference.benchmark(files, rounds=20)
+    assert [row["file"] for row in rows] == [str(file) for file in files]
+    assert rows[0]["ratio"] == 1.0 and rows[1]["ratio"] > 0
+    for row, file in zip(rows, files, strict=True):
+        assert row["size_bytes"] == file.stat().st_size
+        assert row["latency_ms"] <= row["latency_ms_p90"]
+        assert row["operators"]["CONV_2D"] == 1 and row["custom_operators"] == 0
+    with pytest.raises(errors.InvalidValueError):
+        inference.benchmark([])
+    with pytest.raises(errors.InvalidValueError, match="rounds"):
+        inference.benchmark(files, rounds=0)
