@@ -19,6 +19,7 @@ from actzoo import errors
 MEMBERS = re.compile(r"(config\.json|metadata\.json|model\.weights\.h5)")
 MAX_CONFIG_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 8 << 30
+MAX_RATIO = 200  # unpacked to packed; weights do not compress, a config by 30 at most
 MAX_DEPTH = 200
 RUNS_CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 _MODULES = re.compile(
@@ -42,7 +43,8 @@ def check(path: Path) -> None:
         if not _allowed(found):
             name = found.get("registered_name") or found.get("class_name")
             module = found.get("module")
-            layer = (found.get("config") or {}).get("name") or found.get("name") or "?"
+            config = found.get("config")
+            layer = (isinstance(config, dict) and config.get("name")) or found.get("name") or "?"
             raise errors.InvalidValueError(
                 f"{errors.shown(path, 120)} asks for {errors.shown(name)} "
                 f"(from {errors.shown(module)}, layer '{errors.shown(layer)}'), which is neither "
@@ -71,7 +73,7 @@ def _config(path: Path) -> Any:
                 if not MEMBERS.fullmatch(name):
                     raise refuse(f"it holds an unexpected member '{errors.shown(name)}'")
             total = sum(info.file_size for info in archive.infolist())
-            if total > MAX_UNPACKED_BYTES or total > 1100 * max(1, path.stat().st_size):
+            if total > MAX_UNPACKED_BYTES or total > MAX_RATIO * max(1, path.stat().st_size):
                 raise refuse(f"it claims to unpack to {total:,} bytes")
             info = archive.getinfo("config.json")
             if info.file_size > MAX_CONFIG_BYTES:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import keras
 
 MAX_CLASSES = 100_000
-MAX_SIDE = 8192  # pixels; a larger input is a mistake, and would reserve memory before it shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,8 @@ class ModelSpec:
     Attributes:
         name: Canonical name.
         target: `"module:function"`; the function takes a config and returns a `keras.Model`.
-        config: The frozen dataclass of its options and their defaults.
+        config: The frozen dataclass of its options and their defaults; its `validate` refuses
+            impossible ones before any memory is reserved.
         task: Task its head serves.
         domain: Domain it is meant for.
         summary: One line.
@@ -172,7 +172,7 @@ def make_config(name: str, overrides: dict[str, Any]) -> Any:
                 error.message = error.args[0]
             raise error
     config = spec.config(**{key: _tupled(value) for key, value in overrides.items()})
-    _check(spec, config)
+    config.validate()
     return config
 
 
@@ -180,9 +180,13 @@ def _tupled(value: Any) -> Any:
     return tuple(_tupled(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _check(spec: ModelSpec, config: Any) -> None:
-    """Refuse impossible options before any memory is reserved."""
-    classes = config.num_classes
+def check_num_classes(classes: Any) -> None:
+    """Refuse a number of classes that no model can have.
+
+    Raises:
+        InvalidTypeError: It is not a whole number.
+        InvalidValueError: It is negative, 1, or above 100,000.
+    """
     if not isinstance(classes, int) or isinstance(classes, bool):
         raise errors.InvalidTypeError(
             f"num_classes must be a whole number, not {errors.shown(repr(classes))}.", given=classes
@@ -193,34 +197,20 @@ def _check(spec: ModelSpec, config: Any) -> None:
             "ends in pooled features.\nTwo classes have two outputs.",
             given=classes,
         )
-    shape = config.input_shape
-    whole = isinstance(shape, tuple) and all(
-        isinstance(size, int) and not isinstance(size, bool) for size in shape
-    )
-    dimensions = "3 numbers: height, width, channels" if spec.domain == "vision" else "numbers"
-    if (
-        not whole
-        or not shape
-        or (spec.domain == "vision" and len(shape) != 3 and spec.name != "simple_net")
-    ):
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> None:
+    """Refuse an option that is not a number from `low` to `high`.
+
+    Raises:
+        InvalidValueError: Says the name, the value and the range.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and low <= value <= high):
         raise errors.InvalidValueError(
-            f"input_shape={errors.shown(repr(shape))} is not possible: {dimensions}, without the "
-            "batch, as in (96, 96, 3).",
-            given=shape,
+            f"{name}={errors.shown(repr(value))} is not possible: {low:g} to {high:g}.",
+            given=value,
         )
-    if any(size < 1 or size > MAX_SIDE for size in shape):
-        raise errors.InvalidValueError(
-            f"input_shape={shape} is not possible: each size is 1 to {MAX_SIDE}.", given=shape
-        )
-    for key, low, high in (("dropout", 0.0, 0.95), ("width", 0.05, 8.0)):
-        value = getattr(config, key, None)
-        if value is not None and not (
-            isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        ):
-            raise errors.InvalidValueError(
-                f"{key}={errors.shown(repr(value))} is not possible: {low:g} to {high:g}.",
-                given=value,
-            )
 
 
 def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> keras.Model:

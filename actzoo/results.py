@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -378,11 +378,16 @@ class StageLog:
         self.run = run
         self.stage = stage
         self.warnings: list[str] = []
+        earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else ()
+        self._said = set(_warnings_of(run, earlier))
         self._started = time.monotonic()
 
     def note(self, text: str) -> None:
-        """Say one warning: on stderr now, in the record and the report later."""
-        if text not in self.warnings:
+        """Say one warning: on stderr now, in the record and the report later.
+
+        What an earlier stage of the run has said, as on opening the same data, is not said again.
+        """
+        if text not in self.warnings and text not in self._said:
             self.warnings.append(text)
             print(f"warning: {text}", file=sys.stderr, flush=True)
 
@@ -406,8 +411,12 @@ class StageLog:
 
 def run_warnings(run: RunFolder) -> list[str]:
     """Return the warnings of all stages of a run, in order, each once."""
+    return _warnings_of(run, STAGES)
+
+
+def _warnings_of(run: RunFolder, stages: Iterable[str]) -> list[str]:
     found: list[str] = []
-    for stage in STAGES:
+    for stage in stages:
         with contextlib.suppress(errors.ActzooError):
             for text in read_json(run.record(stage), "stage record").get("warnings", []):
                 if text not in found:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-from actzoo.models import ModelSpec
+from actzoo import errors
+from actzoo.models import ModelSpec, check_num_classes, check_number
+
+MAX_SIDE = 8192  # pixels; a larger input is a mistake, and would reserve memory before it shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +27,31 @@ class VisionConfig:
     activation: str = "relu"
     dropout: float = 0.0
 
+    def validate(self) -> None:
+        """Refuse options that no network can have.
+
+        Raises:
+            InvalidTypeError: A number of classes that is not whole.
+            InvalidValueError: Names the option, its value and what is allowed.
+        """
+        check_num_classes(self.num_classes)
+        check_number("dropout", self.dropout, 0.0, 0.95)
+        self._check_shape(self.input_shape)
+
+    def _check_shape(self, shape: Any, dimensions: int | None = 3) -> None:
+        sizes = shape if isinstance(shape, tuple) else ()
+        whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+        if not sizes or not whole or (dimensions and len(sizes) != dimensions):
+            raise errors.InvalidValueError(
+                f"input_shape={errors.shown(repr(shape))} is not possible: height, width and "
+                "channels, without the batch, as in (96, 96, 3).",
+                given=shape,
+            )
+        if any(size < 1 or size > MAX_SIDE for size in sizes):
+            raise errors.InvalidValueError(
+                f"input_shape={shape} is not possible: each size is 1 to {MAX_SIDE}.", given=shape
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class SimpleNetConfig(VisionConfig):
@@ -35,6 +64,9 @@ class SimpleNetConfig(VisionConfig):
     input_shape: tuple[int, ...] = (32, 32, 3)
     num_classes: int = 10
     units: tuple[int, ...] = (128, 64)
+
+    def _check_shape(self, shape: Any, dimensions: int | None = None) -> None:
+        super()._check_shape(shape, None)  # it flattens whatever comes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +82,11 @@ class MobileNetV2Config(VisionConfig):
     dropout: float = 0.2
     width: float = 1.0
     stem_strides: int | None = None
+
+    def validate(self) -> None:
+        """See `VisionConfig.validate`; the width is 0.05 to 8."""
+        super().validate()
+        check_number("width", self.width, 0.05, 8.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -84,9 +84,9 @@ def rewrite(saved, target, change):
     return target
 
 
-def with_layer(config, **layer):
-    config["config"]["layers"][1].update(layer)
-    return config
+def with_layer(model_config, layer):
+    model_config["config"]["layers"][1].update(layer)
+    return model_config
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def with_layer(config, **layer):
     ids=lambda layer: layer["class_name"],
 )
 def test_f101_a_class_that_can_run_code_is_refused_by_name(saved, tmp_path, layer):
-    file = rewrite(saved, tmp_path / "x.keras", lambda config: with_layer(config, **layer))
+    file = rewrite(saved, tmp_path / "x.keras", lambda config: with_layer(config, layer))
     with pytest.raises(errors.InvalidValueError, match="--trust") as caught:
         actzoo.load_model(file)
     assert layer["class_name"] in str(caught.value) or "mypackage" in str(caught.value)
@@ -112,7 +112,7 @@ def test_f102_a_config_that_names_keras_settings_is_refused(saved, tmp_path):
 
     before = keras.config.epsilon()
     call = {"module": "keras.config", "class_name": "set_epsilon", "config": {"value": 1.0}}
-    file = rewrite(saved, tmp_path / "x.keras", lambda config: with_layer(config, **call))
+    file = rewrite(saved, tmp_path / "x.keras", lambda config: with_layer(config, call))
     with pytest.raises(errors.InvalidValueError):
         actzoo.load_model(file)
     assert keras.config.epsilon() == before
