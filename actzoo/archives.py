@@ -147,6 +147,15 @@ def _members(archive: Path) -> Iterator[tuple[_Member, IO[bytes]]]:
         for entry in opened:
             member = _Member(entry.name, entry.size, entry.isdir(), entry.isreg())
             yield member, opened.extractfile(entry) if entry.isreg() else None  # type: ignore[misc]
+        _read_to_end(opened.fileobj, _most_bytes(archive))
+
+
+def _read_to_end(stream: IO[bytes], most: int) -> None:
+    """Read what follows the last member, so that the checksum at the end is looked at."""
+    while block := stream.read(1 << 20):
+        most -= len(block)
+        if most < 0:
+            raise tarfile.ReadError("more padding than content may be")
 
 
 class _Exactly:

@@ -306,7 +306,9 @@ class _Lister:
                 f"{_some(self._loose)}."
             )
         if self._not_followed:
-            found.append(f"Links to folders that were not followed: {_some(self._not_followed)}.")
+            found.append(
+                f"Links to folders that were not followed: {_some(sorted(self._not_followed))}."
+            )
         if self._outside:
             found.append(
                 f"{len(self._outside):,} links lead to pictures outside of the folder and were "

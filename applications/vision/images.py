@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import struct
+import threading
+import warnings
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -171,6 +173,35 @@ def _opened(value: Any) -> np.ndarray:
     return pixels
 
 
+class _Quiet:
+    """Keeps Pillow's warnings off the console while any thread decodes.
+
+    Python's warning filters belong to the process, so the first thread in changes them and the
+    last one out puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
 # --- the decoder -------------------------------------------------------------------------------
 
 
@@ -180,6 +211,11 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         DataError: The bytes are no whole picture; says why, in our words.
     """
+    with _QUIET:
+        return _read(raw, max_pixels)
+
+
+def _read(raw: bytes, max_pixels: int) -> Picture:
     kind, opener = _recognised(raw)
     try:
         image = opener(io.BytesIO(raw))
@@ -256,7 +292,7 @@ def _check_whole(kind: str, raw: bytes) -> None:
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 where there is none or it cannot be read.
 
-    Read by hand: Pillow warns on the console about EXIF blocks it cannot parse.
+    Read by hand: Pillow gives up on a whole block for one broken entry.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(image.tag_v2.get(ORIENTATION, 1))

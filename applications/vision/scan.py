@@ -14,7 +14,6 @@ import io
 import os
 import sys
 import time
-import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,8 +85,7 @@ def scan(count: int, raw: Callable[[int], bytes], max_pixels: int) -> Scan:
     progress = _Progress(count)
     # Decoders let go of the interpreter lock. At most four: each may hold a picture of 100 Mpx.
     threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
-    with threads, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\b.*")
+    with threads:
         for start in range(0, count, 512):
             list(threads.map(look, range(start, min(start + 512, count))))
             progress.at(start + 512)

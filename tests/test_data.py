@@ -1,0 +1,230 @@
+"""Splits and batches, on sources that hold numbers only: nothing here knows of pictures."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actzoo import data, errors
+
+SIDES = ("train", "val", "test")
+
+
+@dataclasses.dataclass
+class Numbers:
+    """Example i is the 2 x 2 byte array full of i."""
+
+    targets: list[int]
+    given_splits: list[str | None] | None = None
+    given_groups: list[str] | None = None
+    opened: list[int] = dataclasses.field(default_factory=list)
+    vanished: int | None = None
+
+    @property
+    def classes(self):
+        return tuple(f"class{i}" for i in range(max(self.targets) + 1))
+
+    def __len__(self):
+        return len(self.targets)
+
+    def load(self, index):
+        self.opened.append(index)
+        if index == self.vanished:
+            raise errors.DataError(f"number {index} is gone")
+        value = np.full((2, 2), index % 256, "uint8")
+        return data.Example({"image": value}, self.targets[index], str(index))
+
+    def raw(self, index):
+        return bytes(4)
+
+    def labels(self):
+        return np.asarray(self.targets)
+
+    def ids(self):
+        return [str(i) for i in range(len(self))]
+
+    def splits(self):
+        return self.given_splits or [None] * len(self)
+
+    def groups(self):
+        return self.given_groups
+
+    def fingerprint(self):
+        return data.Fingerprint("numbers", len(self), self.classes, {}, {}, "x")
+
+
+def split(source, **options):
+    notes = []
+    parts = data.split(source, note=notes.append, **{"seed": 0, **options})
+    return parts, notes
+
+
+def whole(parts, count):
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(count))
+
+
+def test_a_source_is_recognised_by_its_members():
+    assert isinstance(Numbers([0, 1]), data.Source)
+
+
+def test_shares_are_drawn_class_by_class():
+    source = Numbers([0] * 200 + [1] * 40)
+    parts, notes = split(source)
+    whole(parts, 240)
+    for label, count in ((0, 200), (1, 40)):
+        share = {name: int((source.labels()[parts[name]] == label).sum()) for name in SIDES}
+        assert share == {"train": 0.7 * count, "val": 0.15 * count, "test": 0.15 * count}
+    assert any("168 train, 36 val, 36 test" in note for note in notes)
+
+
+def test_given_splits_are_kept_and_a_missing_one_is_taken_from_train():
+    own = ["train"] * 80 + ["test"] * 20
+    parts, notes = split(Numbers([0, 1] * 50, given_splits=own))
+    whole(parts, 100)
+    assert parts["test"].tolist() == list(range(80, 100))
+    assert len(parts["val"]) == 12
+    assert any("no val split" in note and "12" in note for note in notes)
+
+
+def test_the_same_seed_gives_the_same_split_and_another_one_another():
+    source = Numbers([0, 1, 2] * 30)
+    first, again, other = (split(source, seed=seed)[0] for seed in (3, 3, 4))
+    assert all((first[name] == again[name]).all() for name in SIDES)
+    assert first["test"].tolist() != other["test"].tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    targets=st.lists(st.integers(0, 3), min_size=24, max_size=60),
+    seed=st.integers(0, 1000),
+    groups=st.integers(1, 30),
+)
+def test_groups_stay_whole_and_every_class_is_in_train(targets, seed, groups):
+    targets = [0, 1, 2, 3] * 3 + targets
+    names = np.random.default_rng(seed).integers(0, groups + 12, len(targets))
+    source = Numbers(targets, given_groups=[f"g{n}" for n in names])
+    try:
+        parts, _ = split(source, seed=seed)
+    except errors.DataError as error:
+        assert "No examples are left" in str(error)  # a few groups may leave nothing to hold out
+        return
+    whole(parts, len(targets))
+    sides = {int(i): name for name, indices in parts.items() for i in indices}
+    for group in set(names.tolist()):
+        assert len({sides[int(i)] for i in np.flatnonzero(names == group)}) == 1
+    assert set(source.labels()[parts["train"]].tolist()) == {0, 1, 2, 3}
+
+
+def test_rng_is_a_function_of_its_words():
+    draws = [
+        data.rng(*words).random() for words in ((0, "a", 1), (0, "a", 1), (0, "a", 2), (1, "a", 1))
+    ]
+    assert draws[0] == draws[1] and len(set(draws)) == 3
+
+
+# --- batches -----------------------------------------------------------------------------------
+
+
+class Shift:
+    """Adds a random number, the same in the whole example."""
+
+    stored_steps = ()
+
+    def __call__(self, inputs, target, rng):
+        return {"image": (inputs["image"] + rng.integers(100)).astype("uint8")}, target
+
+
+def batches(source, **changes):
+    chosen = {
+        "indices": np.arange(len(source)), "steps": (), "batch_size": 4, "seed": 0, "epoch": 0,
+        "training": True, **changes,
+    }  # fmt: skip
+    return data.pipeline(source, chosen.pop("indices"), **chosen)
+
+
+def values(batch):
+    return batch[0]["image"][:, 0, 0].astype(int).tolist()
+
+
+def test_evaluation_keeps_order_and_the_last_batch():
+    found = batches(Numbers([0, 1] * 5), training=False, indices=[9, 1, 2, 3, 8])
+    assert [values(found[i]) for i in range(len(found))] == [[9, 1, 2, 3], [8]]
+    assert found[0][0]["image"].dtype == np.float32
+    assert found[0][1].tolist() == [1, 1, 0, 1]
+
+
+def test_training_shuffles_by_epoch_and_drops_an_incomplete_batch():
+    source = Numbers([0, 1] * 11)
+    epochs = [batches(source, epoch=epoch) for epoch in (0, 0, 1)]
+    assert len(epochs[0]) == 5
+    orders = [[v for i in range(5) for v in values(e[i])] for e in epochs]
+    assert orders[0] == orders[1] != orders[2]
+    assert len(set(orders[0])) == 20
+    assert len(batches(Numbers([0, 1, 1]))) == 1  # fewer than a batch: all of them
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for():
+    source, cache = Numbers([0, 1] * 10), {}
+    forward = batches(source, augmenter=Shift(), cache=cache)
+    backward = batches(source, augmenter=Shift())
+    there = [values(forward[i]) for i in range(5)]
+    assert there == [values(backward[i]) for i in reversed(range(5))][::-1]
+    assert there != [values(b) for b in map(batches(source, epoch=1).__getitem__, range(5))]
+
+
+def test_examples_are_opened_once_where_a_cache_is_given(monkeypatch):
+    source, cache = Numbers([0, 1] * 4), {}
+    for epoch in range(3):
+        found = batches(source, cache=cache, epoch=epoch)
+        [found[i] for i in range(len(found))]
+    assert len(source.opened) == 9  # the first is opened to learn its size
+    monkeypatch.setattr(data, "CACHE_BYTES", 3)
+    source.opened.clear()
+    found = batches(source, cache={})
+    assert len(source.opened) == 1
+    [found[i] for i in range(len(found))]
+    assert len(source.opened) == 9
+
+
+def test_one_cache_serves_two_splits():
+    source, cache = Numbers([0, 1] * 4), {}
+    first = batches(source, training=False, indices=[0, 1], cache=cache)
+    second = batches(source, training=False, indices=[6, 7], cache=cache)
+    assert values(first[0]) == [0, 1] and values(second[0]) == [6, 7]
+
+
+def test_class_weights_and_encoding_reach_the_batch():
+    found = batches(
+        Numbers([0, 1, 1, 0]), training=False, class_weights=np.array([2.0, 0.5]),
+        encode=lambda y: np.eye(2)[y],
+    )  # fmt: skip
+    _, targets, weights = found[0]
+    assert weights.tolist() == [2.0, 0.5, 0.5, 2.0] and weights.dtype == np.float32
+    assert targets.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
+
+
+def test_load_inputs_stacks_in_the_order_asked_for():
+    found = data.load_inputs(Numbers([0, 1] * 200), [300, 2, 7], ())
+    assert found["image"].shape == (3, 2, 2) and found["image"].dtype == np.uint8
+    assert found["image"][:, 0, 0].tolist() == [300 % 256, 2, 7]
+
+
+def test_keras_sees_each_batch_once_in_order_and_the_error_in_our_words():
+    import keras
+
+    class Watch(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.mean(x, axis=(1, 2))[:, None]
+
+    inputs = keras.Input((2, 2), name="image")
+    model = keras.Model({"image": inputs}, Watch()(inputs))
+    source = Numbers([0, 1] * 9)
+    answers = model.predict(batches(source, training=False), verbose=0)
+    assert answers[:, 0].tolist() == list(range(18))
+
+    source = Numbers([0, 1] * 9, vanished=13)
+    broken = batches(source, training=False)
+    with pytest.raises(errors.DataError, match=r"^number 13 is gone$"), data.named_failure(broken):
+        model.predict(broken, verbose=0)
