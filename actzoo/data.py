@@ -287,7 +287,10 @@ def _check_rare(
     classes: Sequence[str], labels: np.ndarray, allowed: bool, say: results.Note
 ) -> None:
     counts = np.bincount(labels, minlength=len(classes))
-    rare = [f"'{errors.shown(classes[i])}' ({counts[i]})" for i in np.flatnonzero(counts < FEWEST)]
+    rare = [
+        f"'{errors.shown(classes[i])}' ({counts[i]})"
+        for i in map(int, np.flatnonzero(counts < FEWEST))
+    ]
     if rare:
         named = ", ".join(rare[:10]) + (f" and {len(rare) - 10} more" if rare[10:] else "")
         if not allowed:

@@ -163,10 +163,11 @@ def _warped(
     )
 
 
-def _border_colour(pixels: np.ndarray) -> tuple[int, int, int]:
-    """Return the mean colour of the first and last row: less of a signal than black corners."""
-    mean = (pixels[0].mean(axis=0) + pixels[-1].mean(axis=0)) / 2
-    return int(mean[0]), int(mean[1]), int(mean[2])
+def _border_colour(pixels: np.ndarray) -> tuple[int, ...]:
+    """Return the median colour of the border: less of a signal than black corners."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    middle = len(border) // 2
+    return tuple(np.partition(border, middle, axis=0)[middle].tolist())
 
 
 def _recoloured(image: Image.Image, settings: Settings, rng: np.random.Generator) -> Image.Image:

@@ -100,7 +100,8 @@ def _side(shorter: int, count: int) -> tuple[int, str]:
 
 def _fit(loss: float) -> tuple[str, str]:
     if loss <= CROP_LOSS:
-        return "crop", f"pictures are cropped to their middle: most lose {loss:.0%} or less"
+        lost = f"half of them lose {loss:.0%} or less" if loss else "most are square already"
+        return "crop", f"pictures are cropped to their middle: {lost}"
     if loss <= STRETCH_LOSS:
         return "stretch", f"pictures are stretched to a square: cropping would cut {loss:.0%}"
     return "pad", f"long pictures get bars: cropping would cut {loss:.0%}"

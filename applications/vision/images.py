@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import logging
 import struct
 import threading
 import warnings
@@ -171,6 +172,10 @@ def _opened(value: Any) -> np.ndarray:
             given=pixels.shape,
         )
     return pixels
+
+
+# What Pillow logs about a broken file is said in our own words; whoever logs still gets it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class _Quiet:
