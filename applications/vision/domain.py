@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,20 @@ def _fit(loss: float) -> tuple[str, str]:
 
 
 def _augmentation(details: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return all settings, so that the plan holds what was done even where defaults change."""
+    from actzoo.applications.vision.augmentation import Settings
+
     if details["grey_share"] > 0.95 and details["median_shorter_side"] <= 32:
         # Small grey pictures are mostly digits, letters and signs: a mirrored one is another one.
-        settings = {"strength": 0.5, "flip": False, "zoom": 0.7, "rotate": 20.0, "shear": 15.0,
-                    "colour": 0.2, "hue": 0.0, "operations": 0.0, "erase": 0.0}  # fmt: skip
-        return settings, "small grey pictures may be letters or digits, so none is mirrored"
-    return {"strength": 1.0, "flip": True}, (
-        "photos are mirrored, cut, turned and recoloured in training "
-        "(--set flip=false where left and right matter)"
-    )
+        chosen = Settings(
+            strength=0.5, flip=False, zoom=0.7, rotate=20.0, shear=15.0, colour=0.2, hue=0.0,
+            operations=0.0, erase=0.0,
+        )  # fmt: skip
+        why = "small grey pictures may be letters or digits, so none is mirrored"
+    else:
+        chosen = Settings()
+        why = (
+            "photos are mirrored, cut, turned and recoloured in training "
+            "(--set flip=false where left and right matter)"
+        )
+    return dataclasses.asdict(chosen), why
