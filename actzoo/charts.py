@@ -10,8 +10,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-WIDTH, HEIGHT = 360, 210
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 16, 26  # margins around the plot
+WIDTH, HEIGHT = 330, 200
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 18, 32  # margins around the plot
 LARGEST = 1e300  # beyond it, differences overflow
 MOST_POINTS = 600
 
@@ -99,6 +99,7 @@ def line_chart(
     *,
     about: str = "",
     share: bool = False,
+    from_zero: bool = False,
     x_label: str = "epoch",
     bands: Sequence[tuple[str, int]] = (),
     mark: int | None = None,
@@ -110,6 +111,7 @@ def line_chart(
         series: Name -> values, all of one length; what is no finite number leaves a gap.
         about: A sentence below the heading.
         share: Values lie in `[0, 1]` and are shown in per cent.
+        from_zero: The y axis begins at 0.
         x_label: Name of the x axis.
         bands: Names and lengths of stretches of the x axis.
         mark: A place on the x axis to mark, counted from 1.
@@ -122,7 +124,7 @@ def line_chart(
     if not known:
         return None
     count = max(len(values) for values in drawn.values())
-    y, y_ticks = _y_axis(known, share=share)
+    y, y_ticks = _y_axis(known, share=share, from_zero=from_zero)
     x = _linear(1, count, LEFT, WIDTH - RIGHT)
     step = math.ceil(count / MOST_POINTS)
     start, stretches = 1, []
@@ -219,7 +221,7 @@ def _y_axis(
     if share:
         # Half of the axis is enough where all values lie in its upper half.
         low = 0.0 if low < 0.5 or from_zero else 0.5
-        high = 1.0 if high > 0.25 or not from_zero else _above(high)
+        high = 1.0 if high > 0.5 else _above(high)
         scale = _linear(low, high, bottom, top)
         return scale, _ticks(scale, _nice(low, high, 5 if low else 4), lambda v: f"{v * 100:.3g}%")
     if log or (low > 0 and high / low > 1000 and not from_zero):
@@ -233,10 +235,10 @@ def _y_axis(
         low, high = min(low, 0.0), max(high, 0.0) or (1.0 if low >= 0 else 0.0)
     if high == low:
         low, high = low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5)
-    values = _nice(low, high, 4)
-    low, high = min(low, values[0]), max(high, values[-1])
+    step = _above((high - low) / 4)
+    low, high = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
     scale = _linear(low, high, bottom, top)
-    return scale, _ticks(scale, values, lambda v: f"{v:.4g}")
+    return scale, _ticks(scale, _nice(low, high, 4), lambda v: f"{v:.4g}")
 
 
 def _ticks(

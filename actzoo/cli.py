@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import console, errors, results
+from actzoo import console, errors, results, wording
 
 RESUMABLE = ("run", "train")
 TABLES = ("activations", "models", "weights")
@@ -445,10 +445,10 @@ def benchmark(
             row["file"],
             row["latency_ms"],
             row["ratio"],
-            console.size(row["size_bytes"]),
+            wording.size(row["size_bytes"]),
             sum(row["operators"].values()),
             row["custom_operators"],
-            console.size(row["peak_memory_bytes"]) or "-",
+            wording.size(row["peak_memory_bytes"]),
         )
         for row in rows
     ]
@@ -650,7 +650,7 @@ def _say_verification(verification: Mapping[str, Any]) -> None:
         (
             f"model_{name}.tflite",
             "yes" if found.get("passed") else "NO",
-            console.size(found.get("size_bytes")) or "-",
+            wording.size(found.get("size_bytes")),
             found.get("latency_ms"),
             found.get("agreement"),
             _mapping(found.get("test")).get("accuracy"),

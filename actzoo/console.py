@@ -150,17 +150,6 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def size(count: object) -> str | None:
-    """Return a number of bytes in words."""
-    if not isinstance(count, int | float) or isinstance(count, bool):
-        return None
-    for unit in ("B", "kB", "MB"):
-        if abs(count) < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
 def command_line(arguments: Sequence[str]) -> str:
     """Return a command as it is typed."""
     words = ["actzoo", *arguments]
