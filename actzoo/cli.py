@@ -8,7 +8,6 @@ command needs it.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,9 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import console, errors, results, wording
+from actzoo import console, describing, errors, options, results, summaries, wording
 
 RESUMABLE = ("run", "train")
-TABLES = ("activations", "models", "weights")
 # Click's ClickException, which newer versions of Typer bring along under another path.
 UsageError: Any = typer.BadParameter.__mro__[2]
 
@@ -33,75 +31,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder, an archive of one, tfds:NAME, or a plan.json.",
-        show_default=False,
-    ),
-]
-Out = Annotated[Path, typer.Option(help="The run folder to make.", show_default=False)]
-Task = Annotated[str | None, typer.Option(help="What the model shall do.", show_default=False)]
-Model = Annotated[str | None, typer.Option(help="See `actzoo list models`.", show_default=False)]
-Activation = Annotated[
-    str | None,
-    typer.Option(
-        help="Hidden activation, as 'leaky_relu(negative_slope=0.1)'; "
-        "see `actzoo list activations`.",
-        show_default=False,
-    ),
-]
-Weights = Annotated[
-    str, typer.Option(help="Where to start from: auto, none, a run folder or a .keras file.")
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Passes over the training data; planned if not given.", show_default=False
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(min=1, help="Examples per step; planned if not given.", show_default=False),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
-Export = Annotated[
-    str | None,
-    typer.Option(
-        metavar="P,P",
-        help="Precisions: float32, float16, dynamic, int8.",
-        show_default=False,
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Any field of the plan, as --set learning_rate=1e-3; may be repeated.",
-        show_default=False,
-    ),
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse data with unreadable files instead of going on.")
-]
-AllowRare = Annotated[
-    bool, typer.Option("--allow-rare", help="Accept classes with fewer than three examples.")
-]
-MaxPixels = Annotated[
-    int | None, typer.Option(min=1, help="Largest picture to open.", show_default=False)
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
-Force = Annotated[bool, typer.Option("--force", help="Train even if the memory may not be enough.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Trust = Annotated[
-    bool,
-    typer.Option("--trust", help="Open a model that can run any code, as a SavedModel can."),
-]
-Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -112,7 +41,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _options(
+def _global_options(
     version: Annotated[
         bool,
         typer.Option(
@@ -131,22 +60,22 @@ def _options(
 
 @app.command()
 def run(
-    data: Data,
-    out: Out,
-    task: Task = None,
-    model: Model = None,
-    activation: Activation = None,
-    weights: Weights = "auto",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = 0,
-    export: Export = None,
-    resume: Resume = False,
-    settings: Settings = None,
-    strict: Strict = False,
-    allow_rare: AllowRare = False,
-    max_pixels: MaxPixels = None,
-    force: Force = False,
+    data: options.Data,
+    out: options.Out,
+    task: options.Task = None,
+    model: options.Model = None,
+    activation: options.Activation = None,
+    weights: options.Weights = "auto",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = 0,
+    export: options.Export = None,
+    resume: options.Resume = False,
+    settings: options.Settings = None,
+    strict: options.Strict = False,
+    allow_rare: options.AllowRare = False,
+    max_pixels: options.MaxPixels = None,
+    force: options.Force = False,
 ) -> None:
     """Do everything: plan, train, evaluate, diagnose, export, verify, report.
 
@@ -161,13 +90,13 @@ def run(
             resume=resume, force=force, settings=_settings(settings),
             options=_options_of_data(strict, allow_rare, max_pixels),
         )  # fmt: skip
-    console.say(_score_line("Test", _mapping(outcome.metrics.get("test"))))
+    console.say(summaries.score_line("Test", summaries.mapping(outcome.metrics.get("test"))))
     console.say()
     folder = outcome.run
     _say_verification(outcome.verification)
     console.say()
     exported = results.ExportFolder(folder.export)
-    for precision in _measures(outcome.verification):
+    for precision in summaries.measures(outcome.verification):
         console.say(f"Exported  {_path(exported.tflite(precision))}")
     console.say(f"Report    {_path(folder.report)}")
     if not outcome.passed:
@@ -176,21 +105,21 @@ def run(
 
 @app.command()
 def plan(
-    data: Data,
-    out: Out,
-    task: Task = None,
-    model: Model = None,
-    activation: Activation = None,
-    weights: Weights = "auto",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = 0,
-    export: Export = None,
-    resume: Resume = False,
-    settings: Settings = None,
-    strict: Strict = False,
-    allow_rare: AllowRare = False,
-    max_pixels: MaxPixels = None,
+    data: options.Data,
+    out: options.Out,
+    task: options.Task = None,
+    model: options.Model = None,
+    activation: options.Activation = None,
+    weights: options.Weights = "auto",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = 0,
+    export: options.Export = None,
+    resume: options.Resume = False,
+    settings: options.Settings = None,
+    strict: options.Strict = False,
+    allow_rare: options.AllowRare = False,
+    max_pixels: options.MaxPixels = None,
 ) -> None:
     """Look at the data and write plan.json, every decision with its reason; edit it at will."""
     from actzoo import stages
@@ -209,7 +138,7 @@ def plan(
 
 
 @app.command()
-def train(run: Run, resume: Resume = False, force: Force = False) -> None:
+def train(run: options.Run, resume: options.Resume = False, force: options.Force = False) -> None:
     """Train the plan of a run folder."""
     from actzoo import stages
 
@@ -236,8 +165,8 @@ def evaluate(
         str | None,
         typer.Option(metavar="P", help="Score this exported file.", show_default=False),
     ] = None,
-    trust: Trust = False,
-    as_json: Json = False,
+    trust: options.Trust = False,
+    as_json: options.Json = False,
 ) -> None:
     """Score a trained or exported model on its held-out split or on other data."""
     with console.working():
@@ -255,14 +184,17 @@ def evaluate(
     for name in ("val", "test"):
         if name in scored:
             title = "Validation" if name == "val" else "Test"
-            console.say(_score_line(title, _mapping(scored[name])))
+            console.say(summaries.score_line(title, summaries.mapping(scored[name])))
+    test = summaries.mapping(scored.get("test"))
     rows = [
         (name, *(score.get(key) for key in ("n", "precision", "recall", "f1")))
-        for name, score in _mapping(_mapping(scored.get("test")).get("per_class")).items()
+        for name, score in summaries.mapping(
+            summaries.mapping(scored.get("test")).get("per_class")
+        ).items()
     ]
     if rows:
         console.say()
-        console.say(console.table(("class", "examples", "precision", "recall", "F1"), rows))
+        console.say(wording.table(("class", "examples", "precision", "recall", "F1"), rows))
 
 
 @app.command()
@@ -273,8 +205,8 @@ def diagnose(
     data: Annotated[
         str | None, typer.Argument(metavar="[DATA]", help="Labelled data.", show_default=False)
     ] = None,
-    trust: Trust = False,
-    as_json: Json = False,
+    trust: options.Trust = False,
+    as_json: options.Json = False,
 ) -> None:
     """Look at every activation of a trained model: dead and saturated units, gradient flow."""
     from actzoo import stages
@@ -296,7 +228,7 @@ def diagnose(
     ]  # fmt: skip
     columns = ("site", "activation", "role", "units", "dead", "zeros", "saturated", "gradient")
     if rows:
-        console.say(console.table(columns, rows))
+        console.say(wording.table(columns, rows))
         console.say()
     for finding in found.findings:
         console.say(f"{errors.shown(finding.what, 400)}")
@@ -308,7 +240,7 @@ def diagnose(
 
 @app.command()
 def export(
-    run: Run,
+    run: options.Run,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -334,7 +266,7 @@ def verify(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run folder, or the export folder of one.")
     ],
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Run the exported files without TensorFlow and hold them to their limits.
 
@@ -359,7 +291,7 @@ def verify(
 
 
 @app.command()
-def report(run: Run) -> None:
+def report(run: options.Run) -> None:
     """Write report.html, one page to send to a colleague, from what the run folder holds."""
     from actzoo import stages
 
@@ -390,9 +322,9 @@ def predict(
         typer.Option(help="Write predictions.csv into this folder.", show_default=False),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes to name per input.")] = 5,
-    trust: Trust = False,
-    threads: Threads = 1,
-    as_json: Json = False,
+    trust: options.Trust = False,
+    threads: options.Threads = 1,
+    as_json: options.Json = False,
 ) -> None:
     """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
     from actzoo import inference
@@ -407,17 +339,17 @@ def predict(
             console.tell(
                 f"warning: no recorded hash says that {_path(model)} is the file that was exported."
             )
-    found = [_answer(answer, top) for answer in answers]
+    found = [summaries.answer(answer, top) for answer in answers]
     if as_json:
         console.say_json(found)
     else:
         rows = [(row["input"], row["label"] or "-", row["probability"]) for row in found]
-        console.say(console.table(("input", "class", "probability"), rows))
+        console.say(wording.table(("input", "class", "probability"), rows))
     for row in found:
         if "error" in row:
             console.tell(f"{errors.shown(row['input'], 200)}: {row['error']}")
     if out is not None:
-        console.tell(f"Wrote {_path(_write_answers(out, found))}")
+        console.tell(f"Wrote {_path(summaries.write_answers(out, found))}")
     if any("error" in row for row in found):
         raise typer.Exit(2)
 
@@ -428,9 +360,9 @@ def benchmark(
         list[Path],
         typer.Argument(metavar="FILE.tflite...", show_default=False),
     ],
-    threads: Threads = 1,
+    threads: options.Threads = 1,
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Inferences per file.")] = 50,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Measure latency, size, operators and peak memory; several files are interleaved."""
     from actzoo import inference
@@ -453,7 +385,7 @@ def benchmark(
         for row in rows
     ]
     columns = ("file", "latency ms", "ratio", "size", "operators", "custom", "peak memory")
-    console.say(console.table(columns, shown))
+    console.say(wording.table(columns, shown))
 
 
 # --- tables ------------------------------------------------------------------------------------
@@ -465,37 +397,37 @@ def list_(
     pattern: Annotated[
         str, typer.Argument(metavar="[PATTERN]", help="Wildcards * and ?.", show_default=False)
     ] = "*",
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the activations, models or weights."""
-    registry = _registry(what)
+    registry = describing.registry(what)
     rows = registry.rows(pattern)
     if not rows and not set(pattern) & set("*?["):
         raise errors.unknown_name(
             registry.kind, pattern, [row.name for row in registry], command=f"actzoo list {what}"
         )
     if as_json:
-        console.say_json([_listed(row) for row in rows])
+        console.say_json([describing.listed(row) for row in rows])
     elif not rows:
         console.tell(f"No {what} match {pattern}.")
     elif what == "activations":
         cells = [(row.name, row.formula, row.summary) for row in rows]
-        console.say(console.table(("name", "formula", "what it is"), cells))
+        console.say(wording.table(("name", "formula", "what it is"), cells))
     else:
-        console.say(console.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
+        console.say(wording.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
 
 
 @app.command()
 def describe(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Tell all about one activation, model or weights entry."""
-    found = _described(name)
+    found = describing.described(name)
     if as_json:
         console.say_json(found)
         return
-    shown = {key: _lines(value) for key, value in _for_people(found).items()}
+    shown = {key: describing.lines(value) for key, value in describing.for_people(found).items()}
     width = max(map(len, shown))
     for key, lines in shown.items():
         for index, line in enumerate(lines):
@@ -503,167 +435,17 @@ def describe(
             console.say(f"{heading:<{width}}  {errors.shown(line, 1000)}")
 
 
-def _registry(what: str) -> Any:
-    if what == "activations":
-        from actzoo.activations import ACTIVATIONS
-
-        return ACTIVATIONS
-    if what == "models":
-        from actzoo.models import MODELS
-
-        return MODELS
-    if what == "weights":
-        from actzoo.weights import WEIGHTS
-
-        return WEIGHTS
-    raise errors.unknown_name("table", what, TABLES)
+def _say_verification(verification: Mapping[str, Any]) -> None:
+    console.say(summaries.verification_table(verification))
+    for finding in verification.get("findings") or ():
+        console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
 
 
-def _listed(row: Any) -> dict[str, Any]:
-    """Return the plain fields of a row."""
-    return {
-        field.name: getattr(row, field.name)
-        for field in dataclasses.fields(row)
-        if not isinstance(getattr(row, field.name), type)
-    }
-
-
-def _described(name: str) -> dict[str, Any]:
-    """Return what is known under a name, in the order to show it.
-
-    Raises:
-        UnknownNameError: No table has it.
-    """
-    registries = {what: _registry(what) for what in TABLES}
-    bare = name.partition("(")[0].strip()
-    if bare in registries["activations"]:
-        return _described_activation(name)
-    if name in registries["models"]:
-        from actzoo import models
-
-        row = registries["models"].get(name)
-        return {"kind": "model", **models.describe_model(name), "aliases": row.aliases}
-    if name in registries["weights"]:
-        return {"kind": "weights", **_listed(registries["weights"].get(name))}
-    names = [row.name for registry in registries.values() for row in registry]
-    aliases = {a: row.name for registry in registries.values() for row in registry
-               for a in row.aliases}  # fmt: skip
-    raise errors.unknown_name(
-        "activation, model or weights entry", name, names, aliases=aliases,
-        command="actzoo list activations",
-    )  # fmt: skip
-
-
-def _described_activation(spec: str) -> dict[str, Any]:
-    from actzoo import activations
-
-    name, _ = activations.parse(spec)
-    row = activations.describe(name)
-    found = {"kind": "activation", **_listed(row), "export": _export_words(row)}
-    found["parameters"] = [
-        {"name": p.name, "default": p.default, "allowed": p.allowed, "summary": p.summary}
-        for p in row.parameters
-    ]
-    return found
-
-
-def _export_words(row: Any) -> str:
-    """Say what becomes of an activation in a device file."""
-    if row.float_form or row.int8_form:
-        return "by the forms it brings (float_form, int8_form)"
-    if row.elementwise or row.gated:
-        return (
-            "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
-        )
-    return "builtin operators; it looks at several channels, so int8 makes no table of it"
-
-
-def _for_people(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is worth reading: the yes-or-no properties in one line, nothing empty."""
-    flags = [key.replace("_", " ") for key, value in found.items() if value is True]
-    kept = {
-        key: value
-        for key, value in found.items()
-        if not isinstance(value, bool) and value not in (None, "", (), [], {})
-    }
-    return {**kept, "properties": ", ".join(flags)} if flags else kept
-
-
-def _lines(value: Any) -> list[str]:
-    """Return a value as lines for people."""
-    if isinstance(value, Mapping):
-        return [f"{key} = {inner}" for key, inner in value.items()]
-    if isinstance(value, list | tuple):
-        if value and isinstance(value[0], Mapping):  # parameters
-            return [
-                f"{p['name']} = {p['default']} ({p['allowed']})"
-                + (f": {p['summary']}" if p["summary"] else "")
-                for p in value
-            ]
-        return [", ".join(map(str, value))]
-    return str(value).splitlines()
-
-
-# --- words -------------------------------------------------------------------------------------
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+# --- arguments ---------------------------------------------------------------------------------
 
 
 def _path(path: os.PathLike[str] | str) -> str:
     return errors.shown(os.fspath(path), 400)
-
-
-def _score_line(title: str, score: Mapping[str, Any]) -> str:
-    """Return a split's score in one line."""
-    if score.get("accuracy") is None:
-        return f"{title}: nothing to score on"
-    text = f"{title} accuracy {score['accuracy']:.3f}"
-    interval = score.get("accuracy_interval")
-    if interval:
-        text += f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f}, {score['n']} examples)"
-    parts = [
-        f"{words} {score[key]:.3f}"
-        for key, words in (
-            ("macro_recall", "macro recall"),
-            ("macro_f1", "macro F1"),
-            ("loss", "log loss"),
-            ("constant_accuracy", "always the most frequent class"),
-        )
-        if score.get(key) is not None
-    ]
-    return "; ".join([text, *parts])
-
-
-def _measures(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return precision -> measures of a verification."""
-    return {
-        name: value
-        for name, value in verification.items()
-        if isinstance(value, Mapping) and "custom_operators" in value
-    }
-
-
-def _say_verification(verification: Mapping[str, Any]) -> None:
-    rows = [
-        (
-            f"model_{name}.tflite",
-            "yes" if found.get("passed") else "NO",
-            wording.size(found.get("size_bytes")),
-            found.get("latency_ms"),
-            found.get("agreement"),
-            _mapping(found.get("test")).get("accuracy"),
-            found.get("max_abs_error"),
-        )
-        for name, found in _measures(verification).items()
-    ]
-    columns = (
-        "file", "verified", "size", "latency ms", "agreement", "accuracy", "largest error",
-    )  # fmt: skip
-    console.say(console.table(columns, rows))
-    for finding in verification.get("findings") or ():
-        console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
 
 
 def _precisions(text: str | None) -> list[str] | None:
@@ -717,36 +499,6 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _answer(answer: Any, top: int) -> dict[str, Any]:
-    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:top]
-    found = {
-        "input": answer.id,
-        "label": answer.label,
-        "probability": answer.probability,
-        "top": [{"label": name, "probability": value} for name, value in ranked],
-    }
-    return found if answer.error is None else {**found, "error": answer.error}
-
-
-def _write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["input", "label", "probability", "error"])
-    for row in answers:
-        writer.writerow(
-            [
-                results.csv_cell(row["input"]),
-                results.csv_cell(row["label"] or ""),
-                "" if row["probability"] is None else f"{row['probability']:.6f}",
-                results.csv_cell(row.get("error", "")),
-            ]
-        )
-    return results.write_text(folder / "predictions.csv", text.getvalue())
-
-
 # --- entry -------------------------------------------------------------------------------------
 
 
@@ -795,19 +547,32 @@ def _invoke(words: list[str]) -> int:
 
 
 def _usage(error: Any, words: Sequence[str]) -> str:
-    """Return what is wrong with a command, with the nearest spelling."""
+    """Return what is wrong with a command: what was given, and the nearest spelling."""
     context = getattr(error, "ctx", None)
     given = getattr(error, "option_name", None)
+    message = error.format_message()
     if context is not None and given is not None and hasattr(error, "possibilities"):
-        options = [name for p in context.command.params for name in (*p.opts, *p.secondary_opts)]
-        options = [name for name in options if name.startswith("--")]
-        message = str(errors.unknown_name("option", given, [*options, "--help"]))
-    else:
-        message = error.format_message()
-    command = context.command_path if context is not None else "actzoo"
-    if "No such command" in message and "mean" not in message:
+        names = [name for p in context.command.params for name in (*p.opts, *p.secondary_opts)]
+        known = [name for name in names if name.startswith("--")]
+        message = str(errors.unknown_name("option", given, [*known, "--help"]))
+    elif message.startswith("No such command") and "mean" not in message:
         message += f" Commands: {', '.join(context.command.commands)}."
+    elif message.startswith("Invalid value"):
+        value = _given(getattr(error, "param", None), words)
+        message += f" (given: '{errors.shown(value)}')" if value is not None else ""
+    command = context.command_path if context is not None else "actzoo"
     return f"{message}\nRun: {command} --help"
+
+
+def _given(parameter: Any, words: Sequence[str]) -> str | None:
+    """Return what stands behind an option on the command line."""
+    for option in getattr(parameter, "opts", ()):
+        for index, word in enumerate(words):
+            if word.startswith(f"{option}="):
+                return word.partition("=")[2]
+            if word == option and index + 1 < len(words):
+                return words[index + 1]
+    return None
 
 
 def _refused(error: BaseException, words: Sequence[str]) -> int:

@@ -115,41 +115,6 @@ def say_json(data: Any) -> None:
     print(text)
 
 
-# --- words and tables --------------------------------------------------------------------------
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as plain text: numbers to the right, texts to the left.
-
-    Args:
-        columns: Headings.
-        rows: Cells; a text is escaped and never steers the terminal.
-    """
-    cells = [[cell if isinstance(cell, str) else _cell(cell) for cell in row] for row in rows]
-    cells = [[errors.shown(cell, 200) for cell in row] for row in cells]
-    numeric = [
-        bool(rows) and all(not isinstance(row[i], str) for row in rows) for i in range(len(columns))
-    ]
-    widths = [
-        max(len(text) for text in (heading, *(row[i] for row in cells)))
-        for i, heading in enumerate(columns)
-    ]
-    lines = []
-    for line in (list(columns), *cells):
-        padded = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def command_line(arguments: Sequence[str]) -> str:
     """Return a command as it is typed."""
     words = ["actzoo", *arguments]

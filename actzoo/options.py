@@ -1,0 +1,77 @@
+"""Arguments and options that several commands share, each with its help, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder, an archive of one, tfds:NAME, or a plan.json.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option(help="The run folder to make.", show_default=False)]
+Task = Annotated[str | None, typer.Option(help="What the model shall do.", show_default=False)]
+Model = Annotated[str | None, typer.Option(help="See `actzoo list models`.", show_default=False)]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        help="Hidden activation, as 'leaky_relu(negative_slope=0.1)'; "
+        "see `actzoo list activations`.",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str, typer.Option(help="Where to start from: auto, none, a run folder or a .keras file.")
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Passes over the training data; planned if not given.", show_default=False
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Examples per step; planned if not given.", show_default=False),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+Export = Annotated[
+    str | None,
+    typer.Option(
+        metavar="P,P",
+        help="Precisions: float32, float16, dynamic, int8.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any field of the plan, as --set learning_rate=1e-3; may be repeated.",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse data with unreadable files instead of going on.")
+]
+AllowRare = Annotated[
+    bool, typer.Option("--allow-rare", help="Accept classes with fewer than three examples.")
+]
+MaxPixels = Annotated[
+    int | None, typer.Option(min=1, help="Largest picture to open.", show_default=False)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+Force = Annotated[bool, typer.Option("--force", help="Train even if the memory may not be enough.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Open a model that can run any code, as a SavedModel can."),
+]
+Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
