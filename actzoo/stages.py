@@ -410,6 +410,48 @@ def diagnose(run: RunLike) -> Any:
     return diagnosis
 
 
+def diagnose_model(
+    model: str | os.PathLike[str], data: str | os.PathLike[str], *, trust: bool = False
+) -> Any:
+    """Look at every activation of any saved model on other labelled data; writes nothing.
+
+    Args:
+        model: A run folder or a `.keras` file with its `model.json` beside it.
+        data: Labelled data of the model's classes.
+        trust: Load classes that are neither Keras' nor actzoo's.
+
+    Returns:
+        A `diagnostics.Diagnosis`.
+    """
+    import numpy as np
+
+    from actzoo import data as data_room
+    from actzoo import diagnostics
+
+    path = Path(model)
+    card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
+    task = tasks.get_task(card.task)
+    loaded = models.load_model(path, trust=trust)
+    source = data_room.open_source(os.fspath(data), domain=card.domain or None)
+    unknown = [name for name in source.classes if name not in card.classes]
+    if unknown:
+        raise errors.DataError(
+            f"The data has classes that the model does not know: "
+            f"{', '.join(errors.shown(name) for name in unknown[:10])}.\n"
+            f"It knows {errors.shown(', '.join(card.classes), 200)}.",
+            given=tuple(unknown),
+            allowed=card.classes,
+        )
+    chosen = data_room.rng(0, "diagnose").permutation(len(source))[:DIAGNOSED]
+    order = np.array([card.classes.index(name) for name in source.classes])
+    return diagnostics.diagnose(
+        loaded,
+        data_room.load_inputs(source, chosen, card.preprocessing),
+        task.encode(order[source.labels()[chosen]], len(card.classes)),
+        loss=task.loss(),
+    )
+
+
 def export(run: RunLike, precisions: Sequence[str] | None = None) -> Any:
     """Write the device files of a trained model; see `export.export_run`."""
     from actzoo import export as export_room
