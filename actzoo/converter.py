@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +253,7 @@ def _static_recipe(
     by_kind: dict[str, list[str]] = {}
     for op in graph.operators:
         place = "".join(f"{graph.tensors[i].name};" for i in op.outputs)
-        if any(op.name in operators[layer] for layer in layers_of(place, operators)):
+        if any(op.name in operators[layer] for layer in tflite.layers_of(place, operators)):
             moving = [i for i in op.inputs if not graph.tensors[i].constant]
             if len(moving) > 1 or op.name not in tflite.BINARY:
                 chosen.append(op)
@@ -264,20 +264,6 @@ def _static_recipe(
         pattern = "|".join(re.escape(place) for place in places)
         manager.add_static_config(f"^(?:{pattern})$", kind, 8, 8)
     return manager.get_quantization_recipe(), chosen
-
-
-def layers_of(tensor: str, layers: Mapping[str, Any]) -> Iterator[str]:
-    """Yield those of some layers that a tensor's name mentions.
-
-    Keras' scopes are `model/layer_1/operator`; a name that the converter joined holds several,
-    separated by semicolons. Layer names given here never end in `_<number>` (see
-    `lowering.scoped_name`), so that cutting the scope's number is safe.
-    """
-    for part in tensor.split(";"):
-        for scope in part.split("/"):
-            name = re.sub(r"_\d+$", "", scope)
-            if name in layers:
-                yield name
 
 
 def _calibrate(

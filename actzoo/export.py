@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors, models, results, tasks, tflite
-from actzoo.converter import Converter, NonFiniteError, layers_of
+from actzoo.converter import Converter, NonFiniteError
 
 if TYPE_CHECKING:
     import keras
@@ -138,7 +138,7 @@ def export_model(
             worker.start()
             work = _Work(model, card, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
-            recorded = work.record(made, cases)
+            recorded = work.record(made, failed, cases)
             if not made:
                 raise _failure(failed, ())
             target = results.ExportFolder(folder)
@@ -518,6 +518,7 @@ class _Work:
         self.note = note
         self.slow: dict[str, str] = {}
         self._floats: dict[str, Path] = {}
+        self._models: dict[tuple[str, tuple[str, ...]], lowering.Lowered] = {}
 
     @property
     def saved_model(self) -> Path:
@@ -553,7 +554,7 @@ class _Work:
         except NonFiniteError as error:
             # Some chains are finite over a smaller range than the stable forms.
             lowered = self._lowered("int8", ())
-            names = {n for t in error.tensors for n in layers_of(t, lowered.names)}
+            names = {n for t in error.tensors for n in tflite.layers_of(t, lowered.names)}
             stable = tuple(sorted(lowered.names[n] for n in names))
             if not stable:
                 raise
@@ -571,12 +572,25 @@ class _Work:
             calibration=str(calibration),
         )
         self.slow.update(lowered.slow)
-        for layer, reason in sorted(lowered.slow.items()):
-            self.note(f"int8: '{errors.shown(layer)}' stays a run of float operators: {reason}.")
+        self._tell_slow(lowered)
         return out
+
+    def _tell_slow(self, lowered: lowering.Lowered) -> None:
+        """Note layers that stay float in int8, one sentence per reason."""
+        by_reason: dict[str, list[str]] = {}
+        for layer, reason in lowered.slow.items():
+            by_reason.setdefault(reason, []).append(errors.shown(lowered.names[layer], 40))
+        for reason, layers in by_reason.items():
+            more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+            self.note(
+                f"int8: {reason}, so it stays float in {', '.join(layers[:3])}{more}; that costs "
+                "time, not accuracy."
+            )
 
     def _float(self, form: str, stable: tuple[str, ...] = ()) -> Path:
         """Return the float file of a form, converted when first asked for."""
+        if form == "int8" and not stable and not self._lowered("int8", ()).chains:
+            form = "float32"  # every activation is written alike for both
         key = form + "".join(f"+{name}" for name in stable)
         if key not in self._floats:
             out = self.scratch / f"float_{len(self._floats)}.tflite"
@@ -588,13 +602,15 @@ class _Work:
     def _lowered(self, form: str, stable: tuple[str, ...]) -> lowering.Lowered:
         from actzoo import lowering
 
-        return lowering.lower_in_detail(
-            self.model,
-            form,
-            output_activation=self.card.output,
-            replace=self.lower,
-            stable=stable,
-        )
+        if (form, stable) not in self._models:
+            self._models[form, stable] = lowering.lower_in_detail(
+                self.model,
+                form,
+                output_activation=self.card.output,
+                replace=self.lower,
+                stable=stable,
+            )
+        return self._models[form, stable]
 
     def _save(self, form: str, stable: tuple[str, ...]) -> Path:
         target = self.scratch / f"saved_model_{form}{len(stable) or ''}"
@@ -608,43 +624,51 @@ class _Work:
             ranges = {name: _range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
             data = tflite.with_uint8_io(data, ranges)
         graph = tflite.read(data, path.name)
-        for run in tflite.float_runs(graph):
-            if run.breaks and precision == "int8":
-                self.note(
-                    f"int8: the operators {' '.join(run.operators)} before "
-                    f"'{errors.shown(run.place)}' stay float and will not fold."
-                )
+        if precision == "int8":
+            self._tell_islands(graph)
         finished = self.scratch / f"model_{precision}.tflite"
         finished.write_bytes(data)
         return finished
 
-    def record(self, made: Mapping[str, Path], cases: Reference) -> dict[str, np.ndarray]:
-        """Return Keras' and each file's outputs on the cases."""
+    def _tell_islands(self, graph: tflite.Graph) -> None:
+        islands = [
+            run
+            for run in tflite.float_runs(graph)
+            if run.breaks and not any(tflite.layers_of(run.place, self.slow))
+        ]
+        if islands:
+            first = islands[0]
+            self.note(
+                f"int8: {len(islands)} runs of operators stay float and will not fold, first "
+                f"{' '.join(first.operators)} before '{errors.shown(first.place)}'."
+            )
+
+    def record(
+        self, made: dict[str, Path], failed: dict[str, str], cases: Reference
+    ) -> dict[str, np.ndarray]:
+        """Return Keras' and each file's outputs on the cases; a file that cannot run has failed."""
         from actzoo import lowering
 
-        plain = lowering.lower(
-            self.model, "float32", output_activation=self.card.output, replace=False
-        )
+        activation = self.card.output
         extreme = _extreme(cases.inputs, self.card)
-        found = {"probabilities": _keras_outputs(plain, cases.inputs)}
+        found = {"probabilities": lowering.keras_outputs(self.model, activation, cases.inputs)}
         groups = {f"cases/{name}": value for name, value in cases.inputs.items()}
         if extreme:
-            found["extreme_probabilities"] = _keras_outputs(plain, extreme)
+            found["extreme_probabilities"] = lowering.keras_outputs(self.model, activation, extreme)
             found.update({f"extreme_input_{name}": value for name, value in extreme.items()})
         inputs = self.scratch / "inputs.npz"
         np.savez(inputs, **groups)
         for precision, path in list(made.items()):
             out = self.scratch / f"recorded_{precision}.npz"
-            self.converter.run("record", source=str(path), inputs=str(inputs), out=str(out))
+            try:
+                self.converter.run("record", source=str(path), inputs=str(inputs), out=str(out))
+            except errors.ExportError as error:
+                failed[precision] = str(error)
+                del made[precision]
+                continue
             with np.load(out, allow_pickle=False) as archive:
                 found[f"recorded_{precision}"] = archive["cases"]
         return found
-
-
-def _keras_outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in model.inputs]
-    given = ordered[0] if len(ordered) == 1 else ordered
-    return np.asarray(model.predict(given, batch_size=64, verbose=0), "float32")
 
 
 def save_model(model: keras.Model, folder: Path) -> None:

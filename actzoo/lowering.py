@@ -36,6 +36,9 @@ class DeviceForm:
         last: TFLite operators of the int8 form with two computed operands. They must be int8 too
             for the run before them to fold (the int8 input of a run may be used more than once,
             a float value inside of it may not).
+        tail: The int8 form ends in scalar arithmetic. The converter may move it into the layer
+            behind, which is fine; where several layers are behind, it would be moved into some
+            only and leave a second run, so it is then held in place.
         folds: Whether the int8 form becomes one table or melts into the convolution; False for
             activations that mix channels.
     """
@@ -43,6 +46,7 @@ class DeviceForm:
     float: Form | None = None
     int8: Form | None = None
     last: tuple[str, ...] = ()
+    tail: bool = False
     folds: bool = True
 
 
@@ -104,7 +108,9 @@ def _prelu(x: Any, *, alpha: Any = 0.25, **_: Any) -> Any:
     slopes = np.asarray(alpha, "float32")
     if slopes.size == 1 or np.all(slopes == slopes.flat[0]):
         return _leaky(x, float(slopes.flat[0]))
-    # Exactly this sum is recognised by the converter and becomes one PRELU.
+    # Exactly this sum, with slopes of the rank of one sample, is recognised by the converter and
+    # becomes one PRELU; otherwise five operators.
+    slopes = slopes.reshape((1,) * (len(x.shape) - 1 - slopes.ndim) + slopes.shape)
     return K.relu(x) + (-slopes) * K.relu(-x)
 
 
@@ -113,7 +119,7 @@ def _elu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
 
 
 def _selu(x: Any, **_: Any) -> Any:
-    return 1.0507009873554805 * _leaky(K.elu(x), 1.6732632423543772)
+    return _leaky(1.0507009873554805 * K.elu(x), 1.6732632423543772)
 
 
 def _celu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
@@ -253,25 +259,25 @@ FORMS: dict[str, DeviceForm] = {
     "linear": DeviceForm(_linear),
     "relu": DeviceForm(_relu),
     "relu6": DeviceForm(_relu6),
-    "relu_n": DeviceForm(_relu_n, _relu_n_int8),
-    "thresholded_relu": DeviceForm(_threshold_form, _threshold_int8),
-    "threshold": DeviceForm(_threshold_form, _threshold_int8),
+    "relu_n": DeviceForm(_relu_n, _relu_n_int8, tail=True),
+    "thresholded_relu": DeviceForm(_threshold_form, _threshold_int8, tail=True),
+    "threshold": DeviceForm(_threshold_form, _threshold_int8, tail=True),
     "leaky_relu": DeviceForm(_leaky_relu),
     "prelu": DeviceForm(_prelu),
     "rrelu": DeviceForm(_rrelu),
     "elu": DeviceForm(_elu),
     "selu": DeviceForm(_selu),
-    "celu": DeviceForm(_celu),
+    "celu": DeviceForm(_celu, tail=True),
     "gelu": DeviceForm(_gelu),
     "gelu_tanh": DeviceForm(_gelu_tanh),
     "silu": DeviceForm(_silu, last=("MUL",)),
     "hard_silu": DeviceForm(_hard_silu),
     "mish": DeviceForm(_mish, last=("MUL",)),
     "softplus": DeviceForm(_softplus, _softplus_int8),
-    "squareplus": DeviceForm(_squareplus, _squareplus_int8, last=("ADD",)),
+    "squareplus": DeviceForm(_squareplus, _squareplus_int8, last=("ADD",), tail=True),
     "softsign": DeviceForm(_softsign, _softsign_int8, last=("MUL",)),
     "sigmoid": DeviceForm(_sigmoid),
-    "hard_sigmoid": DeviceForm(_hard_sigmoid),
+    "hard_sigmoid": DeviceForm(_hard_sigmoid, tail=True),
     "log_sigmoid": DeviceForm(_log_sigmoid, _log_sigmoid_int8),
     "tanh": DeviceForm(_tanh),
     "hard_tanh": DeviceForm(_hard_tanh),
@@ -279,7 +285,7 @@ FORMS: dict[str, DeviceForm] = {
     "soft_shrink": DeviceForm(_soft_shrink, _soft_shrink_int8),
     "hard_shrink": DeviceForm(_hard_shrink, _hard_shrink_int8, last=("MUL",)),
     "sparse_plus": DeviceForm(_sparse_plus, _sparse_plus_int8),
-    "sparse_sigmoid": DeviceForm(_sparse_sigmoid),
+    "sparse_sigmoid": DeviceForm(_sparse_sigmoid, tail=True),
     "exponential": DeviceForm(_exponential),
     "glu": DeviceForm(_glu, last=("SPLIT", "MUL")),
     "softmax": DeviceForm(_softmax, folds=False),
@@ -305,6 +311,11 @@ def device_form(name: str) -> DeviceForm | None:
         float=resolve(row.float_form) if row.float_form else None,
         int8=resolve(row.int8_form) if row.int8_form else None,
     )
+
+
+def _held(form: Form, x: Any) -> Any:
+    """Apply a form and end it in a minimum that changes nothing but keeps the end in place."""
+    return K.minimum(form(x), 3e38)
 
 
 # --- rebuilding a model ------------------------------------------------------------------------
@@ -352,14 +363,16 @@ class Lowered:
     Attributes:
         model: Same inputs, ends in the output activation, float32 throughout.
         int8_operators: Layer -> TFLite operators of it that become int8 beside those with weights.
-        slow: Layers whose activation cannot be one table in int8, with the reason.
+        slow: Layers (of `model`) whose activation cannot be one table in int8, with the reason.
         names: Layer in `model` -> layer in the original.
+        chains: Whether any activation takes another form than in a float file.
     """
 
     model: keras.Model
     int8_operators: dict[str, list[str]]
     slow: dict[str, str]
     names: dict[str, str]
+    chains: bool
 
 
 def lower(
@@ -421,12 +434,37 @@ def lower_in_detail(
             )
     work = _Lowering(precision, replace=replace, stable=frozenset(stable))
     clone = keras.models.clone_model(_view(model), clone_function=work.clone)
-    if len(clone.outputs) == 1 and output_activation and not _ends_in(model, output_activation):
-        form = FORMS[output_activation].float
-        final = DeviceActivation(form, name=OUTPUT_LAYER)(clone.outputs[0])
-        clone = keras.Model(clone.input, final, name=model.name)
     work.copy_weights()
-    return Lowered(clone, work.int8_operators, work.slow, work.names)
+    if output_activation and not _ends_in(model, output_activation):
+        clone = _append(clone, output_activation)
+    return Lowered(clone, work.int8_operators, work.slow, work.names, work.chains)
+
+
+def keras_outputs(
+    model: keras.Model, output_activation: str | None, inputs: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Return what Keras computes in float32, with the output activation applied.
+
+    Args:
+        model: A functional or sequential model.
+        output_activation: As in `lower`.
+        inputs: Input name -> `(n, ...)`.
+    """
+    if any(layer.compute_dtype != "float32" for layer in model.layers):
+        plain = lower(model, replace=False)
+    else:
+        plain = _view(model)
+    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in plain.inputs]
+    given = ordered[0] if len(ordered) == 1 else ordered
+    outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
+    if output_activation and not _ends_in(model, output_activation):
+        outputs = np.asarray(FORMS[output_activation].float(K.convert_to_tensor(outputs)))
+    return outputs
+
+
+def _append(model: keras.Model, activation: str) -> keras.Model:
+    final = DeviceActivation(FORMS[activation].float, name=OUTPUT_LAYER)(model.outputs[0])
+    return keras.Model(model.input, final, name=model.name)
 
 
 def _view(model: keras.Model) -> keras.Model:
@@ -459,6 +497,7 @@ class _Lowering:
         self.int8_operators: dict[str, list[str]] = {}
         self.slow: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.chains = False
         self._clones: dict[int, tuple[Any, Any]] = {}
 
     def clone(self, layer: Any) -> Any:
@@ -483,12 +522,29 @@ class _Lowering:
         if "dtype" in config:
             config["dtype"] = "float32"
         config["trainable"] = False
-        copy = type(layer).from_config(config)
+        try:
+            copy = type(layer).from_config(config)
+        except (TypeError, ValueError) as error:
+            return self._keep(layer, error)
         if form is not None:
             copy.activation = form
         if type(layer).__name__ in CARRIERS:
             self.int8_operators[name] = list(CARRIERS[type(layer).__name__])
         return copy
+
+    def _keep(self, layer: Any, error: Exception) -> Any:
+        """Return a layer that cannot be rebuilt from its config, such as one with a function."""
+        if layer.compute_dtype == "float32":
+            self.names.pop(scoped_name(layer.name), None)
+            self.names[layer.name] = layer.name
+            return layer
+        raise errors.ExportError(
+            f"The layer '{errors.shown(layer.name)}' ({type(layer).__name__}) computes in "
+            f"{layer.compute_dtype} and cannot be rebuilt in float32: "
+            f"{errors.shown(str(error).strip().splitlines()[0], 120)}.\n"
+            "Register its class or function: @keras.saving.register_keras_serializable().",
+            given=layer.name,
+        ) from error
 
     def _clone_nested(self, model: keras.Model) -> keras.Model:
         return keras.models.clone_model(_view(model), clone_function=self.clone)
@@ -500,25 +556,29 @@ class _Lowering:
         row = device_form(activation)
         if row is None:
             return None
-        form = row.float
-        if self.precision == "int8":
-            if layer.name in self.stable:
-                self.slow[layer.name] = "values beyond the reach of its int8 form"
-            else:
-                form = row.int8 or row.float
-                if row.last:
-                    self.int8_operators[name] = list(row.last)
-            reason = _why_slow(activation, row, params)
-            if reason:
-                self.slow[layer.name] = reason
-        return None if form is None else functools.partial(form, **params)
+        if self.precision != "int8":
+            return None if row.float is None else functools.partial(row.float, **params)
+        reason = _why_slow(activation, row, params)
+        if layer.name in self.stable:
+            reason = f"{activation} meets values beyond the reach of its int8 form"
+        form = row.float if layer.name in self.stable else row.int8 or row.float
+        if reason:
+            self.slow[name] = reason
+        elif row.last:
+            self.int8_operators[name] = list(row.last)
+        if form is None:
+            return None
+        bound = functools.partial(form, **params)
+        held = row.tail and len(layer._outbound_nodes) > 1
+        self.chains |= held or form is not row.float
+        return functools.partial(_held, bound) if held else bound
 
     def copy_weights(self) -> None:
         """Give the copies the weights of the originals, in float32."""
         for layer, copy in self._clones.values():
             if isinstance(layer, keras.Model) or not isinstance(copy, keras.layers.Layer):
                 continue
-            if copy.weights and not isinstance(copy, DeviceActivation):
+            if copy is not layer and copy.weights and not isinstance(copy, DeviceActivation):
                 copy.set_weights([_plain(value) for value in layer.get_weights()])
 
 

@@ -13,10 +13,11 @@ import dataclasses
 import io
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -264,6 +265,20 @@ def _check_flow(model: Any, part: Any, graph: Graph, name: str) -> None:
 
 def _text(value: bytes | str | None) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+
+
+def layers_of(tensor: str, layers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield those of some layers that a tensor's name mentions.
+
+    Keras' scopes are `model/layer_1/operator`; a name that the converter joined holds several,
+    separated by semicolons. Layer names given here never end in `_<number>` (see
+    `lowering.scoped_name`), so that cutting the scope's number is safe.
+    """
+    for part in tensor.split(";"):
+        for scope in part.split("/"):
+            name = re.sub(r"_\d+$", "", scope)
+            if name in layers:
+                yield name
 
 
 # --- float runs between 8-bit values -------------------------------------------------------------

@@ -168,6 +168,35 @@ def test_prelu_keeps_its_slopes():
     assert lowering.lower_in_detail(model, "int8").slow == {}
 
 
+def test_prelu_with_a_slope_per_channel_is_one_operator(child, tmp_path):
+    x = keras.Input((6, 6, 3), name="x")
+    y = activations.get("prelu", name="site_act")(keras.layers.Conv2D(4, 3)(x))
+    model = keras.Model(x, keras.layers.Conv2D(2, 3)(y))
+    model.get_layer("site_act").set_weights([np.array([0.1, 0.2, 0.3, 0.4])])
+    data = convert(child, lowering.lower(model, "int8"), tmp_path).read_bytes()
+    assert tflite.read(data).counts() == {"CONV_2D": 2, "PRELU": 1}
+
+
+@pytest.mark.parametrize("spec", ["selu", "celu(alpha=2)", "relu_n", "hard_sigmoid", "squareplus"])
+def test_forms_fold_where_two_layers_follow(child, tmp_path, spec):
+    """The converter moves a factor into one of two followers, and would leave it for the other."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 3), name="x")
+    y = keras.layers.Conv2D(4, 3, padding="same", name="before")(x)
+    y = activations.get(spec, name="site_act")(y)
+    z = keras.layers.DepthwiseConv2D(3, padding="same", name="after")(y)
+    z = keras.layers.Conv2D(2, 1, name="last")(keras.layers.Add(name="sum")([y, z]))
+    lowered = lowering.lower_in_detail(keras.Model(x, z), "int8")
+    source = convert(child, lowered.model, tmp_path)
+    np.savez(tmp_path / "c.npz", x=np.random.default_rng(0).normal(0, 2, (40, 8, 8, 3)))
+    child.run(
+        "quantize", source=str(source), out=str(tmp_path / "q"), precision="int8",
+        operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
+    )  # fmt: skip
+    runs = tflite.float_runs(tflite.read((tmp_path / "q").read_bytes()))
+    assert runs and all(run.folds for run in runs)
+
+
 def test_foreign_activations_are_found_wherever_they_are():
     x = keras.Input((4,), name="x")
     y = keras.layers.Dense(4, activation="softplus", name="fused")(x)
