@@ -59,12 +59,12 @@ class Recipe:
 
     phases: tuple[Phase, ...]
     batch_size: int = 32
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     warmup: float = 0.05
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.05
     augmentation: dict[str, Any] = dataclasses.field(default_factory=dict)
     class_weights: bool = False
-    patience: int = 15
+    patience: int = 20
     seed: int = 0
 
 

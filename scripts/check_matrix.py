@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 STATE = ROOT / "build" / "matrix"
 SMALL = {
     "simple_net": {"units": (16, 8)},
-    "mobilenet_v2": {"width": 0.25},
+    "mobilenet_v2": {"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
     "resnet18": {"widths": (8, 8, 16, 16)},
 }
 PRECISIONS = ("float32", "float16", "dynamic", "int8")

@@ -12,7 +12,7 @@ esac
 rm -rf demo/vision
 .venv/bin/python scripts/make_digits.py demo/vision/digits
 .venv/bin/actzoo run demo/vision/digits --out demo/vision/run --weights none \
-  --export float32,int8
+  --epochs 30 --export float32,int8
 echo
 echo "Exported file: demo/vision/run/export/model_int8.tflite"
 echo "Report:        demo/vision/run/report.html"

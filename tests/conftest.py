@@ -1,13 +1,19 @@
 """Shared by all tests: a quiet TensorFlow, and a look at what a test leaves behind."""
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["ACTZOO_CACHE"] = tempfile.mkdtemp(prefix="actzoo-test-cache-")
 
 import pytest
+
+
+def pytest_sessionfinish():
+    shutil.rmtree(os.environ["ACTZOO_CACHE"], ignore_errors=True)
 
 
 def process_state() -> dict:

@@ -20,7 +20,7 @@ PAIRS = [
 ]
 SMALL = {
     "simple_net": {"units": (16, 8)},
-    "mobilenet_v2": {"width": 0.25},
+    "mobilenet_v2": {"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
     "resnet18": {"widths": (8, 8, 16, 16)},
 }
 

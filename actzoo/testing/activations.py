@@ -1,4 +1,4 @@
-"""The contracts, as small named checks: for our own rows and for those of other packages.
+"""Contracts of an activation, as small named checks.
 
 A check is a name and a call that raises when the promise does not hold, naming the input and the
 output that broke it. With pytest:

@@ -75,18 +75,21 @@ class MobileNetV2Config(VisionConfig):
 
     Attributes:
         width: Multiplier of all channel counts, rounded to multiples of 8.
+        blocks: Inverted residuals of each of the seven stages.
         stem_strides: 2 as in the paper; 1 keeps small pictures (below 64 px) from vanishing.
     """
 
     activation: str = "relu6"
     dropout: float = 0.2
     width: float = 1.0
+    blocks: tuple[int, ...] = (1, 2, 3, 4, 3, 3, 1)
     stem_strides: int | None = None
 
     def validate(self) -> None:
-        """See `VisionConfig.validate`; the width is 0.05 to 8."""
+        """See `VisionConfig.validate`; the width is 0.05 to 8, there are seven stages."""
         super().validate()
         check_number("width", self.width, 0.05, 8.0)
+        _check_blocks(self.blocks, 7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +106,21 @@ class ResNetConfig(VisionConfig):
     blocks: tuple[int, ...] = (2, 2, 2, 2)
     widths: tuple[int, ...] = (64, 128, 256, 512)
     stem_strides: int | None = None
+
+    def validate(self) -> None:
+        """See `VisionConfig.validate`; there are as many stages as widths."""
+        super().validate()
+        _check_blocks(self.blocks, len(self.widths))
+
+
+def _check_blocks(blocks: Any, stages: int) -> None:
+    sound = isinstance(blocks, tuple) and all(isinstance(n, int) and 1 <= n <= 100 for n in blocks)
+    if not sound or len(blocks) != stages:
+        raise errors.InvalidValueError(
+            f"blocks={errors.shown(repr(blocks))} is not possible: {stages} numbers, one per "
+            "stage, each 1 to 100.",
+            given=blocks,
+        )
 
 
 _BUILDERS = "actzoo.applications.vision.models"

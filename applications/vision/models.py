@@ -13,15 +13,15 @@ from actzoo.applications.vision.catalog import MobileNetV2Config, ResNetConfig, 
 
 SMALL_PICTURE = 64  # below this side, a stem of stride 2 throws away too much
 
-# Stages of MobileNetV2: expansion, channels, blocks, stride of the first block (table 2).
+# Stages of MobileNetV2: expansion, channels, stride of the first block (table 2).
 _MOBILENET_V2_STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    (1, 16, 1),
+    (6, 24, 2),
+    (6, 32, 2),
+    (6, 64, 2),
+    (6, 96, 1),
+    (6, 160, 2),
+    (6, 320, 1),
 )
 
 
@@ -91,7 +91,8 @@ def build_mobilenet_v2(config: MobileNetV2Config) -> keras.Model:
         activation=activation,
         name="stem",
     )
-    for stage, (expansion, channels, repeats, strides) in enumerate(_MOBILENET_V2_STAGES, start=1):
+    stages = zip(_MOBILENET_V2_STAGES, config.blocks, strict=True)
+    for stage, ((expansion, channels, strides), repeats) in enumerate(stages, start=1):
         for block in range(1, repeats + 1):
             x = blocks.inverted_residual(
                 x,

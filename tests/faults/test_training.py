@@ -157,7 +157,7 @@ def test_f74_a_changed_plan_cannot_be_resumed(grids, tmp_path, monkeypatch):
         stages.train(run)
     monkeypatch.undo()
     text = (run / "plan.json").read_text()
-    (run / "plan.json").write_text(text.replace('"patience": 15', '"patience": 16'))
+    (run / "plan.json").write_text(text.replace('"patience": 20', '"patience": 21'))
     with pytest.raises(errors.InvalidValueError, match=r"plan.json was changed"):
         stages.train(run, resume=True)
 

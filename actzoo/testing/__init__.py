@@ -1,0 +1,25 @@
+"""The contracts of activations and models, for our own rows and for those of other packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actzoo import _lazy
+
+if TYPE_CHECKING:
+    from actzoo.testing.activations import Check, CheckFailedError, activation_checks
+    from actzoo.testing.models import check_model, coloured_pictures
+
+__all__ = ["Check", "CheckFailedError", "activation_checks", "check_model", "coloured_pictures"]
+
+_ACTIVATIONS, _MODELS = "actzoo.testing.activations", "actzoo.testing.models"
+__getattr__, __dir__ = _lazy.attach(
+    __name__,
+    {
+        "Check": f"{_ACTIVATIONS}:Check",
+        "CheckFailedError": f"{_ACTIVATIONS}:CheckFailedError",
+        "activation_checks": f"{_ACTIVATIONS}:activation_checks",
+        "check_model": f"{_MODELS}:check_model",
+        "coloured_pictures": f"{_MODELS}:coloured_pictures",
+    },
+)
