@@ -8,6 +8,7 @@ command needs it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -188,9 +189,7 @@ def evaluate(
     test = summaries.mapping(scored.get("test"))
     rows = [
         (name, *(score.get(key) for key in ("n", "precision", "recall", "f1")))
-        for name, score in summaries.mapping(
-            summaries.mapping(scored.get("test")).get("per_class")
-        ).items()
+        for name, score in summaries.mapping(test.get("per_class")).items()
     ]
     if rows:
         console.say()
@@ -593,9 +592,13 @@ def _refused(error: BaseException, words: Sequence[str]) -> int:
         console.tell("There is not enough memory. Try a smaller --batch-size, or smaller inputs.")
         return 2
     if isinstance(error, OSError) and error.filename is not None:
-        disk = results.disk_error(error, Path(os.fsdecode(error.filename)))
-        message = str(disk) if isinstance(disk, errors.ActzooError) else error.strerror
-        console.tell(f"{_path(os.fsdecode(error.filename))}: {message}")
+        file = os.fsdecode(error.filename)
+        disk = results.disk_error(error, Path(file))
+        known = isinstance(disk, errors.ActzooError)
+        console.tell(str(disk) if known else f"{_path(file)}: {error.strerror}.")
+        return 2
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        console.tell(f"The results could not be written: {error.strerror}.")
         return 2
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
@@ -605,5 +608,5 @@ def _refused(error: BaseException, words: Sequence[str]) -> int:
         error, command, lambda: ", ".join(f"{k} {v}" for k, v in models.versions().items())
     )
     console.tell(f"This is a defect of actzoo, not of your input: {type(error).__name__}.")
-    console.tell(f"Please report it with the log {log}")
+    console.tell(f"Please report it with the log {log} (--debug shows the whole message).")
     return 3

@@ -54,13 +54,13 @@ class _Stream:
                 self._close(error)
 
     def _close(self, error: OSError) -> None:
-        if error.errno not in CLOSED:
-            raise error
         self._closed = True
         with contextlib.suppress(OSError, ValueError):  # so that the flush at exit works too
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
             os.close(null)
+        if error.errno not in CLOSED:  # a full disk: the results are lost, and that is said
+            raise error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -155,21 +155,28 @@ def _interrupt(number: int, frame: object) -> None:
 # --- defects -----------------------------------------------------------------------------------
 
 
-def log_defect(error: BaseException, command: str, started: Callable[[], str]) -> Path:
-    """Write the traceback of a defect where the user can find it.
+def log_defect(error: BaseException, command: str, versions: Callable[[], str]) -> Path:
+    """Write where a defect happened into a file that can be sent to us.
 
-    Neither arguments, nor the environment, nor values of variables stand in it.
+    It holds places in the code and kinds of errors. Messages, arguments, the environment and the
+    values of variables stay out, since data and secrets may stand in them.
 
     Args:
         error: What was not foreseen.
         command: The sub-command, without its arguments.
-        started: Returns the versions of the libraries.
+        versions: Returns the versions of the libraries.
     """
-    trace = "".join(traceback.format_exception(error))
+    found: list[str] = []
+    link: BaseException | None = error
+    while link is not None and len(found) < 20:
+        kind = f"{type(link).__module__}.{type(link).__qualname__}"
+        found.append("".join(traceback.format_tb(link.__traceback__)) + kind)
+        link = link.__cause__ or link.__context__
+    trace = "\n\nwhich came from\n\n".join(found)
     text = (
-        f"actzoo {command}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
+        f"actzoo {errors.shown(command)}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n"
-        f"{started()}\n\n{trace}"
+        f"{versions()}\n\n{trace}\n"
     )
     handle, name = tempfile.mkstemp(prefix="actzoo-defect-", suffix=".log")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -59,7 +59,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        share=wording.share, number=wording.number, size=wording.size, duration=wording.duration
+        share=wording.share, number=wording.number, size=wording.size, label=wording.label
     )
     return environment
 

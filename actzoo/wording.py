@@ -47,6 +47,12 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{found:.{digits}g}"
 
 
+def label(text: Any, limit: int = 80) -> str:
+    """Return a name that fits into a table."""
+    whole = str(text)
+    return whole if len(whole) <= limit else f"{whole[: limit - 1]}…"
+
+
 def plain(value: Any) -> str:
     """Return any value out of JSON as words."""
     if isinstance(value, Mapping):

@@ -1,0 +1,298 @@
+"""What the command line prints and which code it ends with."""
+
+import json
+import math
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import fake_run
+import pytest
+
+from actzoo import cli, console, errors, inference, results, stages
+
+
+def run_cli(*arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run `actzoo` as a user does, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "actzoo", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        **options,
+    )
+
+
+def result_of(folder, passed=True) -> stages.RunResult:
+    run = results.RunFolder(fake_run.make(folder, passed=passed))
+    return stages.RunResult(
+        run,
+        passed,
+        results.read_json(run.metrics, "metrics"),
+        results.read_json(run.verification, "verification"),
+        (),
+    )
+
+
+def test_run_ends_with_the_score_the_files_and_the_report(tmp_path, monkeypatch, capsys):
+    outcome = result_of(tmp_path / "run")
+    monkeypatch.setattr(stages, "run", lambda *a, **k: outcome)
+    assert cli.run_command(["run", "photos", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    accuracy = outcome.metrics["test"]["accuracy"]
+    assert f"Test accuracy {accuracy:.3f}" in out
+    assert "95 % interval" in out
+    assert "always the most frequent class" in out
+    assert "model_int8.tflite" in out
+    assert out.rstrip().endswith("report.html")
+
+
+def test_run_ends_with_1_and_the_finding_where_verify_failed(tmp_path, monkeypatch, capsys):
+    outcome = result_of(tmp_path / "run", passed=False)
+    monkeypatch.setattr(stages, "run", lambda *a, **k: outcome)
+    assert cli.run_command(["run", "photos", "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr()
+    assert "NO" in said.out
+    assert "93.1%" in said.err
+    assert "report.html" in said.out
+
+
+def test_run_hands_on_what_was_given_and_nothing_else(tmp_path, monkeypatch):
+    given = {}
+    outcome = result_of(tmp_path / "run")
+    monkeypatch.setattr(stages, "run", lambda *a, **k: given.update(k, arguments=a) or outcome)
+    code = cli.run_command(
+        ["run", "photos", "--out", "o", "--epochs", "3", "--export", "float32, int8",
+         "--set", "weight_decay=0.1", "--set", "activation=a=b", "--max-pixels", "5"]
+    )  # fmt: skip
+    assert code == 0
+    assert given["arguments"][0] == "photos"
+    assert given["epochs"] == 3
+    assert given["model"] is None
+    assert given["export"] == ["float32", "int8"]
+    assert given["settings"] == {"weight_decay": "0.1", "activation": "a=b"}
+    assert given["options"] == {"max_pixels": 5}
+
+
+def test_what_libraries_print_does_not_reach_stdout(tmp_path, monkeypatch, capsys):
+    outcome = result_of(tmp_path / "run")
+
+    def noisy(*_, **__):
+        print("Saved artifact at ...")
+        return outcome
+
+    monkeypatch.setattr(stages, "run", noisy)
+    assert cli.run_command(["run", "photos", "--out", "o"]) == 0
+    said = capsys.readouterr()
+    assert "artifact" not in said.out
+    assert "artifact" in said.err
+
+
+@pytest.mark.parametrize("pair", ["learning_rate", "=1", " =1"])
+def test_set_needs_a_key_and_a_value(pair, capsys):
+    assert cli.run_command(["run", "photos", "--out", "o", "--set", pair]) == 2
+    assert "key=value" in capsys.readouterr().err
+
+
+def test_list_takes_wildcards_and_prints_json(capsys):
+    assert cli.run_command(["list", "activations", "*elu*", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"relu", "gelu", "selu"} <= {row["name"] for row in rows}
+    assert all("elu" in " ".join([row["name"], *row["aliases"]]) for row in rows)
+
+
+@pytest.mark.parametrize("what", ["activations", "models", "weights"])
+def test_every_table_is_listed(what, capsys):
+    assert cli.run_command(["list", what, "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), list)
+
+
+def test_describe_tells_formula_parameters_and_properties(capsys):
+    assert cli.run_command(["describe", "leaky_relu(negative_slope=0.2)"]) == 0
+    out = capsys.readouterr().out
+    for part in ("negative_slope", "0.01", "formula", "properties", "export", "paper"):
+        assert part in out
+
+
+def test_every_name_of_every_table_can_be_described(capsys):
+    from actzoo import describing
+
+    for what in describing.TABLES:
+        for row in describing.registry(what):
+            assert cli.run_command(["describe", row.name, "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["name"] == row.name
+
+
+def test_evaluate_prints_json_without_nan(tmp_path, monkeypatch, capsys):
+    run = fake_run.make(tmp_path / "run")
+    scored = {"task": "classification", "test": {"n": 3, "accuracy": math.nan}}
+    monkeypatch.setattr(stages, "evaluate", lambda run: scored)
+    assert cli.run_command(["evaluate", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["accuracy"] is None
+
+
+def test_evaluate_on_other_data_does_not_touch_the_run(tmp_path, monkeypatch, capsys):
+    run = fake_run.make(tmp_path / "run")
+    asked = []
+    monkeypatch.setattr(inference, "evaluate", lambda *a, **k: asked.append(a) or {"test": {}})
+    assert cli.run_command(["evaluate", str(run), "other", "--precision", "int8"]) == 0
+    assert asked == [(run, "other", "int8")]
+
+
+def test_verify_prints_what_was_written_and_ends_with_1(tmp_path, monkeypatch, capsys):
+    run = results.RunFolder(fake_run.make(tmp_path / "run", passed=False))
+    outcome = SimpleNamespace(passed=False, path=run.verification)
+    monkeypatch.setattr(stages, "verify", lambda run: outcome)
+    assert cli.run_command(["verify", str(run.path), "--json"]) == 1
+    written = json.loads(capsys.readouterr().out)
+    assert written["int8"]["passed"] is False
+
+
+def test_report_names_the_page(tmp_path, capsys):
+    run = fake_run.make(tmp_path / "run")
+    assert cli.run_command(["report", str(run)]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("report.html")
+    assert (run / "report.html").exists()
+
+
+class FakePredictor:
+    verified = True
+
+    def __init__(self, answers):
+        self._answers = answers
+
+    def predict(self, paths):
+        return [self._answers[path.name] for path in paths]
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def predictor(monkeypatch):
+    def good(name):
+        return inference.Prediction(name, "hat", 0.75, {"shoe": 0.25, "hat": 0.75})
+
+    bad = inference.Prediction("b.jpg", None, None, {}, "b.jpg is cut off.")
+    found = FakePredictor({"a.jpg": good("a.jpg"), "=c.jpg": good("=c.jpg"), "b.jpg": bad})
+    monkeypatch.setattr(inference, "open_model", lambda *a, **k: found)
+    return found
+
+
+def test_predict_prints_labels_and_the_top_classes(predictor, capsys):
+    assert cli.run_command(["predict", "m.tflite", "a.jpg", "--json", "--top", "1"]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "input": "a.jpg",
+            "label": "hat",
+            "probability": 0.75,
+            "top": [{"label": "hat", "probability": 0.75}],
+        }
+    ]
+    assert predictor.closed
+
+
+def test_predict_answers_the_good_inputs_and_ends_with_2(predictor, capsys):
+    assert cli.run_command(["predict", "m.tflite", "b.jpg", "a.jpg", "--json"]) == 2
+    said = capsys.readouterr()
+    rows = json.loads(said.out)
+    assert [row["label"] for row in rows] == [None, "hat"]
+    assert rows[0]["error"] == "b.jpg is cut off."
+    assert "cut off" in said.err
+
+
+def test_predict_writes_a_table(predictor, tmp_path, capsys):
+    out = tmp_path / "out"
+    code = cli.run_command(["predict", "m.tflite", "a.jpg", "=c.jpg", "--out", str(out)])
+    assert code == 0
+    text = (out / "predictions.csv").read_text("utf-8")
+    assert text.splitlines() == [
+        "input,label,probability,error",
+        "a.jpg,hat,0.750000,",
+        "'=c.jpg,hat,0.750000,",
+    ]
+
+
+def test_a_folder_stands_for_the_files_in_it(predictor, tmp_path, capsys):
+    for name in ("a.jpg", ".hidden.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    assert cli.run_command(["predict", "m.tflite", str(tmp_path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_predict_flags_a_model_without_a_recorded_hash(predictor, capsys):
+    predictor.verified = False
+    assert cli.run_command(["predict", "m.tflite", "a.jpg"]) == 0
+    assert "no recorded hash" in capsys.readouterr().err
+
+
+def test_interruption_ends_with_130_and_the_command_that_goes_on(monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt("Interrupted after 3 whole epochs; they are kept.")
+
+    monkeypatch.setattr(stages, "run", stopped)
+    assert cli.run_command(["run", "my photos", "--out", "o"]) == 130
+    lines = capsys.readouterr().err.rstrip().splitlines()
+    assert "3 whole epochs" in lines[-2]
+    expected = ["run", "my photos", "--out", "o", "--resume"]
+    assert lines[-1] == console.command_line(expected)
+
+
+SLEEPER = """
+import sys, time
+from actzoo import cli, stages
+def run(*_, **__):
+    print("ready", file=sys.stderr, flush=True)
+    time.sleep(30)
+stages.run = run
+sys.argv = ["actzoo", "run", "photos", "--out", "o"]
+cli.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_being_terminated_is_like_ctrl_c():
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        assert process.stderr.readline() == "ready\n"
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.rstrip().splitlines()[-1] == "actzoo run photos --out o --resume"
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(monkeypatch, capsys):
+    def refused(*_, **__):
+        raise errors.DataError("Nothing there.")
+
+    monkeypatch.setattr(stages, "run", refused)
+    assert cli.run_command(["run", "photos", "--out", "o"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    for words in (["--debug", "run", "p", "--out", "o"], ["run", "p", "--out", "o", "--debug"]):
+        assert cli.run_command(words) == 2
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_defect(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "run/model.keras")
+
+    monkeypatch.setattr(stages, "run", full)
+    assert cli.run_command(["run", "photos", "--out", "o"]) == 2
+    assert "space" in capsys.readouterr().err
+
+
+def test_a_run_leaves_streams_and_signals_as_they_were(unchanged, capsys):
+    before = sys.stdout, sys.stderr
+    cli.run_command(["list", "models"])
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_module_and_command_are_the_same():
+    found = run_cli("--version")
+    assert found.returncode == 0
+    assert found.stdout.startswith("actzoo ")
