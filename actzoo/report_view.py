@@ -53,7 +53,9 @@ def _read(run: RunFolder, path: Path, what: str, command: str) -> _File:
     if not path.is_file():
         return _File({}, f"{name} is missing. `{command}` makes it.")
     try:
-        return _File(results.read_json(path, what), None)
+        data = results.read_json(path, what)
+        empty = not set(data) - {"format"}
+        return _File(data, f"{name} is empty. `{command}` makes it anew." if empty else None)
     except (errors.ActzooError, OSError) as error:
         first = str(error).splitlines()[0].replace(f"{run.path}{os.sep}", "")
         return _File({}, f"{name} cannot be used: {first} `{command}` makes it anew.")
@@ -215,7 +217,9 @@ class ReportView:
     # --- the data ------------------------------------------------------------------------------
 
     def _about_data(self) -> dict[str, Any]:
-        return {"gap": self.panels.gap, "panels": self._panels(of_results=False)}
+        found = self._panels(of_results=False)
+        nothing = "panels.json names nothing to show." if not found else None
+        return {"gap": self.panels.gap or nothing, "panels": found}
 
     def _panels(self, *, of_results: bool) -> list[dict[str, Any]]:
         found = []

@@ -13,7 +13,7 @@ PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 def _write(path: Path, data: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(data), encoding="utf-8")
 
 
 def picture(path: Path, seed: int = 0, side: int = 160) -> Path:
@@ -164,7 +164,7 @@ def make(
 
 
 def _history(path: Path, epochs: int, chance: random.Random) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss",
                          "val_accuracy", "seconds"])  # fmt: skip
@@ -185,7 +185,7 @@ def _history(path: Path, epochs: int, chance: random.Random) -> None:
 def _predictions(path, classes, matrix, rows, chance) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pairs = [(i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) for _ in range(n)]
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["split", "id", "label", "predicted", "probability", "correct"])
         for index in range(len(pairs) if rows is None else rows):

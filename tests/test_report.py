@@ -1,0 +1,284 @@
+"""What the report tells of a run."""
+
+import json
+from html.parser import HTMLParser
+
+import fake_run
+import pytest
+
+from actzoo import charts, embedded, errors, report, report_figures, results, wording
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it: elements, attributes, text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.text: list[str] = []
+        self._inside_style = False
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        self._inside_style = tag == "style"
+
+    def handle_endtag(self, tag):
+        self._inside_style = False
+
+    def handle_data(self, data):
+        if not self._inside_style:
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return fake_run.make(tmp_path_factory.mktemp("report") / "clothes")
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return Page(report.render(run).read_text("utf-8"))
+
+
+def test_the_top_says_what_it_is_how_good_and_whether_it_is_proved(run, page):
+    test = json.loads((run / "metrics.json").read_text("utf-8"))["test"]
+    low, high = test["accuracy_interval"]
+    for part in (
+        "clothing10",
+        "mobilenet_v2",
+        "relu6",
+        f"{test['accuracy']:.1%}",
+        f"95% interval {low:.1%} to {high:.1%}",
+        f"always the most frequent class: {test['constant_accuracy']:.1%}",
+        "✓ Verified",
+        "2,646 to train, 567 to validate",
+        "40 epochs in 13 min",
+    ):
+        assert part in page.words
+
+
+def test_a_failed_verification_is_said_at_the_top_with_its_reason(tmp_path):
+    run = fake_run.make(tmp_path / "run", passed=False)
+    words = Page(report.render(run).read_text("utf-8")).words
+    assert "✗ Not verified" in words
+    assert "1 of 4 exported files missed a limit: int8" in words
+    assert words.index("93.1% of 370 cases; the limit is 97.0%") < words.index("The data")
+    assert "✓ Verified" not in words
+
+
+def test_a_finding_fails_the_seal_even_where_every_file_passed(tmp_path):
+    run = fake_run.make(tmp_path / "run")
+    verification = json.loads((run / "export" / "verify.json").read_text("utf-8"))
+    verification["findings"] = [{"code": "classes", "what": "Labels differ.", "why": "", "fix": ""}]
+    (run / "export" / "verify.json").write_text(json.dumps(verification), "utf-8")
+    words = Page(report.render(run).read_text("utf-8")).words
+    assert "✗ Not verified" in words
+    assert "Labels differ." in words
+
+
+def test_a_model_that_guesses_is_called_so(tmp_path):
+    run = fake_run.make(tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    metrics["test"]["constant_accuracy"] = metrics["test"]["accuracy_interval"][0] + 0.01
+    (run / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    words = Page(report.render(run).read_text("utf-8")).words
+    assert "not clearly better than always answering the most frequent class" in words
+
+
+def test_every_part_is_there(page):
+    for heading in (
+        "Warnings",
+        "Samples of the training data",
+        "Pictures of each class",
+        "What is taken for what",
+        "The most frequent mistakes",
+        "Class by class",
+        "How sure it is, and how often it is right",
+        "Mistakes the model was surest of",
+        "Learning rate",
+        "Zero outputs",
+        "Units that never moved",
+        "Saturated inputs",
+        "Gradient that arrives",
+        "Exported files",
+        "Why it was done so",
+        "How to reproduce",
+        "Origin and licence of the weights",
+        "Made with",
+    ):
+        assert heading in page.words
+    assert "Not shown" not in page.words
+
+
+def test_findings_warnings_and_reasons_stand_in_words(page):
+    for part in (
+        "14 of 112 units of stage7_block3_expand_act",
+        "Try leaky_relu, gelu or silu",
+        "3 files could not be read and were set aside",
+        "40 epochs: 130,000 examples are shown in all.",
+        "actzoo run clothes/plan.json --out again",
+        "actzoo verify clothes",
+        "decode image, then resize image (height 96, width 96, fit crop)",
+        "The int8 file is 3.4 times smaller than float32 and 2.4 times faster",
+    ):
+        assert part in page.words
+
+
+def test_pictures_are_inside_of_the_page(page):
+    pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    assert len(pictures) == 48
+    assert all(value.startswith("data:image/jpeg;base64,") for value in pictures)
+
+
+def test_mistakes_stand_with_the_results_and_samples_with_the_data(page):
+    words = page.words
+    assert words.index("Samples of the") < words.index("Results") < words.index("was surest of")
+
+
+def test_a_picture_outside_of_the_evaluation_is_not_read(tmp_path):
+    run = fake_run.make(tmp_path / "run", pictures=False)
+    fake_run.picture(tmp_path / "secret.jpg")
+    panels = {"format": 1, "panels": [{"title": "t", "kind": "gallery", "items": [
+        {"picture": name, "caption": "c"}
+        for name in ("../../secret.jpg", str(tmp_path / "secret.jpg"), "", ".", "\0", "a" * 9999)
+    ]}]}  # fmt: skip
+    (run / "evaluation" / "panels.json").write_text(json.dumps(panels), "utf-8")
+    found = Page(report.render(run).read_text("utf-8"))
+    assert "img" not in found.tags
+    assert "no picture" in found.words
+
+
+def test_only_pictures_become_pictures(tmp_path):
+    run = fake_run.make(tmp_path / "run")
+    for file in (run / "evaluation" / "pictures").iterdir():
+        file.write_text("<svg onload='alert(1)'/>", "utf-8")
+    assert "img" not in Page(report.render(run).read_text("utf-8")).tags
+
+
+def test_a_home_folder_does_not_travel(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/jane.doe")
+    monkeypatch.setenv("USERPROFILE", "/home/jane.doe")
+    run = fake_run.make(tmp_path / "run", pictures=False)
+    record = {"warnings": ["/home/jane.doe/photos/x.jpg is cut off"]}
+    (run / "stages" / "plan.json").write_text(json.dumps(record), "utf-8")
+    text = report.render(run).read_text("utf-8")
+    assert "jane.doe" not in text
+    assert "~/photos/x.jpg is cut off" in text
+
+
+def test_the_same_folder_gives_the_same_page(run):
+    first = report.render(run).read_bytes()
+    assert report.render(run).read_bytes() == first
+
+
+def test_an_old_page_stays_where_a_new_one_cannot_be_written(run, monkeypatch):
+    before = report.render(run).read_bytes()
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(errors.DiskError):
+        report.render(run)
+    monkeypatch.undo()
+    assert results.RunFolder(run).report.read_bytes() == before
+    assert not list(run.glob(".tmp-*"))
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def test_ticks_are_round_and_enclose_the_values():
+    chart = charts.line_chart("Loss", {"a": [0.37, 1.92]})
+    labels = [float(tick.label) for tick in chart.y_ticks]
+    assert labels == [0, 0.5, 1, 1.5, 2]
+    heights = [tick.at for tick in chart.y_ticks]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_a_value_lies_where_its_axis_says():
+    chart = charts.line_chart("Accuracy", {"a": [0.0, 0.5, 1.0]}, share=True)
+    points = [tuple(map(float, p.split(","))) for p in chart.lines[0].paths[0].split()]
+    assert [y for _, y in points] == [chart.bottom, (chart.bottom + chart.top) / 2, chart.top]
+    assert [x for x, _ in points] == [chart.left, (chart.left + chart.right) / 2, chart.right]
+
+
+def test_a_gap_divides_a_curve_and_a_lone_point_is_a_dot():
+    chart = charts.line_chart("Loss", {"a": [1, 2, None, 3, float("nan"), 4, 5]})
+    (line,) = chart.lines
+    assert len(line.paths) == 2
+    assert len(line.dots) == 1
+    assert chart.missing == 2
+
+
+def test_large_ratios_take_a_logarithmic_axis():
+    chart = charts.column_chart("Gradient", [2e-6, 2e-3, 2.0], log=True)
+    heights = [bar.height for bar in chart.bars]
+    assert heights[2] - heights[1] == pytest.approx(heights[1] - heights[0], abs=0.3)
+
+
+def test_thousands_of_epochs_are_thinned_and_keep_their_ends():
+    chart = charts.line_chart("Loss", {"a": list(range(10_000, 0, -1))})
+    points = chart.lines[0].paths[0].split()
+    assert len(points) <= charts.MOST_POINTS + 1
+    assert float(points[-1].split(",")[0]) == chart.right
+
+
+def test_nothing_to_draw_is_none():
+    assert charts.line_chart("x", {"a": [None, float("inf")]}) is None
+    assert charts.column_chart("x", []) is None
+    assert charts.column_chart("x", [0, -1], log=True) is None
+
+
+def test_confusion_names_the_pairs_by_frequency():
+    found = report_figures.confusion([[8, 2, 0], [5, 5, 0], [0, 1, 9]], ["a", "b", "c"])
+    assert [(p["true"], p["said"], p["n"]) for p in found["pairs"]] == [
+        ("b", "a", 5),
+        ("a", "b", 2),
+        ("c", "b", 1),
+    ]
+    assert found["pairs"][0]["share"] == 0.5
+    assert found["wrong"] == 8
+    assert found["cells"][1]["values"][0] == (5, 4, False)
+
+
+def test_the_map_of_many_classes_is_a_picture_of_the_matrix():
+    import base64
+    import io
+
+    from PIL import Image
+
+    rows = [[0] * 30 for _ in range(30)]
+    for i in range(30):
+        rows[i][i] = 4
+    rows[3][7] = 4
+    uri = embedded.confusion_map(rows)
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert picture.size == (30, 30)
+    assert picture.getpixel((5, 5))[:3] == embedded.BLUE
+    assert picture.getpixel((7, 3))[:3] == embedded.ORANGE
+    assert picture.getpixel((8, 3))[3] == 0
+    assert picture.getpixel((5, 5))[3] > picture.getpixel((3, 3))[3]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0 B"), (999, "999 B"), (987_344, "987 kB"), (3_312_344, "3.31 MB"), (None, "–"),
+     (True, "–"), (float("nan"), "–"), ("x", "–")],
+)  # fmt: skip
+def test_sizes_in_words(value, words):
+    assert wording.size(value) == words
+
+
+def test_what_is_not_known_is_a_dash():
+    for words in (wording.share, wording.number, wording.size, wording.duration):
+        for value in (None, float("nan"), float("inf"), "x", [], 10**400):
+            assert words(value) == "–"
