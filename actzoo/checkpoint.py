@@ -72,13 +72,11 @@ class Checkpoint:
         """
         folder = run.checkpoint
         number = len(self.history)
-        weights_file = folder / f"epoch{number:05d}.weights.h5"
-        with results.atomic_path(weights_file) as temporary:
-            _save_weights(network, temporary)
+        weights_file = folder / f"epoch{number:05d}.npz"
+        _write_arrays(weights_file, [np.asarray(v) for v in _variables(network)])
         best_file = folder / f"best{self.best_epoch:05d}.npz"
         if self.best_weights is not None and not best_file.exists():
-            with results.atomic_path(best_file) as temporary, open(temporary, "wb") as file:
-                np.savez(file, *self.best_weights)
+            _write_arrays(best_file, self.best_weights)
         results.write_json(
             folder / f"state{number:05d}.json",
             {
@@ -106,7 +104,7 @@ class Checkpoint:
         kept = set()
         for state in states[-2:]:
             kept |= set(json.loads(state.read_text("utf-8"))["files"])
-        for file in [*folder.glob("epoch*.weights.h5"), *folder.glob("best*.npz")]:
+        for file in [*folder.glob("epoch*.npz"), *folder.glob("best*.npz")]:
             if file.name not in kept:
                 results.remove(file)
 
@@ -154,21 +152,31 @@ class Checkpoint:
     def restore(self, network: keras.Model, model: keras.Model) -> None:
         """Put weights and optimizer of the loaded state into a compiled network, once."""
         if self._best_file is not None:
-            with np.load(self._best_file, allow_pickle=False) as stored:
-                self.best_weights = [stored[name] for name in stored.files]
+            self.best_weights = _read_arrays(self._best_file)
             self._best_file = None
             if network.count_params() != model.count_params():
                 model.set_weights(self.best_weights)  # layers below the trained head
         if self._weights_file is not None:
-            network.load_weights(self._weights_file)
+            stored = _read_arrays(self._weights_file)
+            for variable, value in zip(_variables(network), stored, strict=True):
+                variable.assign(value)
             self._weights_file = None
 
 
-def _save_weights(network: keras.Model, path: Path) -> None:
-    try:
-        network.save_weights(path)
-    except RuntimeError as error:  # h5py hides the disk's error in a text of its own
-        raise OSError(28, str(error)) from error
+def _variables(network: keras.Model) -> list[keras.Variable]:
+    """Return weights and optimizer state, in an order that a rebuilt network has, too."""
+    return [*network.weights, *network.optimizer.variables]
+
+
+def _write_arrays(path: Path, arrays: list[np.ndarray]) -> None:
+    # Not Keras' own .weights.h5: on a full disk, HDF5 goes on to complain long after the error.
+    with results.atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, *arrays)
+
+
+def _read_arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[name] for name in stored.files]
 
 
 def write_history(run: results.RunFolder, history: list[dict[str, Any]]) -> None:

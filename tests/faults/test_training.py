@@ -213,7 +213,7 @@ def test_f77_a_damaged_checkpoint_falls_back_to_the_epoch_before(
     with pytest.raises(KeyboardInterrupt):
         stages.train(run)
     monkeypatch.undo()
-    newest = sorted((run / "checkpoint").glob("epoch*.weights.h5"))[-1]
+    newest = sorted((run / "checkpoint").glob("epoch*.npz"))[-1]
     data = bytearray(newest.read_bytes())
     data[len(data) // 2] ^= 4
     newest.write_bytes({"flip": bytes(data), "cut": bytes(data[:99]), "empty": b""}[damage])
