@@ -224,12 +224,13 @@ def _y_axis(
         high = 1.0 if high > 0.5 else _above(high)
         scale = _linear(low, high, bottom, top)
         return scale, _ticks(scale, _nice(low, high, 5 if low else 4), lambda v: f"{v * 100:.3g}%")
+    low, high = float(low), float(high)
     if log or (low > 0 and high / low > 1000 and not from_zero):
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
         last = max(last, first + 1)
         scale = _logarithmic(first, last, bottom, top)
-        step = max(1, math.ceil((last - first) / 4))
-        powers = [10.0**power for power in range(first, last + 1, step)]
+        every = max(1, math.ceil((last - first) / 4))
+        powers = [10.0**power for power in range(first, last + 1, every)]
         return scale, _ticks(scale, powers, lambda v: f"{v:.4g}")
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0) or (1.0 if low >= 0 else 0.0)

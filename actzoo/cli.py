@@ -547,14 +547,14 @@ def _invoke(words: list[str]) -> int:
 
 def _usage(error: Any, words: Sequence[str]) -> str:
     """Return what is wrong with a command: what was given, and the nearest spelling."""
-    context = getattr(error, "ctx", None)
+    context: Any = getattr(error, "ctx", None)
     given = getattr(error, "option_name", None)
     message = error.format_message()
     if context is not None and given is not None and hasattr(error, "possibilities"):
         names = [name for p in context.command.params for name in (*p.opts, *p.secondary_opts)]
         known = [name for name in names if name.startswith("--")]
         message = str(errors.unknown_name("option", given, [*known, "--help"]))
-    elif message.startswith("No such command") and "mean" not in message:
+    elif context is not None and message.startswith("No such command") and "mean" not in message:
         message += f" Commands: {', '.join(context.command.commands)}."
     elif message.startswith("Invalid value"):
         value = _given(getattr(error, "param", None), words)

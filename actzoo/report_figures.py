@@ -73,16 +73,14 @@ def balance(panel: Mapping[str, Any]) -> dict[str, Any]:
         str(name): [finite(value) or 0.0 for value in sequence(values)]
         for name, values in mapping(panel.get("series")).items()
     }
-    rows = [
-        {"label": label, "parts": [max(0.0, v[i]) if i < len(v) else 0.0 for v in series.values()]}
-        for i, label in enumerate(labels)
-    ]
-    for row in rows:
-        row["total"] = sum(row["parts"])  # type: ignore[arg-type]
-    largest = max((row["total"] for row in rows), default=0.0) or 1.0  # type: ignore[type-var]
+    rows: list[dict[str, Any]] = []
+    for i, label in enumerate(labels):
+        parts = [max(0.0, values[i]) if i < len(values) else 0.0 for values in series.values()]
+        rows.append({"label": label, "parts": parts, "total": sum(parts)})
+    largest = max((row["total"] for row in rows), default=0.0) or 1.0
     chart = None
-    if len(rows) > 40:
-        ordered = sorted(rows, key=lambda row: -row["total"])  # type: ignore[operator]
+    if len(rows) > MOST_BARS:
+        ordered = sorted(rows, key=lambda row: -row["total"])
         chart = charts.column_chart(
             "From the largest class to the smallest",
             [row["total"] for row in ordered],

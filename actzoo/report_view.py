@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -225,11 +226,10 @@ class ReportView:
         found = []
         for panel in objects(self.panels.data.get("panels")):
             title = str(panel.get("title", ""))
-            about = panel.get("section", "results" if "mistake" in title.lower() else "data")
-            if (about == "results") == of_results:
-                found.append(
-                    {"title": title, **self._guarded(title, lambda p=panel: self._panel(p))}
-                )  # type: ignore[misc]
+            section = panel.get("section", "results" if "mistake" in title.lower() else "data")
+            if (section == "results") == of_results:
+                made = self._guarded(title, functools.partial(self._panel, panel))
+                found.append({"title": title, **made})
         return found
 
     def _panel(self, panel: Mapping[str, Any]) -> dict[str, Any]:

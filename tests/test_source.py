@@ -25,6 +25,7 @@ LEVELS = {
     "lowering": 6, "converter": 6, "saved_model": 6, "export": 6, "inference": 6, "verify": 6,
     "report_view": 5, "report": 6,
     "stages": 7,
+    "options": 8, "describing": 8, "summaries": 8,
     "cli": 9, "testing": 9,
 }  # fmt: skip
 FRIENDS = {
@@ -43,7 +44,9 @@ FRIENDS = {
 LIGHT = {
     "__init__", "errors", "_lazy", "registry", "results", "domains", "preprocessing", "data",
     "tasks", "models", "model_files", "weights", "plan", "planning", "checkpoint", "progress",
-    "memory", "converter", "inference", "verify", "report", "report_view", "report_figures", "wording", "embedded", "charts", "stages", "console", "options", "describing", "summaries", "cli",
+    "memory", "converter", "inference", "verify", "report", "report_view",
+    "report_figures", "wording", "embedded", "charts", "stages", "console", "options",
+    "describing", "summaries", "cli",
     "catalog", "spec", "domain", "images", "tflite", "references", "lookup", "archives", "cache",
 }  # fmt: skip
 
