@@ -649,12 +649,17 @@ class _Work:
         """Return Keras' and each file's outputs on the cases; a file that cannot run has failed."""
         from actzoo import lowering
 
-        activation = self.card.output
         extreme = _extreme(cases.inputs, self.card)
-        found = {"probabilities": lowering.keras_outputs(self.model, activation, cases.inputs)}
+        joined = {
+            name: np.concatenate([np.asarray(value, "float32"), *_rows(extreme, name)])
+            for name, value in cases.inputs.items()
+        }
+        outputs = lowering.keras_outputs(self.model, self.card.output, joined)
+        count = len(cases.ids)
+        found = {"probabilities": outputs[:count]}
         groups = {f"cases/{name}": value for name, value in cases.inputs.items()}
         if extreme:
-            found["extreme_probabilities"] = lowering.keras_outputs(self.model, activation, extreme)
+            found["extreme_probabilities"] = outputs[count:]
             found.update({f"extreme_input_{name}": value for name, value in extreme.items()})
         inputs = self.scratch / "inputs.npz"
         np.savez(inputs, **groups)
@@ -669,6 +674,10 @@ class _Work:
             with np.load(out, allow_pickle=False) as archive:
                 found[f"recorded_{precision}"] = archive["cases"]
         return found
+
+
+def _rows(arrays: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
+    return [arrays[name]] if name in arrays else []
 
 
 def save_model(model: keras.Model, folder: Path) -> None:

@@ -327,11 +327,10 @@ class KerasPredictor(_Predictor):
         self._model = _plain_inputs(models.load_model(path, trust=trust))
         self.ports = {
             tensor.name: tflite.Port(
-                tensor.name, tuple(1 if n is None else n for n in tensor.shape[1:]), "float32"
+                tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), "float32"
             )
             for tensor in self._model.inputs
         }
-        self._loose = {tensor.name: None in tensor.shape[1:] for tensor in self._model.inputs}
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         from actzoo import tasks
@@ -436,9 +435,11 @@ def check_inputs(
 
 def _check_shape(values: np.ndarray, port: tflite.Port) -> None:
     wanted = tuple(port.shape)
-    if values.ndim == len(wanted) + 1 and values.shape[1:] == wanted:
-        return
     shape = values.shape[1:]
+    if values.ndim == len(wanted) + 1 and all(
+        size in (-1, given) for size, given in zip(wanted, shape, strict=True)
+    ):
+        return
     hint = ""
     if len(wanted) == 3 and shape == (wanted[2], wanted[0], wanted[1]):
         hint = "\nThe channels come last: np.moveaxis(picture, 0, -1)."

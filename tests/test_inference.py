@@ -144,3 +144,39 @@ def test_benchmark_measures_side_by_side(folder):
         inference.benchmark([])
     with pytest.raises(errors.InvalidValueError, match="rounds"):
         inference.benchmark(files, rounds=0)
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """Return a folder of class folders; half of the pictures lie in a wrong one."""
+    target = tmp_path_factory.mktemp("labelled")
+    images, labels = toy_export.pictures(60, seed=6)
+    for k, (picture, label) in enumerate(zip(images, labels, strict=True)):
+        wrong = toy_export.CLASSES[(toy_export.CLASSES.index(label) + 1) % 3]
+        folder = target / (wrong if k < 30 else label)
+        folder.mkdir(exist_ok=True)
+        (folder / f"{k}.png").write_bytes(toy_export.encode(picture))
+    return target
+
+
+def test_evaluate_scores_by_names_on_other_data(folder, labelled):
+    found = inference.evaluate(folder / "model_int8.tflite", labelled)
+    assert found["task"] == "classification" and found["test"]["n"] == 60
+    assert 0.4 < found["test"]["accuracy"] < 0.6
+
+
+def test_evaluate_refuses_classes_the_model_does_not_know(folder, tmp_path):
+    for name in ("red", "violet"):
+        (tmp_path / name).mkdir()
+        for k in range(4):
+            picture = toy_export.pictures(1, seed=k)[0][0]
+            (tmp_path / name / f"{k}.png").write_bytes(toy_export.encode(picture))
+    with pytest.raises(errors.DataError, match="does not know: violet"):
+        inference.evaluate(folder / "model_int8.tflite", tmp_path)
+
+
+def test_evaluate_needs_data_or_a_run(folder, labelled):
+    with pytest.raises(errors.InvalidValueError, match="evaluate MODEL DATA"):
+        inference.evaluate(folder / "model_int8.tflite")
+    with pytest.raises(errors.InvalidValueError, match="run folder"):
+        inference.evaluate(folder / "model_int8.tflite", labelled, precision="int8")

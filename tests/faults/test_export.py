@@ -295,7 +295,7 @@ def test_f108_check_is_quick_and_takes_our_own_files(exported):
 
 
 def test_f107_mutants_leave_the_parent_alive(exported, tmp_path):
-    """A sample here; `scripts/fuzz_tflite.py` runs thousands."""
+    """A small sample of flipped bytes; each gives an answer marked as unverified, or a refusal."""
     data = (exported / "model_int8.tflite").read_bytes()
     images, _ = toy_export.pictures(1, seed=0)
     random = np.random.default_rng(1)
