@@ -112,7 +112,7 @@ def diagnose(
     """
     layers = [layer for layer in model.layers if activations.identify(layer) is not None]
     named = isinstance(inputs, Mapping)
-    count = len(next(iter(inputs.values())) if named else inputs)
+    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
     if not layers:
         return Diagnosis((), (_no_sites(model),), count)
     probe = keras.Model(
@@ -160,16 +160,17 @@ class _Statistics:
         self.layer = layer
         identified = activations.identify(layer)
         self._name, self._params = identified if identified else ("?", {})
-        self._count = self._zeros = self._flat = 0
-        self._low = self._high = None
+        self._count = self._zeros = 0
+        self._flat = 0.0
+        self._low = self._high = np.zeros(0)
         self._range = [math.inf, -math.inf]
         self._sizes: list[np.ndarray] = []
 
     def add(self, before: np.ndarray, after: np.ndarray) -> None:
         channels = after.reshape(-1, after.shape[-1])
         low, high = channels.min(axis=0), channels.max(axis=0)
-        self._low = low if self._low is None else np.minimum(self._low, low)
-        self._high = high if self._high is None else np.maximum(self._high, high)
+        self._low = np.minimum(self._low, low) if self._count else low
+        self._high = np.maximum(self._high, high) if self._count else high
         self._count += after.size
         self._zeros += int((after == 0).sum())
         self._range = [

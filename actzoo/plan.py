@@ -204,7 +204,7 @@ def _parse(kind: Any, value: Any, where: str, text: str, path: str) -> Any:
         )
 
     origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
             refuse(f"must be an object, not {_kind_of(value)}")
         hints = typing.get_type_hints(kind)

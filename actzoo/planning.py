@@ -14,6 +14,8 @@ from actzoo import domains, errors, models, results, weights
 from actzoo.plan import Phase, Plan, Recipe
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from actzoo.data import Source
 
 # Training from scratch: about this many examples are shown in all. MobileNetV2 of width 0.5 at 96 px
@@ -28,7 +30,7 @@ def make_plan(
     *,
     data: str,
     domain: domains.DomainSpec,
-    split: Mapping[str, Sequence[int]],
+    split: Mapping[str, np.ndarray],
     model: str | None = None,
     activation: str | None = None,
     weights_from: str = "auto",

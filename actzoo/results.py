@@ -318,7 +318,9 @@ def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         if isinstance(error, errors.ActzooError):
             raise
-        where = f"line {error.lineno}: {error.msg}" if hasattr(error, "lineno") else str(error)
+        where = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            where = f"line {error.lineno}: {error.msg}"
         raise errors.InvalidValueError(
             f"The {what} {errors.shown(path, 200)} is not valid JSON: {errors.shown(where, 160)}.\n"
             "Mend that line, or make the file anew.",

@@ -214,9 +214,7 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stre
     backbone, head = split_at_head(model)
     for layer in model.layers:
         layer.trainable = layer.name.startswith(weights.HEAD)
-    features = {
-        name: _predict(backbone, material.plain_batches(name)) for name in ("train", "val")
-    }
+    features = {name: _predict(backbone, material.plain_batches(name)) for name in ("train", "val")}
     labels = material.labels["train"]
     targets = material.encode(labels)
     sample_weights = (

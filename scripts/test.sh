@@ -3,8 +3,11 @@
 cd "$(dirname "$0")/.." && . scripts/setup.sh dev
 export TF_CPP_MIN_LOG_LEVEL=3
 if [ $# -eq 0 ]; then
+  mkdir -p build
   .venv/bin/ruff check . && .venv/bin/ruff format --check .
   # On the installed package: the source tree does not show applications/ as actzoo.applications.
-  (cd tests && ../.venv/bin/mypy --config-file ../setup.cfg -p actzoo)
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --upgrade --target build/typed . 2> build/typed.log
+  MYPYPATH=build/typed .venv/bin/mypy --config-file setup.cfg -p actzoo
 fi
 exec .venv/bin/python -m pytest "$@"

@@ -278,13 +278,12 @@ def _duplicates(
     strict: bool,
 ) -> list[str]:
     """Return notes on pictures that are there twice: across splits, and under two labels."""
-    copies: dict[bytes, list[int]] = collections.defaultdict(list)
-    _, first, number = np.unique(rows["pixels"], return_index=True, return_inverse=True)
-    repeated = np.flatnonzero(np.bincount(number.reshape(-1)) > 1)
-    members = set(repeated.tolist())
-    for index, group in enumerate(number.reshape(-1).tolist()):
-        if group in members:
-            copies[int(first[group])].append(index)  # type: ignore[index]
+    copies: dict[int, list[int]] = collections.defaultdict(list)
+    number = np.unique(rows["pixels"], return_inverse=True)[1].reshape(-1)
+    repeated = set(np.flatnonzero(np.bincount(number) > 1).tolist())
+    for index, picture in enumerate(number.tolist()):
+        if picture in repeated:
+            copies[picture].append(index)
     across, two_labels, extra = [], [], 0
     for group in copies.values():
         extra += len(group) - 1

@@ -328,7 +328,8 @@ def _entries(folder: str) -> tuple[list[str], list[str]]:
     Raises:
         DataError: The folder cannot be listed.
     """
-    folders, files = [], []
+    folders: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

@@ -95,7 +95,9 @@ def scan(count: int, raw: Callable[[int], bytes], max_pixels: int) -> Scan:
 def _row(raw: bytes, max_pixels: int) -> tuple:
     picture = images.read_picture(raw, max_pixels)
     height, width = picture.pixels.shape[:2]
-    pixels = hashlib.blake2b(picture.pixels, digest_size=16, salt=f"{height}x{width}".encode()[:16])
+    pixels = hashlib.blake2b(
+        picture.pixels.data, digest_size=16, salt=f"{height}x{width}".encode()[:16]
+    )
     return (
         hashlib.blake2b(raw, digest_size=16).digest(),
         pixels.digest(),
