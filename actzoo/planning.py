@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from actzoo.data import Source
 
-# Training from scratch: about this many examples are shown in all. MobileNetV2 of width 0.5 at 96 px
-# takes 150 to 300 a second on two cores, so this is 10 to 20 minutes; on clothing10 60 epochs gave
-# 5 points more than 42.
+# Training from scratch: about this many examples are shown in all. MobileNetV2 of width 0.5 at
+# 96 px takes 150 to 300 a second on two cores, so this is 10 to 20 minutes; on clothing10 60 epochs
+# gave 5 points more than 42.
 SCRATCH_EXAMPLES = 180_000
+BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
 
 
@@ -155,10 +156,8 @@ def _fit_capacity(spec: models.ModelSpec, config: dict[str, Any], count: int) ->
 
 
 def _batch_size(count: int) -> tuple[int, str]:
-    for least, size in ((10_000, 64), (640, 32), (160, 16), (0, 8)):
-        if count >= least:
-            break
-    size = min(size, max(1, count))
+    fitting = next(size for least, size in BATCH_SIZES if count >= least)
+    size = min(fitting, max(1, count))
     return size, f"batches of {size}: {max(1, count // size)} steps an epoch"
 
 
