@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, tflite
+from actzoo import errors, runtime, tflite
 
 # Carry weights; all of them have fast int8 kernels.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE")
@@ -76,7 +76,7 @@ class Converter:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=tflite.child_environment(),
+            env=runtime.child_environment(),
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in order
@@ -275,7 +275,7 @@ def _calibrate(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "intended for debugging": this is such a use
-        interpreter = tflite.quiet_interpreter(
+        interpreter = runtime.quiet_interpreter(
             data, threads=os.cpu_count() or 1, experimental_preserve_all_tensors=True
         )
     interpreter.allocate_tensors()
@@ -337,13 +337,14 @@ def record(source: str, inputs: str, out: str) -> dict[str, Any]:
         inputs: `.npz` whose arrays are named `<group>/<input>`, each `(n, ...)`.
         out: `.npz` to write: one array of outputs per group.
     """
-    runner = tflite.Interpreter(Path(source).read_bytes(), threads=1, name=Path(source).name)
+    runner = runtime.Interpreter(Path(source).read_bytes(), threads=1, name=Path(source).name)
     groups: dict[str, dict[str, np.ndarray]] = {}
     with np.load(inputs, allow_pickle=False) as archive:
         for key in archive.files:
             group, _, name = key.partition("/")
             groups.setdefault(group, {})[name] = archive[key]
-    np.savez(out, **{group: runner.run(values) for group, values in groups.items()})
+    outputs = {group: runner.run(values) for group, values in groups.items()}
+    np.savez(out, **outputs)  # type: ignore[arg-type]
     return {}
 
 

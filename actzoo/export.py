@@ -18,8 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, models, results, tasks, tflite
+from actzoo import errors, islands, models, results, runtime, tasks, tflite
 from actzoo.converter import Converter, NonFiniteError
+from actzoo.samples import (
+    CALIBRATION_SAMPLES,
+    Reference,
+    as_reference,
+    check_calibration,
+    extreme_inputs,
+    range_of,
+    reference_arrays,
+    reference_of_run,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -29,31 +39,6 @@ if TYPE_CHECKING:
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 IO_DTYPES = ("float32", "uint8")
 SIGNATURE = "serving_default"
-
-FEW_SAMPLES = 32  # below, calibration is noted as thin
-CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
-REFERENCE_CASES = 1000
-RAW_CASES = 64
-RAW_BYTES = 20 << 20
-# Factors that carry hidden values past |x| = 100, where unstable forms overflow.
-EXTREME_FACTORS = (4.0, 32.0, 256.0, 2048.0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Reference:
-    """Cases an export is held against.
-
-    Attributes:
-        inputs: Input name -> `(n, ...)`.
-        ids: Names of the cases; counted where left out.
-        labels: True classes by name; empty where unknown.
-        raw: The first cases as a user would send them, encoded; may be empty.
-    """
-
-    inputs: Mapping[str, np.ndarray]
-    ids: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    raw: tuple[bytes, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +114,9 @@ def export_model(
     card = _as_card(model, card, classes, task, names)
     samples = None
     if "int8" in precisions:
-        samples = _check_calibration(calibration, model, names, said)
-    cases = _as_reference(reference, samples if samples is not None else calibration, model, card)
+        samples = check_calibration(calibration, model, names, said)
+    fallback = calibration if samples is None else samples
+    cases = as_reference(reference, fallback, model, card)
     with tempfile.TemporaryDirectory(prefix="actzoo-export-") as scratch:
         owned = converter is None
         worker = converter or Converter()
@@ -195,7 +181,7 @@ def export_run(
             calibration=calibration,
             task=plan.task,
             card=card,
-            reference=_reference_of(source, splits["test"], plan, data),
+            reference=reference_of_run(source, splits["test"], plan, data),
             io_dtype=io_dtype,
             note=note,
             converter=worker,
@@ -204,43 +190,6 @@ def export_run(
 
 def _say_nothing(_: str) -> None:
     return None
-
-
-def _reference_of(source: Any, held_out: np.ndarray, plan: Any, data: Any) -> Reference:
-    """Return held-out cases, an equal share of each class where there are too many."""
-    labels = np.asarray(source.labels())
-    chosen = np.asarray(held_out)
-    if len(chosen) > REFERENCE_CASES:
-        shuffled = data.rng(plan.recipe.seed, "reference").permutation(chosen)
-        by_class = np.argsort(labels[shuffled], kind="stable")
-        # Every k-th of the cases ordered by class keeps the shares.
-        picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)
-        chosen = np.sort(shuffled[by_class[picks]])
-    raw: list[bytes] = []
-    # Cases of all classes first, so that the encoded ones show each.
-    order = _spread(labels[chosen])
-    chosen = chosen[order]
-    for index in chosen[:RAW_CASES]:
-        content = source.raw(int(index))
-        if sum(map(len, raw)) + len(content) > RAW_BYTES:
-            break
-        raw.append(content)
-    ids = source.ids()
-    return Reference(
-        inputs=data.load_inputs(source, chosen, plan.preprocessing),
-        ids=tuple(str(ids[int(index)]) for index in chosen),
-        labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
-        raw=tuple(raw),
-    )
-
-
-def _spread(labels: np.ndarray) -> np.ndarray:
-    """Return an order that deals the classes out in turn."""
-    rank = np.empty(len(labels), int)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        rank[members] = np.arange(len(members))
-    return np.lexsort((labels, rank))
 
 
 # --- what was asked for --------------------------------------------------------------------------
@@ -343,156 +292,6 @@ def _scales_pixels(model: keras.Model) -> bool:
     )
 
 
-def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
-    """Return samples as a mapping from input name."""
-    if isinstance(values, Mapping):
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise errors.DataError(
-                f"The {what} samples lack the input '{errors.shown(missing[0])}'; given are "
-                f"{errors.shown(', '.join(map(str, values)))}.",
-                given=tuple(values),
-                allowed=names,
-            )
-        found = {name: np.asarray(values[name]) for name in names}
-    elif len(names) == 1:
-        found = {names[0]: np.asarray(values)}
-    else:
-        raise errors.DataError(
-            f"The model has the inputs {', '.join(names)}: give {what} samples as a mapping from "
-            "name to array.",
-            allowed=names,
-        )
-    if len({len(value) if value.ndim else -1 for value in found.values()}) != 1:
-        raise errors.DataError(f"The {what} samples differ in number between inputs.")
-    return found
-
-
-def _check_calibration(
-    calibration: Any, model: keras.Model, names: tuple[str, ...], note: Callable[[str], None]
-) -> dict[str, np.ndarray]:
-    """Return calibration samples that int8 ranges can be taken from."""
-    way_out = (
-        "Give some hundred samples as they reach the model in use, for instance training "
-        "pictures in [0, 255]: export_model(..., calibration=pictures)."
-    )
-    if calibration is None:
-        raise errors.DataError(f"int8 needs calibration samples, and none are given.\n{way_out}")
-    found = _by_name(calibration, names, "calibration")
-    for tensor in model.inputs:
-        values = found[tensor.name]
-        wanted = tuple(tensor.shape[1:])
-        if values.ndim == 0 or len(values) == 0:
-            raise errors.DataError(f"The calibration set is empty.\n{way_out}", given=values.shape)
-        fits = values.ndim == len(wanted) + 1 and all(
-            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
-        )
-        if not fits:
-            raise errors.DataError(
-                f"The calibration samples have the shape {values.shape}; the input "
-                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
-                given=values.shape,
-                allowed=(wanted,),
-            )
-        if values.dtype.kind not in "fiub":
-            raise errors.DataError(
-                f"The calibration samples are {values.dtype}; numbers are needed.",
-                given=str(values.dtype),
-            )
-        bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
-        if bad.any():
-            row = int(np.flatnonzero(bad.any(axis=1))[0])
-            raise errors.DataError(
-                f"{int(bad.any(axis=1).sum())} calibration samples hold NaN or infinity, the "
-                f"first is number {row}.\n{way_out}",
-                given=row,
-            )
-    if all(not value.any() for value in found.values()):
-        raise errors.DataError(f"The calibration samples are all zero.\n{way_out}")
-    count = len(next(iter(found.values())))
-    if count < FEW_SAMPLES:
-        note(
-            f"int8 is calibrated on {count} samples only; {FEW_SAMPLES} or more give ranges to "
-            "rely on."
-        )
-    return found
-
-
-def _as_reference(
-    reference: Any, fallback: Any, model: keras.Model, card: models.ModelCard
-) -> Reference:
-    names = tuple(tensor.name for tensor in model.inputs)
-    if isinstance(reference, Reference):
-        found = dataclasses.replace(
-            reference, inputs=_by_name(reference.inputs, names, "reference")
-        )
-    elif reference is not None:
-        found = Reference(_by_name(reference, names, "reference"))
-    elif fallback is not None:
-        found = Reference(_by_name(fallback, names, "reference"))
-    else:
-        found = Reference(_random_inputs(model, card))
-    count = min(REFERENCE_CASES, len(next(iter(found.inputs.values()))))
-    if count == 0:
-        raise errors.DataError("The reference set is empty; give at least one case.")
-    unknown = sorted(set(found.labels) - set(map(str, card.classes)))
-    if unknown:
-        raise errors.DataError(
-            f"The reference cases have the class '{errors.shown(unknown[0])}', which the model "
-            "does not.",
-            given=unknown[0],
-            allowed=card.classes,
-        )
-    ids = found.ids or tuple(str(i) for i in range(count))
-    inputs = {name: _compact(value[:count]) for name, value in found.inputs.items()}
-    return Reference(inputs, ids[:count], found.labels[:count], found.raw[:count])
-
-
-def _compact(values: np.ndarray) -> np.ndarray:
-    """Return pixels as bytes where that loses nothing: a quarter of the file."""
-    if values.dtype == np.uint8:
-        return values
-    if np.all((values >= 0) & (values <= 255)) and np.array_equal(values, np.round(values)):
-        return values.astype("uint8")
-    return values.astype("float32") if values.dtype.kind == "f" else values
-
-
-def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(0)
-    found = {}
-    for tensor in model.inputs:
-        low, high = _range_of(card, tensor.name) or (-1.0, 1.0)
-        shape = (16, *(1 if size is None else size for size in tensor.shape[1:]))
-        found[tensor.name] = random.uniform(low, high, shape).astype("float32")
-    return found
-
-
-def _range_of(card: models.ModelCard, name: str) -> tuple[float, float] | None:
-    limits = card.inputs.get(name, {}).get("range")
-    return None if limits is None else (float(limits[0]), float(limits[1]))
-
-
-def _extreme(inputs: Mapping[str, np.ndarray], card: models.ModelCard) -> dict[str, np.ndarray]:
-    """Return inputs at and far beyond the edge of their range: black, white, blown up.
-
-    Inputs that are whole numbers (token ids) have no beyond; then there are no cases.
-    """
-    found = {}
-    for name, values in inputs.items():
-        declared = card.inputs.get(name, {}).get("dtype", "float32")
-        if not str(declared).startswith("float"):
-            return {}
-        one = values[:1].astype("float32")
-        low, high = _range_of(card, name) or (float(one.min()), float(one.max()))
-        middle = (low + high) / 2
-        rows = [np.full_like(one, low), np.full_like(one, high)]
-        for factor in EXTREME_FACTORS:
-            rows += [middle + factor * (one - middle), middle - factor * (one - middle)]
-            rows += [np.full_like(one, middle + factor * (high - middle))]
-        found[name] = np.concatenate(rows)
-    return found
-
-
 # --- making the files ----------------------------------------------------------------------------
 
 
@@ -548,7 +347,8 @@ class _Work:
             )
             return out
         calibration = self.scratch / "calibration.npz"
-        np.savez(calibration, **{k: v.astype("float32") for k, v in (samples or {}).items()})
+        arrays = {name: value.astype("float32") for name, value in (samples or {}).items()}
+        np.savez(calibration, **arrays)  # type: ignore[arg-type]
         try:
             return self._int8(out, calibration, ())
         except NonFiniteError as error:
@@ -621,7 +421,7 @@ class _Work:
     def _finish(self, precision: str, path: Path) -> Path:
         data = path.read_bytes()
         if self.io_dtype == "uint8":
-            ranges = {name: _range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
+            ranges = {name: range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
             data = tflite.with_uint8_io(data, ranges)
         graph = tflite.read(data, path.name)
         if precision == "int8":
@@ -631,15 +431,15 @@ class _Work:
         return finished
 
     def _tell_islands(self, graph: tflite.Graph) -> None:
-        islands = [
+        found = [
             run
-            for run in tflite.float_runs(graph)
+            for run in islands.float_runs(graph)
             if run.breaks and not any(tflite.layers_of(run.place, self.slow))
         ]
-        if islands:
-            first = islands[0]
+        if found:
+            first = found[0]
             self.note(
-                f"int8: {len(islands)} runs of operators stay float and will not fold, first "
+                f"int8: {len(found)} runs of operators stay float and will not fold, first "
                 f"{' '.join(first.operators)} before '{errors.shown(first.place)}'."
             )
 
@@ -649,9 +449,9 @@ class _Work:
         """Return Keras' and each file's outputs on the cases; a file that cannot run has failed."""
         from actzoo import lowering
 
-        extreme = _extreme(cases.inputs, self.card)
+        extreme = extreme_inputs(cases.inputs, self.card)
         joined = {
-            name: np.concatenate([np.asarray(value, "float32"), *_rows(extreme, name)])
+            name: np.concatenate([value.astype("float32"), extreme.get(name, value[:0])])
             for name, value in cases.inputs.items()
         }
         outputs = lowering.keras_outputs(self.model, self.card.output, joined)
@@ -662,7 +462,7 @@ class _Work:
             found["extreme_probabilities"] = outputs[count:]
             found.update({f"extreme_input_{name}": value for name, value in extreme.items()})
         inputs = self.scratch / "inputs.npz"
-        np.savez(inputs, **groups)
+        np.savez(inputs, **groups)  # type: ignore[arg-type]
         for precision, path in list(made.items()):
             out = self.scratch / f"recorded_{precision}.npz"
             try:
@@ -674,10 +474,6 @@ class _Work:
             with np.load(out, allow_pickle=False) as archive:
                 found[f"recorded_{precision}"] = archive["cases"]
         return found
-
-
-def _rows(arrays: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
-    return [arrays[name]] if name in arrays else []
 
 
 def save_model(model: keras.Model, folder: Path) -> None:
@@ -739,7 +535,8 @@ def _put(
     work.card.write(target.card)
     with results.atomic_path(target.reference) as temporary:
         with open(temporary, "wb") as file:
-            np.savez_compressed(file, **_reference_arrays(cases, recorded, work.card))
+            arrays = reference_arrays(cases, recorded, work.card)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     results.write_json(
         target.record,
         {
@@ -747,7 +544,7 @@ def _put(
             "precisions": list(made),
             "io_dtype": work.io_dtype,
             "files": hashes(target.path),
-            "machine": tflite.machine(),
+            "machine": runtime.machine(),
             "float_layers": work.slow,
             "notes": work.note.all,  # type: ignore[attr-defined]
         },
@@ -765,24 +562,6 @@ def hashes(folder: Path) -> dict[str, str]:
         path.relative_to(folder).as_posix(): results.sha256_file(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in skipped and not path.name.startswith(".")
-    }
-
-
-def _reference_arrays(
-    cases: Reference, recorded: Mapping[str, np.ndarray], card: models.ModelCard
-) -> dict[str, np.ndarray]:
-    lengths = [len(item) for item in cases.raw]
-    joined = b"".join(cases.raw)
-    positions = {str(name): index for index, name in enumerate(card.classes)}
-    return {
-        "ids": np.array(cases.ids, dtype=np.str_),
-        "labels": np.array(cases.labels, dtype=np.str_),
-        "targets": np.array([positions[name] for name in cases.labels], "int64"),
-        "classes": np.array(card.classes, dtype=np.str_),
-        "raw_bytes": np.frombuffer(joined, np.uint8),
-        "raw_offsets": np.cumsum([0, *lengths]).astype("int64"),
-        **{f"input_{name}": value for name, value in cases.inputs.items()},
-        **recorded,
     }
 
 

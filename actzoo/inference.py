@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from actzoo import errors, models, results, tflite
+from actzoo import errors, models, results, runtime, tflite
 
 if TYPE_CHECKING:
     from actzoo.plan import Plan
@@ -123,7 +123,7 @@ class _Predictor:
 
     card: models.ModelCard | None = None
     verified = False
-    ports: Mapping[str, tflite.Port]
+    ports: Mapping[str, runtime.Port]
 
     def __enter__(self) -> _Predictor:
         return self
@@ -266,11 +266,11 @@ class TFLitePredictor(_Predictor):
         self.verified = _matches_record(path, data)
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
-        self._runner: tflite.Runner
+        self._runner: runtime.Runner
         if self.verified:
-            self._runner = tflite.Interpreter(data, threads=threads, name=path.name)
+            self._runner = runtime.Interpreter(data, threads=threads, name=path.name)
         else:
-            self._runner = tflite.Sandbox(path, threads=threads)
+            self._runner = runtime.Sandbox(path, threads=threads)
         self.ports = self._runner.inputs
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -326,7 +326,7 @@ class KerasPredictor(_Predictor):
         self.verified = self.card is not None and path.name in self.card.sha256
         self._model = _plain_inputs(models.load_model(path, trust=trust))
         self.ports = {
-            tensor.name: tflite.Port(
+            tensor.name: runtime.Port(
                 tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), "float32"
             )
             for tensor in self._model.inputs
@@ -367,7 +367,7 @@ class SavedModelPredictor(_Predictor):
     def __init__(self, path: Path) -> None:
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
-        self._child = tflite.Child(
+        self._child = runtime.Child(
             "actzoo.saved_model", [str(path.absolute())], path.name, seconds=SAVED_MODEL_SECONDS
         )
         self.ports = self._child.inputs
@@ -397,7 +397,7 @@ def _open_saved_model(path: Path, *, trust: bool) -> SavedModelPredictor:
 
 def check_inputs(
     inputs: Mapping[str, np.ndarray],
-    ports: Mapping[str, tflite.Port],
+    ports: Mapping[str, runtime.Port],
     card: models.ModelCard | None = None,
 ) -> dict[str, np.ndarray]:
     """Return inputs as arrays, or refuse what the model would answer with nonsense.
@@ -433,7 +433,7 @@ def check_inputs(
     return found
 
 
-def _check_shape(values: np.ndarray, port: tflite.Port) -> None:
+def _check_shape(values: np.ndarray, port: runtime.Port) -> None:
     wanted = tuple(port.shape)
     shape = values.shape[1:]
     if values.ndim == len(wanted) + 1 and all(
@@ -635,7 +635,7 @@ def benchmark(
     for file in map(Path, files):
         data = tflite.load(file)
         # First in a child: it measures memory, and takes the fall for an unsound file.
-        with tflite.Sandbox(file, threads=threads) as child:
+        with runtime.Sandbox(file, threads=threads) as child:
             random = np.random.default_rng(0)
             one = {
                 name: random.uniform(0, 255, (1, *port.shape)).astype("float32")
@@ -644,7 +644,7 @@ def benchmark(
             child.run(one)
             peak = child.peak_memory_bytes
         graph = tflite.read(data, file.name)
-        runner = tflite.Interpreter(data, threads=threads, name=file.name)
+        runner = runtime.Interpreter(data, threads=threads, name=file.name)
         for _ in range(3):
             runner.run(one)
         runners.append(runner)

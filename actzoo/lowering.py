@@ -19,298 +19,9 @@ import numpy as np
 from keras import ops as K
 
 from actzoo import activations, errors
-from actzoo._lazy import resolve
-
-Form = Callable[..., Any]  # (x, **params) -> tensor
+from actzoo.forms import FORMS, DeviceForm, Form, device_form
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
-
-
-@dataclasses.dataclass(frozen=True)
-class DeviceForm:
-    """How one activation is written for a device.
-
-    Attributes:
-        float: Stable form out of builtin operators, equal to Keras; None keeps the layer.
-        int8: Chain that the runtime folds into one table; None takes the float form.
-        last: TFLite operators of the int8 form with two computed operands. They must be int8 too
-            for the run before them to fold (the int8 input of a run may be used more than once,
-            a float value inside of it may not).
-        tail: The int8 form ends in scalar arithmetic. The converter may move it into the layer
-            behind, which is fine; where several layers are behind, it would be moved into some
-            only and leave a second run, so it is then held in place.
-        folds: Whether the int8 form becomes one table or melts into the convolution; False for
-            activations that mix channels.
-    """
-
-    float: Form | None = None
-    int8: Form | None = None
-    last: tuple[str, ...] = ()
-    tail: bool = False
-    folds: bool = True
-
-
-# --- forms -------------------------------------------------------------------------------------
-# Each takes `x` of any float shape and the activation's parameters; unknown ones are ignored.
-
-
-def _leaky(x: Any, slope: float) -> Any:
-    """LEAKY_RELU; the runtime's folding refuses the slope 0."""
-    slope = float(slope)
-    if slope == 1.0:
-        return x
-    return K.relu(x) if slope == 0.0 else K.leaky_relu(x, negative_slope=slope)
-
-
-def _linear(x: Any, **_: Any) -> Any:
-    return x
-
-
-def _relu(x: Any, **_: Any) -> Any:
-    return K.relu(x)
-
-
-def _relu6(x: Any, **_: Any) -> Any:
-    return K.relu6(x)
-
-
-def _relu_n(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
-    if max_value == 6:
-        return K.relu6(x)
-    return K.minimum(K.relu(x), float(max_value))
-
-
-def _relu_n_int8(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
-    # Both factors melt into the neighbouring convolutions, which leaves CONV + RELU6.
-    return (max_value / 6.0) * K.relu6((6.0 / max_value) * x)
-
-
-def _threshold_form(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
-    return K.where(x > threshold, x, K.cast(value, x.dtype))
-
-
-def _threshold_int8(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
-    # A ramp of width 1e-4 stands for the jump: narrower than any int8 step.
-    edge = 1e-4 * max(1.0, abs(threshold))
-    top = threshold + edge
-    return _leaky(K.maximum(x, threshold) - top, (top - value) / edge) + top
-
-
-def _leaky_relu(x: Any, *, negative_slope: float = 0.01, **_: Any) -> Any:
-    return _leaky(x, negative_slope)
-
-
-def _rrelu(x: Any, *, lower: float = 1 / 8, upper: float = 1 / 3, **_: Any) -> Any:
-    return _leaky(x, (lower + upper) / 2)
-
-
-def _prelu(x: Any, *, alpha: Any = 0.25, **_: Any) -> Any:
-    slopes = np.asarray(alpha, "float32")
-    if slopes.size == 1 or np.all(slopes == slopes.flat[0]):
-        return _leaky(x, float(slopes.flat[0]))
-    # Exactly this sum, with slopes of the rank of one sample, is recognised by the converter and
-    # becomes one PRELU; otherwise five operators.
-    slopes = slopes.reshape((1,) * (len(x.shape) - 1 - slopes.ndim) + slopes.shape)
-    return K.relu(x) + (-slopes) * K.relu(-x)
-
-
-def _elu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
-    return _leaky(K.elu(x), alpha)
-
-
-def _selu(x: Any, **_: Any) -> Any:
-    return _leaky(1.0507009873554805 * K.elu(x), 1.6732632423543772)
-
-
-def _celu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
-    return K.elu(x) if alpha == 1.0 else alpha * K.elu(x * (1.0 / alpha))
-
-
-def _gelu(x: Any, **_: Any) -> Any:
-    return K.gelu(x, approximate=False)
-
-
-def _gelu_tanh(x: Any, **_: Any) -> Any:
-    return K.gelu(x, approximate=True)
-
-
-def _silu(x: Any, **_: Any) -> Any:
-    return x * K.sigmoid(x)
-
-
-def _hard_silu(x: Any, **_: Any) -> Any:
-    return K.hard_silu(x)
-
-
-def _mish(x: Any, **_: Any) -> Any:
-    # exp overflows to infinity above 88, whose tanh is 1: right, and finite at the end.
-    return x * K.tanh(K.log(K.exp(x) + 1.0))
-
-
-def _softplus(x: Any, **_: Any) -> Any:
-    return K.relu(x) - K.log(K.sigmoid(K.abs(x)))
-
-
-def _softplus_int8(x: Any, **_: Any) -> Any:
-    return K.log(K.exp(x) + 1.0)
-
-
-def _squareplus(x: Any, *, b: float = 4.0, **_: Any) -> Any:
-    # The usual (x + sqrt(x^2 + b)) / 2 cancels far below zero: at -1e4 all digits are lost.
-    return K.relu(x) + (0.5 * b) / (K.sqrt(K.square(x) + float(b)) + K.abs(x))
-
-
-def _squareplus_int8(x: Any, *, b: float = 4.0, **_: Any) -> Any:
-    return 0.5 * (x + K.sqrt(K.square(x) + float(b)))
-
-
-def _softsign(x: Any, **_: Any) -> Any:
-    return x / (K.abs(x) + 1.0)
-
-
-def _softsign_int8(x: Any, **_: Any) -> Any:
-    # Fitted: the exact quotient needs the int8 input twice and one node too many.
-    return K.tanh(x * (1.24089 / (K.abs(x) + 1.41938) + 0.04302))
-
-
-def _sigmoid(x: Any, **_: Any) -> Any:
-    return K.sigmoid(x)
-
-
-def _hard_sigmoid(x: Any, **_: Any) -> Any:
-    return K.relu6(x + 3.0) * (1.0 / 6.0)
-
-
-def _log_sigmoid(x: Any, **_: Any) -> Any:
-    return K.log(K.sigmoid(K.abs(x))) - K.relu(-x)
-
-
-def _log_sigmoid_int8(x: Any, **_: Any) -> Any:
-    return K.log(K.sigmoid(x))
-
-
-def _tanh(x: Any, **_: Any) -> Any:
-    return K.tanh(x)
-
-
-def _hard_tanh(x: Any, **_: Any) -> Any:
-    return K.clip(x, -1.0, 1.0)
-
-
-def _tanh_shrink(x: Any, **_: Any) -> Any:
-    return x - K.tanh(x)
-
-
-def _soft_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
-    return x - K.clip(x, -threshold, threshold)
-
-
-def _soft_shrink_int8(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
-    # The flat part has slope 1e-3, far below an int8 step.
-    if threshold == 0:
-        return x
-    flat = 1e-3
-    inner = _leaky(-threshold - x, flat) + 2 * threshold * flat
-    return -_leaky(inner, 1.0 / flat)
-
-
-def _hard_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
-    return K.where(K.abs(x) > threshold, x, K.zeros_like(x))
-
-
-def _hard_shrink_int8(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
-    return x * K.ceil(K.minimum(K.relu(K.abs(x) - threshold), 1.0))
-
-
-def _sparse_plus(x: Any, **_: Any) -> Any:
-    return 0.25 * K.square(K.minimum(K.relu(x + 1.0), 2.0)) + K.relu(x - 1.0)
-
-
-def _sparse_plus_int8(x: Any, **_: Any) -> Any:
-    # Piecewise linear with four knees, fitted to at most two int8 steps.
-    y = _leaky(x - 0.746778, 0.74507) + 0.383984
-    y = _leaky(y, 0.652693) + 0.252249
-    y = _leaky(y, 0.463679) + 0.117922
-    return K.relu(y)
-
-
-def _sparse_sigmoid(x: Any, **_: Any) -> Any:
-    return 0.5 * (K.clip(x, -1.0, 1.0) + 1.0)
-
-
-def _exponential(x: Any, **_: Any) -> Any:
-    return K.exp(x)
-
-
-def _glu(x: Any, *, axis: int = -1, **_: Any) -> Any:
-    value, gate = K.split(x, 2, axis=axis)
-    return value * K.sigmoid(gate)
-
-
-def _softmax(x: Any, *, axis: int = -1, **_: Any) -> Any:
-    return K.softmax(x, axis=axis)
-
-
-def _log_softmax(x: Any, *, axis: int = -1, **_: Any) -> Any:
-    return K.log_softmax(x, axis=axis)
-
-
-FORMS: dict[str, DeviceForm] = {
-    "linear": DeviceForm(_linear),
-    "relu": DeviceForm(_relu),
-    "relu6": DeviceForm(_relu6),
-    "relu_n": DeviceForm(_relu_n, _relu_n_int8, tail=True),
-    "thresholded_relu": DeviceForm(_threshold_form, _threshold_int8, tail=True),
-    "threshold": DeviceForm(_threshold_form, _threshold_int8, tail=True),
-    "leaky_relu": DeviceForm(_leaky_relu),
-    "prelu": DeviceForm(_prelu),
-    "rrelu": DeviceForm(_rrelu),
-    "elu": DeviceForm(_elu),
-    "selu": DeviceForm(_selu),
-    "celu": DeviceForm(_celu, tail=True),
-    "gelu": DeviceForm(_gelu),
-    "gelu_tanh": DeviceForm(_gelu_tanh),
-    "silu": DeviceForm(_silu, last=("MUL",)),
-    "hard_silu": DeviceForm(_hard_silu),
-    "mish": DeviceForm(_mish, last=("MUL",)),
-    "softplus": DeviceForm(_softplus, _softplus_int8),
-    "squareplus": DeviceForm(_squareplus, _squareplus_int8, last=("ADD",), tail=True),
-    "softsign": DeviceForm(_softsign, _softsign_int8, last=("MUL",)),
-    "sigmoid": DeviceForm(_sigmoid),
-    "hard_sigmoid": DeviceForm(_hard_sigmoid, tail=True),
-    "log_sigmoid": DeviceForm(_log_sigmoid, _log_sigmoid_int8),
-    "tanh": DeviceForm(_tanh),
-    "hard_tanh": DeviceForm(_hard_tanh),
-    "tanh_shrink": DeviceForm(_tanh_shrink, last=("SUB",)),
-    "soft_shrink": DeviceForm(_soft_shrink, _soft_shrink_int8),
-    "hard_shrink": DeviceForm(_hard_shrink, _hard_shrink_int8, last=("MUL",)),
-    "sparse_plus": DeviceForm(_sparse_plus, _sparse_plus_int8),
-    "sparse_sigmoid": DeviceForm(_sparse_sigmoid, tail=True),
-    "exponential": DeviceForm(_exponential),
-    "glu": DeviceForm(_glu, last=("SPLIT", "MUL")),
-    "softmax": DeviceForm(_softmax, folds=False),
-    "log_softmax": DeviceForm(_log_softmax, folds=False),
-    "sparsemax": DeviceForm(folds=False),
-}
-
-
-def device_form(name: str) -> DeviceForm | None:
-    """Return the device form of an activation, or None where there is none.
-
-    A row from another package brings its own as target strings.
-
-    Args:
-        name: Canonical name of the activation.
-    """
-    if name in FORMS:
-        return FORMS[name]
-    row = activations.describe(name)
-    if row.float_form is None and row.int8_form is None:
-        return None
-    return DeviceForm(
-        float=resolve(row.float_form) if row.float_form else None,
-        int8=resolve(row.int8_form) if row.int8_form else None,
-    )
 
 
 def _held(form: Form, x: Any) -> Any:
@@ -458,12 +169,12 @@ def keras_outputs(
     given = ordered[0] if len(ordered) == 1 else ordered
     outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
     if output_activation and not _ends_in(model, output_activation):
-        outputs = np.asarray(FORMS[output_activation].float(K.convert_to_tensor(outputs)))
+        outputs = np.asarray(_output_form(output_activation)(K.convert_to_tensor(outputs)))
     return outputs
 
 
 def _append(model: keras.Model, activation: str) -> keras.Model:
-    final = DeviceActivation(FORMS[activation].float, name=OUTPUT_LAYER)(model.outputs[0])
+    final = DeviceActivation(_output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
     return keras.Model(model.input, final, name=model.name)
 
 
@@ -472,6 +183,13 @@ def _view(model: keras.Model) -> keras.Model:
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
     return keras.Model(inputs, outputs, name=model.name)
+
+
+def _output_form(activation: str) -> Form:
+    row = FORMS.get(activation)
+    if row is None or row.float is None:
+        raise errors.unknown_name("output activation", activation, FORMS)
+    return row.float
 
 
 def _ends_in(model: keras.Model, name: str) -> bool:

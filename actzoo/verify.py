@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, models, results, tasks, tflite
+from actzoo import errors, islands, models, results, runtime, tasks, tflite
 
 # Held unless the card says otherwise. Errors are absolute differences of probabilities.
 DEFAULT_LIMITS: dict[str, float] = {
@@ -199,7 +199,7 @@ class _Verifier:
 
     @property
     def same_machine(self) -> bool:
-        return bool(self.record.get("machine") == tflite.machine())
+        return bool(self.record.get("machine") == runtime.machine())
 
     # --- the folder ----------------------------------------------------------------------------
 
@@ -358,7 +358,7 @@ class _Verifier:
             # Bytes that were changed may crash the interpreter: a child takes the fall.
             known = path.name in self.record.get("files", {}) and path.name not in self.changed
             runner: Any = (
-                tflite.Interpreter(data, name=path.name) if known else tflite.Sandbox(path)
+                runtime.Interpreter(data, name=path.name) if known else runtime.Sandbox(path)
             )
         except errors.ActzooError as error:
             self.add("file", _first(error), "The file cannot run.", "", precision)
@@ -394,7 +394,7 @@ class _Verifier:
                 "",
                 precision,
             )
-        runs = tflite.float_runs(graph)
+        runs = islands.float_runs(graph)
         measured["float_islands"] = [
             {"operators": run.operators, "place": run.place, "could_fold": run.breaks}
             for run in runs

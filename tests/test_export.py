@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, results, tasks, tflite
+from actzoo import errors, export, islands, results, runtime, tasks, tflite
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_file_agrees_with_keras(folder, arrays, precision, limit):
     data = folder.tflite(precision).read_bytes()
     graph = tflite.read(data)
     assert graph.custom_operators() == 0
-    runner = tflite.Interpreter(data)
+    runner = runtime.Interpreter(data)
     assert list(runner.inputs) == ["image"] and runner.output.name == "probabilities"
     assert runner.inputs["image"].shape == (16, 16, 3)
     found = runner.run({"image": arrays["input_image"]})
@@ -74,7 +74,7 @@ def test_int8_file_is_int8_between_its_ends(folder):
         if op.name in weighted and "block" in graph.tensors[op.outputs[0]].name:
             inner = "Log" in graph.tensors[op.outputs[0]].name  # mish adds 1 inside of its run
             assert kinds == ({"float32"} if inner else {"int8"})
-    runs = tflite.float_runs(graph)
+    runs = islands.float_runs(graph)
     assert len(runs) == 2 and all(run.folds for run in runs)
     assert runs[0].operators == ("EXP", "ADD", "LOG", "TANH")
 
@@ -104,7 +104,7 @@ def test_uint8_input_and_output(tmp_path, folder, arrays):
         tmp_path, toy_export.trained(), precision=("float32", "int8"), io_dtype="uint8"
     )
     for precision, path in made.files.items():
-        runner = tflite.Interpreter(path.read_bytes())
+        runner = runtime.Interpreter(path.read_bytes())
         assert runner.inputs["image"].dtype == runner.output.dtype == "uint8"
         assert runner.inputs["image"].scale == 1.0 and runner.inputs["image"].zero_point == 0
         assert runner.output.scale == 1 / 256
@@ -156,7 +156,7 @@ def test_several_inputs_by_name(tmp_path):
         "b": random.normal(size=(40, 3)).astype("float32"),
     }
     made = export.export_model(model, tmp_path, precision=("float32", "int8"), calibration=samples)
-    runner = tflite.Interpreter(made.files["float32"].read_bytes())
+    runner = runtime.Interpreter(made.files["float32"].read_bytes())
     expected = tasks.get_task("classification").probabilities(model.predict(samples, verbose=0))
     np.testing.assert_allclose(runner.run(samples), expected, atol=1e-5)
 

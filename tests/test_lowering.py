@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from actzoo import activations, converter, errors, export, lowering, tflite
+from actzoo import activations, converter, errors, export, forms, islands, lowering, runtime, tflite
 
-NAMES = tuple(lowering.FORMS)
+NAMES = tuple(forms.FORMS)
 # Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.
 POINTS = np.concatenate(
     [np.linspace(-12, 12, 97), [-1e4, -100.0, -30.0, 30.0, 88.0, 89.0, 100.0, 1e4]]
@@ -51,7 +51,7 @@ def test_float_form_equals_keras(name):
 
 @pytest.mark.parametrize(
     ("spec", "steps"),
-    [(name, 3) for name in NAMES if lowering.FORMS[name].folds]
+    [(name, 3) for name in NAMES if forms.FORMS[name].folds]
     + [
         ("relu_n(max_value=2.5)", 2),
         ("leaky_relu(negative_slope=0.3)", 1),
@@ -71,7 +71,7 @@ def test_int8_form_is_within_steps_of_the_reference(spec, steps):
         pytest.skip("not a function of one value")
     name, params = activations.parse(spec)
     params = {**activations.describe(name).defaults, **params}
-    row = lowering.FORMS[name]
+    row = forms.FORMS[name]
     form = row.int8 or row.float
     for low, high in ((-3.0, 3.0), (-6.0, 6.0), (-1.0, 8.0)):
         x = np.linspace(low, high, 256).astype("float32")
@@ -120,7 +120,7 @@ def test_float_forms_convert_to_builtins_and_stay_finite(child, tmp_path):
     data = convert(child, model, tmp_path).read_bytes()
     assert tflite.read(data).custom_operators() == 0
     x = grid("relu")
-    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
+    expected, found = model.predict(x, verbose=0), runtime.Interpreter(data).run({"x": x})
     error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
     worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
     assert {name: value for name, value in worst.items() if not value < 2e-5} == {}
@@ -131,7 +131,7 @@ def test_keras_softplus_overflows_in_tflite(child, tmp_path):
     model = branches(["softplus"], dense=False)
     lowered = lowering.lower(model, "float32", replace=False)
     data = convert(child, lowered, tmp_path).read_bytes()
-    found = tflite.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
+    found = runtime.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
     assert not np.isfinite(found).all()
 
 
@@ -146,12 +146,12 @@ def test_int8_forms_fold(child, tmp_path):
         "quantize", source=str(source), out=str(out), precision="int8",
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
-    runs = tflite.float_runs(tflite.read(out.read_bytes()))
+    runs = islands.float_runs(tflite.read(out.read_bytes()))
     slow = {
         name for name in names for run in runs
         if not run.folds and f"/{name}_act" in run.place
     }  # fmt: skip
-    assert slow == {name for name in names if not lowering.FORMS[name].folds}
+    assert slow == {name for name in names if not forms.FORMS[name].folds}
     assert {layer.removesuffix("_act") for layer in lowered.slow} == slow
     assert not [run for run in runs if run.breaks]
 
@@ -193,7 +193,7 @@ def test_forms_fold_where_two_layers_follow(child, tmp_path, spec):
         "quantize", source=str(source), out=str(tmp_path / "q"), precision="int8",
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
-    runs = tflite.float_runs(tflite.read((tmp_path / "q").read_bytes()))
+    runs = islands.float_runs(tflite.read((tmp_path / "q").read_bytes()))
     assert runs and all(run.folds for run in runs)
 
 
@@ -262,9 +262,9 @@ def test_third_party_row_brings_its_own_form(monkeypatch):
     row = activations.ActivationSpec(
         name="test_cube", target="keras.ops:square", float_form=f"{__name__}:cube_form"
     )
-    monkeypatch.setattr(lowering.activations, "describe", lambda name: row)
-    assert lowering.device_form("test_cube").float is cube_form
-    assert lowering.device_form("test_cube").int8 is None
+    monkeypatch.setattr(forms.activations, "describe", lambda name: row)
+    assert forms.device_form("test_cube").float is cube_form
+    assert forms.device_form("test_cube").int8 is None
 
 
 def cube_form(x, **_):

@@ -14,7 +14,7 @@ SOURCES = [*CORE, *APPLICATIONS]
 
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
-    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "tflite": 0,
+    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "tflite": 0, "islands": 1, "runtime": 1,
     "archives": 0, "cache": 0, "console": 0, "charts": 0, "embedded": 0,
     "activations": 1,
     "wording": 1, "report_figures": 2,
@@ -22,7 +22,7 @@ LEVELS = {
     "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
     "models": 4, "weights": 4, "plan": 4, "planning": 4,
     "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5,
-    "lowering": 6, "converter": 6, "saved_model": 6, "export": 6, "inference": 6, "verify": 6,
+    "lowering": 6, "converter": 6, "saved_model": 6, "forms": 5, "samples": 5, "export": 6, "inference": 6, "verify": 6,
     "report_view": 5, "report": 6,
     "stages": 7,
     "options": 8, "describing": 8, "summaries": 8,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, results, tflite, verify
+from actzoo import errors, export, results, runtime, tflite, verify
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ def test_another_machine_gets_tolerance(folder):
     change_reference(folder, recorded_int8=recorded)
     rehash(folder)
     assert verify.verify(folder).passed
-    record["machine"] = tflite.machine()
+    record["machine"] = runtime.machine()
     folder.record.write_text(json.dumps(record))
     rehash(folder)
     assert codes(verify.verify(folder)) == {"drift"}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, inference, results, tflite, verify
+from actzoo import errors, export, inference, results, runtime, tflite, verify
 
 
 @pytest.fixture(scope="module")
@@ -317,7 +317,7 @@ def test_f107_child_has_limits_of_time(exported, tmp_path, monkeypatch):
     path = tmp_path / "m.tflite"
     path.write_bytes((exported / "model_int8.tflite").read_bytes())
     images, _ = toy_export.pictures(1, seed=0)
-    with tflite.Sandbox(path) as child:
+    with runtime.Sandbox(path) as child:
         child._process.send_signal(signal.SIGSTOP)
         child._seconds = 0.3
         with pytest.raises(errors.InvalidValueError, match="more than 0 s"):

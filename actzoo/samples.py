@@ -1,0 +1,269 @@
+"""The samples that travel with an export: for calibration, and recorded for verification.
+
+`reference.npz` holds held-out cases as a user would send them and as the model got them, extreme
+inputs, Keras' outputs on both, and each file's own outputs at export. Plain arrays, no objects.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors, models
+
+if TYPE_CHECKING:
+    import keras
+
+FEW_SAMPLES = 32  # below, calibration is noted as thin
+CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
+REFERENCE_CASES = 1000
+RAW_CASES = 64
+RAW_BYTES = 20 << 20
+# Factors that carry hidden values past |x| = 100, where unstable forms overflow.
+EXTREME_FACTORS = (4.0, 32.0, 256.0, 2048.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Cases an export is held against.
+
+    Attributes:
+        inputs: Input name -> `(n, ...)`.
+        ids: Names of the cases; counted where left out.
+        labels: True classes by name; empty where unknown.
+        raw: The first cases as a user would send them, encoded; may be empty.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    ids: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    raw: tuple[bytes, ...] = ()
+
+
+def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
+    """Return samples as a mapping from input name."""
+    if isinstance(values, Mapping):
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise errors.DataError(
+                f"The {what} samples lack the input '{errors.shown(missing[0])}'; given are "
+                f"{errors.shown(', '.join(map(str, values)))}.",
+                given=tuple(values),
+                allowed=names,
+            )
+        found = {name: np.asarray(values[name]) for name in names}
+    elif len(names) == 1:
+        found = {names[0]: np.asarray(values)}
+    else:
+        raise errors.DataError(
+            f"The model has the inputs {', '.join(names)}: give {what} samples as a mapping from "
+            "name to array.",
+            allowed=names,
+        )
+    if len({len(value) if value.ndim else -1 for value in found.values()}) != 1:
+        raise errors.DataError(f"The {what} samples differ in number between inputs.")
+    return found
+
+
+def check_calibration(
+    calibration: Any, model: keras.Model, names: tuple[str, ...], note: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Return calibration samples that int8 ranges can be taken from."""
+    way_out = (
+        "Give some hundred samples as they reach the model in use, for instance training "
+        "pictures in [0, 255]: export_model(..., calibration=pictures)."
+    )
+    if calibration is None:
+        raise errors.DataError(f"int8 needs calibration samples, and none are given.\n{way_out}")
+    found = _by_name(calibration, names, "calibration")
+    for tensor in model.inputs:
+        values = found[tensor.name]
+        wanted = tuple(tensor.shape[1:])
+        if values.ndim == 0 or len(values) == 0:
+            raise errors.DataError(f"The calibration set is empty.\n{way_out}", given=values.shape)
+        fits = values.ndim == len(wanted) + 1 and all(
+            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
+        )
+        if not fits:
+            raise errors.DataError(
+                f"The calibration samples have the shape {values.shape}; the input "
+                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
+                given=values.shape,
+                allowed=(wanted,),
+            )
+        if values.dtype.kind not in "fiub":
+            raise errors.DataError(
+                f"The calibration samples are {values.dtype}; numbers are needed.",
+                given=str(values.dtype),
+            )
+        bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
+        if bad.any():
+            row = int(np.flatnonzero(bad.any(axis=1))[0])
+            raise errors.DataError(
+                f"{int(bad.any(axis=1).sum())} calibration samples hold NaN or infinity, the "
+                f"first is number {row}.\n{way_out}",
+                given=row,
+            )
+    if all(not value.any() for value in found.values()):
+        raise errors.DataError(f"The calibration samples are all zero.\n{way_out}")
+    count = len(next(iter(found.values())))
+    if count < FEW_SAMPLES:
+        note(
+            f"int8 is calibrated on {count} samples only; {FEW_SAMPLES} or more give ranges to "
+            "rely on."
+        )
+    return found
+
+
+def as_reference(
+    reference: Any, fallback: Any, model: keras.Model, card: models.ModelCard
+) -> Reference:
+    """Return the cases to record, from whatever the caller gave.
+
+    Args:
+        reference: A `Reference`, samples, or a mapping from input name to them; None for none.
+        fallback: Samples to take instead, such as those for calibration.
+        model: The model they are for.
+        card: Names the classes, and the ranges for random cases where nothing is given.
+
+    Raises:
+        DataError: There are no cases, or their classes are not the model's.
+    """
+    names = tuple(tensor.name for tensor in model.inputs)
+    if isinstance(reference, Reference):
+        found = dataclasses.replace(
+            reference, inputs=_by_name(reference.inputs, names, "reference")
+        )
+    elif reference is not None:
+        found = Reference(_by_name(reference, names, "reference"))
+    elif fallback is not None:
+        found = Reference(_by_name(fallback, names, "reference"))
+    else:
+        found = Reference(_random_inputs(model, card))
+    count = min(REFERENCE_CASES, len(next(iter(found.inputs.values()))))
+    if count == 0:
+        raise errors.DataError("The reference set is empty; give at least one case.")
+    unknown = sorted(set(found.labels) - set(map(str, card.classes)))
+    if unknown:
+        raise errors.DataError(
+            f"The reference cases have the class '{errors.shown(unknown[0])}', which the model "
+            "does not.",
+            given=unknown[0],
+            allowed=card.classes,
+        )
+    ids = found.ids or tuple(str(i) for i in range(count))
+    inputs = {name: _compact(value[:count]) for name, value in found.inputs.items()}
+    return Reference(inputs, ids[:count], found.labels[:count], found.raw[:count])
+
+
+def _compact(values: np.ndarray) -> np.ndarray:
+    """Return pixels as bytes where that loses nothing: a quarter of the file."""
+    if values.dtype == np.uint8:
+        return values
+    if np.all((values >= 0) & (values <= 255)) and np.array_equal(values, np.round(values)):
+        return values.astype("uint8")
+    return values.astype("float32") if values.dtype.kind == "f" else values
+
+
+def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    found = {}
+    for tensor in model.inputs:
+        low, high = range_of(card, tensor.name) or (-1.0, 1.0)
+        shape = (16, *(1 if size is None else size for size in tensor.shape[1:]))
+        found[tensor.name] = random.uniform(low, high, shape).astype("float32")
+    return found
+
+
+def range_of(card: models.ModelCard, name: str) -> tuple[float, float] | None:
+    """Return lowest and highest value of an input, or None where the card does not say."""
+    limits = card.inputs.get(name, {}).get("range")
+    return None if limits is None else (float(limits[0]), float(limits[1]))
+
+
+def extreme_inputs(
+    inputs: Mapping[str, np.ndarray], card: models.ModelCard
+) -> dict[str, np.ndarray]:
+    """Return inputs at and far beyond the edge of their range: black, white, blown up.
+
+    Inputs that are whole numbers (token ids) have no beyond; then there are no cases.
+    """
+    found = {}
+    for name, values in inputs.items():
+        declared = card.inputs.get(name, {}).get("dtype", "float32")
+        if not str(declared).startswith("float"):
+            return {}
+        one = values[:1].astype("float32")
+        low, high = range_of(card, name) or (float(one.min()), float(one.max()))
+        middle = (low + high) / 2
+        rows = [np.full_like(one, low), np.full_like(one, high)]
+        for factor in EXTREME_FACTORS:
+            rows += [middle + factor * (one - middle), middle - factor * (one - middle)]
+            rows += [np.full_like(one, middle + factor * (high - middle))]
+        found[name] = np.concatenate(rows)
+    return found
+
+
+def reference_of_run(source: Any, held_out: np.ndarray, plan: Any, data: Any) -> Reference:
+    """Return held-out cases, an equal share of each class where there are too many."""
+    labels = np.asarray(source.labels())
+    chosen = np.asarray(held_out)
+    if len(chosen) > REFERENCE_CASES:
+        shuffled = data.rng(plan.recipe.seed, "reference").permutation(chosen)
+        by_class = np.argsort(labels[shuffled], kind="stable")
+        # Every k-th of the cases ordered by class keeps the shares.
+        picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)
+        chosen = np.sort(shuffled[by_class[picks]])
+    raw: list[bytes] = []
+    # Cases of all classes first, so that the encoded ones show each.
+    order = _spread(labels[chosen])
+    chosen = chosen[order]
+    for index in chosen[:RAW_CASES]:
+        content = source.raw(int(index))
+        if sum(map(len, raw)) + len(content) > RAW_BYTES:
+            break
+        raw.append(content)
+    ids = source.ids()
+    return Reference(
+        inputs=data.load_inputs(source, chosen, plan.preprocessing),
+        ids=tuple(str(ids[int(index)]) for index in chosen),
+        labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
+        raw=tuple(raw),
+    )
+
+
+def _spread(labels: np.ndarray) -> np.ndarray:
+    """Return an order that deals the classes out in turn."""
+    rank = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = np.arange(len(members))
+    return np.lexsort((labels, rank))
+
+
+def reference_arrays(
+    cases: Reference, recorded: Mapping[str, np.ndarray], card: models.ModelCard
+) -> dict[str, np.ndarray]:
+    """Return the arrays of `reference.npz`.
+
+    Args:
+        cases: Inputs, names and encoded files.
+        recorded: Keras' outputs and each file's.
+        card: Names the classes.
+    """
+    lengths = [len(item) for item in cases.raw]
+    joined = b"".join(cases.raw)
+    positions = {str(name): index for index, name in enumerate(card.classes)}
+    return {
+        "ids": np.array(cases.ids, dtype=np.str_),
+        "labels": np.array(cases.labels, dtype=np.str_),
+        "targets": np.array([positions[name] for name in cases.labels], "int64"),
+        "classes": np.array(card.classes, dtype=np.str_),
+        "raw_bytes": np.frombuffer(joined, np.uint8),
+        "raw_offsets": np.cumsum([0, *lengths]).astype("int64"),
+        **{f"input_{name}": value for name, value in cases.inputs.items()},
+        **recorded,
+    }
