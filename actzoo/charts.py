@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 330, 200
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 18, 32  # margins around the plot
 LARGEST = 1e300  # beyond it, differences overflow
 MOST_POINTS = 600
+WIDEST = 36  # of a column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,6 +182,7 @@ def column_chart(
         return None
     y, y_ticks = _y_axis(known, share=share, log=log, from_zero=not log)
     slot = (WIDTH - RIGHT - LEFT) / len(drawn)
+    width = min(WIDEST, slot * 0.76)
     base = min(y(0.0), HEIGHT - BOTTOM) if not log else HEIGHT - BOTTOM
     bars = []
     for index, value in enumerate(drawn):
@@ -189,9 +191,9 @@ def column_chart(
         top = y(value)
         bars.append(
             Bar(
-                _round(LEFT + slot * index + slot * 0.12),
+                _round(LEFT + slot * (index + 0.5) - width / 2),
                 _round(min(top, base)),
-                _round(slot * 0.76, 2),
+                _round(width, 2),
                 _round(max(abs(base - top), 0.75 if value else 0.0)),
                 kinds[index] if index < len(kinds) else 0,
                 hints[index] if index < len(hints) else "",

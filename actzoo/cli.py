@@ -520,9 +520,11 @@ def run_command(arguments: Sequence[str]) -> int:
     debug = "--debug" in plain
     if debug:  # accepted before and behind the command
         words = [word for word in plain if word != "--debug"] + words[len(plain) :]
+        quiet: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     else:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up chatter
-    with console.safe_streams(), console.terminable():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        quiet = console.quiet_start()
+    with console.safe_streams(), console.terminable(), quiet:
         try:
             code = _invoke(words)
             sys.stdout.flush()  # a full disk behind stdout shows here

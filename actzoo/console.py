@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.abc
+import importlib.util
 import json
 import os
 import platform
@@ -92,6 +94,60 @@ def working() -> Iterator[None]:
     """Send what libraries print while they work to stderr; stdout is for results."""
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+class _QuietStart(importlib.abc.MetaPathFinder):
+    """Imports TensorFlow with the process' stderr closed.
+
+    Its C++ code writes there before any setting of its own is read. Python's own messages, and an
+    error of the import, come through.
+    """
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def load_quietly(module: Any) -> None:
+            with _muted():
+                load(module)
+
+        spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
+        return spec
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """Point the descriptor 2 to nothing for a while."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keep TensorFlow's start-up chatter off the screen should it be imported in the block."""
+    finder = _QuietStart()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(finder)
 
 
 def say(text: str = "") -> None:

@@ -302,7 +302,9 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
             targets = [wanted]
         for target in targets:
             _assign(data, target, _read_value(key, text, paths[target]))
-    return _parse(Plan, data, "", json.dumps(data), "--set")
+    made: Plan = _parse(Plan, data, "", json.dumps(data), "--set")
+    made.check()
+    return made
 
 
 def _settable(data: dict[str, Any]) -> dict[str, Any]:

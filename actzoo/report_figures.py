@@ -11,6 +11,7 @@ from actzoo.charts import finite
 MOST_ROWS = 1000  # of any table
 MOST_CELLS = 20  # classes up to which a confusion matrix shows numbers
 MOST_BARS = 40
+MOST_HEADING = 3  # characters of a column's name
 ROLES = ("hidden", "gate", "output")
 
 
@@ -130,6 +131,7 @@ def confusion(matrix: Any, names: Sequence[str]) -> dict[str, Any]:
     return {
         "gap": None,
         "size": size,
+        "numbered": numbered(names),
         "cells": [
             {
                 "name": names[i],
@@ -147,6 +149,11 @@ def confusion(matrix: Any, names: Sequence[str]) -> dict[str, Any]:
         ],
         "wrong": -sum(count for count, _, _ in pairs),
     }  # fmt: skip
+
+
+def numbered(names: Sequence[str]) -> bool:
+    """Say whether classes need a number, because their names are no headings of columns."""
+    return any(len(name) > MOST_HEADING for name in names)
 
 
 def _level(count: int, total: int) -> int:

@@ -298,6 +298,7 @@ class ReportView:
             "splits": list(splits),
             "rows": rows,
             "classes": classes[:MOST_ROWS],
+            "numbered": figures.numbered(self._names(test)),
             "more_classes": max(0, len(classes) - MOST_ROWS),
             "confusion": self._guarded(
                 "confusion", lambda: figures.confusion(test.get("confusion"), self._names(test))

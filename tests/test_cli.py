@@ -296,3 +296,27 @@ def test_module_and_command_are_the_same():
     found = run_cli("--version")
     assert found.returncode == 0
     assert found.stdout.startswith("actzoo ")
+
+
+def test_what_describe_says_of_exports_is_what_lowering_does():
+    from actzoo import describing, lowering
+
+    for row in describing.registry("activations"):
+        form = lowering.device_form(row.name)
+        says_table = "one table" in describing.described(row.name)["export"]
+        assert says_table == (form is not None and form.folds), row.name
+
+
+def test_tensorflow_starts_without_chatter_and_errors_still_show():
+    code = (
+        "import sys\n"
+        "from actzoo import console\n"
+        "with console.quiet_start():\n"
+        "    import tensorflow\n"
+        "print('after', file=sys.stderr)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=120
+    )
+    assert found.returncode == 0
+    assert found.stderr == "after\n"

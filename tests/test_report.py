@@ -250,6 +250,14 @@ def test_confusion_names_the_pairs_by_frequency():
     assert found["cells"][1]["values"][0] == (5, 4, False)
 
 
+def test_classes_have_numbers_unless_their_names_fit_a_heading(tmp_path):
+    digits = tuple("0123456789")
+    words = Page(report.render(fake_run.make(tmp_path / "d", classes=digits)).read_text("utf-8"))
+    assert "by the number of the class" not in words.words
+    assert not report_figures.numbered(digits)
+    assert report_figures.numbered(fake_run.CLASSES)
+
+
 def test_the_map_of_many_classes_is_a_picture_of_the_matrix():
     import base64
     import io

@@ -72,6 +72,48 @@ def test_f110_values_of_the_wrong_kind_are_shown(value, capsys):
     assert value in said
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    for index in range(24):
+        fake_run.picture(folder / ("cat", "dog")[index % 2] / f"{index}.jpg", index, side=32)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("learning_rate=0,001", "a number"),
+        ("learning_rate=nan", "a number"),
+        ("learning_rate=-1", "above 0"),
+        ("learning_rate=", "a number"),
+        ("batch_size=1.5", "a whole number"),
+        ("class_weights=maybe", "true or false"),
+        ("learning_rat=1e-3", "learning_rate"),
+        ("a.b.c=1", "Unknown setting"),
+        ("__class__=1", "Unknown setting"),
+    ],
+)
+def test_f111_settings_are_read_by_the_type_of_their_field(
+    setting, words, pictures, tmp_path, capsys
+):
+    out = tmp_path / "run"
+    assert cli.run_command(["plan", str(pictures), "--out", str(out), "--set", setting]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+    assert not (out / "plan.json").exists()
+
+
+def test_f111_a_good_setting_stands_in_the_plan(pictures, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["plan", str(pictures), "--out", str(out), "--set", "learning_rate=1e-3"]
+    assert cli.run_command(words) == 0
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    assert {phase["learning_rate"] for phase in plan["recipe"]["phases"]} == {1e-3}
+    assert "plan.json" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("edit", [('"epochs": 8', '"epochs": "8"'), ('"seed": 0', '"sed": 0')])
 def test_f112_an_edited_plan_is_refused_by_path_and_line(edit, tmp_path, capsys):
     run = fake_run.make(tmp_path / "run", pictures=False)
