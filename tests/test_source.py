@@ -48,6 +48,7 @@ LIGHT = {
     "report_figures", "wording", "embedded", "charts", "stages", "console", "options",
     "describing", "summaries", "cli",
     "catalog", "spec", "domain", "images", "tflite", "references", "lookup", "archives", "cache",
+    "islands", "runtime", "samples", "saved_model", "export",
 }  # fmt: skip
 
 
