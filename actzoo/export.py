@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, islands, models, results, runtime, tasks, tflite
-from actzoo.converter import Converter, NonFiniteError
-from actzoo.samples import (
+from actzoo import errors, models, results, tasks
+from actzoo.device import islands, runtime, tflite
+from actzoo.device.converter import Converter, NonFiniteError
+from actzoo.device.samples import (
     CALIBRATION_SAMPLES,
     Reference,
     as_reference,

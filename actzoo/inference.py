@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from actzoo import errors, models, results, runtime, tflite
+from actzoo import errors, models, results
+from actzoo.device import runtime, tflite
 
 if TYPE_CHECKING:
     from actzoo.plan import Plan
@@ -368,7 +369,10 @@ class SavedModelPredictor(_Predictor):
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
         self._child = runtime.Child(
-            "actzoo.saved_model", [str(path.absolute())], path.name, seconds=SAVED_MODEL_SECONDS
+            "actzoo.device.saved_model",
+            [str(path.absolute())],
+            path.name,
+            seconds=SAVED_MODEL_SECONDS,
         )
         self.ports = self._child.inputs
 

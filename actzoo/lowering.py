@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops as K
 
 from actzoo import activations, errors
-from actzoo.forms import FORMS, DeviceForm, Form, device_form
+from actzoo.device.forms import FORMS, DeviceForm, Form, device_form
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, islands, models, results, runtime, tasks, tflite
+from actzoo import errors, models, results, tasks
+from actzoo.device import islands, runtime, tflite
 
 # Held unless the card says otherwise. Errors are absolute differences of probabilities.
 DEFAULT_LIMITS: dict[str, float] = {

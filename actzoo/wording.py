@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actzoo import errors
-from actzoo.charts import finite
+
+LARGEST = 1e300  # beyond it, differences overflow
+
+
+def finite(value: object) -> float | None:
+    """Return a number that can be drawn, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return max(-LARGEST, min(LARGEST, number)) if math.isfinite(number) else None
 
 
 def size(count: Any) -> str:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from actzoo import activations, errors, testing
-from actzoo.converter import Converter
+from actzoo.device.converter import Converter
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / "build" / "matrix"

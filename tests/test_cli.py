@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import fake_run
 import pytest
 
-from actzoo import cli, console, errors, inference, results, stages
+from actzoo import cli, errors, inference, results, stages
+from actzoo.cli import console
 
 
 def run_cli(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -115,7 +116,7 @@ def test_describe_tells_formula_parameters_and_properties(capsys):
 
 
 def test_every_name_of_every_table_can_be_described(capsys):
-    from actzoo import describing
+    from actzoo.cli import describing
 
     for what in describing.TABLES:
         for row in describing.registry(what):
@@ -299,7 +300,8 @@ def test_module_and_command_are_the_same():
 
 
 def test_what_describe_says_of_exports_is_what_lowering_does():
-    from actzoo import describing, lowering
+    from actzoo import lowering
+    from actzoo.cli import describing
 
     for row in describing.registry("activations"):
         form = lowering.device_form(row.name)
@@ -310,7 +312,7 @@ def test_what_describe_says_of_exports_is_what_lowering_does():
 def test_tensorflow_starts_without_chatter_and_errors_still_show():
     code = (
         "import sys\n"
-        "from actzoo import console\n"
+        "from actzoo.cli import console\n"
         "with console.quiet_start():\n"
         "    import tensorflow\n"
         "print('after', file=sys.stderr)\n"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, islands, results, runtime, tasks, tflite
+from actzoo import errors, export, results, tasks
+from actzoo.device import islands, runtime, tflite
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +202,7 @@ def test_impossible_requests_are_refused_before_any_work(tmp_path, options, word
 
 
 def test_one_converter_serves_many_exports(tmp_path):
-    from actzoo.converter import Converter
+    from actzoo.device.converter import Converter
 
     with Converter() as worker:
         for k in range(2):

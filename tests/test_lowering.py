@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from actzoo import activations, converter, errors, export, forms, islands, lowering, runtime, tflite
+from actzoo import activations, errors, export, lowering
+from actzoo.device import converter, forms, islands, runtime, tflite
 
 NAMES = tuple(forms.FORMS)
 # Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.

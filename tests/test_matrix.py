@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from actzoo import activations, testing
-from actzoo.converter import Converter
+from actzoo.device.converter import Converter
 
 IN_REAL_MODELS = ("relu", "relu6", "leaky_relu", "prelu", "silu", "gelu", "mish", "selu")
 PAIRS = [

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import fake_run
 import pytest
 
-from actzoo import charts, embedded, errors, report, report_figures, results, wording
+from actzoo import errors, report, results, wording
+from actzoo.report import charts, embedded
+from actzoo.report import figures as report_figures
 
 
 class Page(HTMLParser):

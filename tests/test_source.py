@@ -14,41 +14,34 @@ SOURCES = [*CORE, *APPLICATIONS]
 
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
-    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "tflite": 0, "islands": 1, "runtime": 1,
-    "archives": 0, "cache": 0, "console": 0, "charts": 0, "embedded": 0,
-    "activations": 1,
-    "wording": 1, "report_figures": 2,
+    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "archives": 0, "cache": 0,
+    "activations": 1, "wording": 1,
     "blocks": 2,
     "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
     "models": 4, "weights": 4, "plan": 4, "planning": 4,
-    "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5,
-    "lowering": 6, "converter": 6, "saved_model": 6, "forms": 5, "samples": 5, "export": 6, "inference": 6, "verify": 6,
-    "report_view": 5, "report": 6,
+    "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5, "device": 5,
+    "lowering": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
     "stages": 7,
-    "options": 8, "describing": 8, "summaries": 8,
     "cli": 9, "testing": 9,
 }  # fmt: skip
 FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("results", "errors"),
     ("domains", "errors"), ("domains", "_lazy"), ("domains", "registry"), ("domains", "archives"),
-    ("archives", "cache"), ("archives", "errors"), ("archives", "results"), ("tflite", "errors"),
-    ("console", "errors"), ("console", "results"), ("charts", "errors"),
+    ("archives", "cache"), ("archives", "errors"), ("archives", "results"),
     ("data", "preprocessing"), ("weights", "models"), ("plan", "models"), ("plan", "weights"),
     ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
     ("models", "weights"),  # inside build_model: the one upward call
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
-    ("export", "lowering"), ("export", "converter"), ("export", "inference"),
-    ("verify", "inference"),
+    ("export", "lowering"), ("export", "inference"), ("verify", "inference"),
 }  # fmt: skip
 # Rooms that never import Keras or TensorFlow at module level.
 LIGHT = {
-    "__init__", "errors", "_lazy", "registry", "results", "domains", "preprocessing", "data",
-    "tasks", "models", "model_files", "weights", "plan", "planning", "checkpoint", "progress",
-    "memory", "converter", "inference", "verify", "report", "report_view",
-    "report_figures", "wording", "embedded", "charts", "stages", "console", "options",
-    "describing", "summaries", "cli",
-    "catalog", "spec", "domain", "images", "tflite", "references", "lookup", "archives", "cache",
-    "islands", "runtime", "samples", "saved_model", "export",
+    "__init__", "errors", "_lazy", "registry", "results", "domains", "archives", "cache", "wording",
+    "preprocessing", "data", "tasks", "model_files", "models", "weights", "plan", "planning",
+    "checkpoint", "progress", "memory", "export", "inference", "verify", "stages",
+    "catalog", "spec", "references", "lookup", "domain", "folder", "scan", "images", "panels",
+    "tflite", "islands", "runtime", "samples", "saved_model", "converter",
+    "view", "figures", "charts", "embedded", "console", "options", "describing", "summaries",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, results, runtime, tflite, verify
+from actzoo import errors, export, results, verify
+from actzoo.device import runtime, tflite
 
 
 @pytest.fixture

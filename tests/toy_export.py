@@ -113,7 +113,7 @@ def _folder() -> Path:
 @functools.cache
 def converter():
     """Return one child for all exports of the session."""
-    from actzoo.converter import Converter
+    from actzoo.device.converter import Converter
 
     worker = Converter()
     atexit.register(worker.close)

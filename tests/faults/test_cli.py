@@ -9,7 +9,8 @@ import sys
 import fake_run
 import pytest
 
-from actzoo import cli, console, errors, stages
+from actzoo import cli, errors, stages
+from actzoo.cli import console
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 LIGHT = """
@@ -202,7 +203,7 @@ def test_f115_any_terminal_will_do(environment):
 @POSIX
 def test_f115_json_is_whole_where_the_terminal_knows_only_ascii():
     code = (
-        "from actzoo import console\n"
+        "from actzoo.cli import console\n"
         "with console.safe_streams():\n"
         "    console.say_json({'名': ['😀', float('nan'), '\\udc80']})"
     )

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, inference, results, runtime, tflite, verify
+from actzoo import errors, export, inference, results, verify
+from actzoo.device import runtime, tflite
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_f095_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
 
 
 def test_f097_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
-    from actzoo.converter import Converter
+    from actzoo.device.converter import Converter
 
     run = Converter.run
 
@@ -92,7 +93,7 @@ def test_f097_converter_that_dies_is_told_and_others_are_written(tmp_path, monke
 
 
 def test_f097_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
-    from actzoo.converter import Converter
+    from actzoo.device.converter import Converter
 
     with Converter() as worker:
         toy_export.export_to(

@@ -10,9 +10,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from actzoo.wording import finite
+
 WIDTH, HEIGHT = 330, 200
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 18, 32  # margins around the plot
-LARGEST = 1e300  # beyond it, differences overflow
 MOST_POINTS = 600
 WIDEST = 36  # of a column
 
@@ -81,17 +82,6 @@ class Chart:
     top: int = TOP
     right: int = WIDTH - RIGHT
     bottom: int = HEIGHT - BOTTOM
-
-
-def finite(value: object) -> float | None:
-    """Return a number that can be drawn, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return max(-LARGEST, min(LARGEST, number)) if math.isfinite(number) else None
 
 
 def line_chart(

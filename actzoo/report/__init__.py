@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors, results, wording
-from actzoo.report_view import ReportView
+from actzoo.report.view import ReportView
 from actzoo.results import RunFolder
 
 if TYPE_CHECKING:

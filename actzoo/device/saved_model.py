@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, runtime
+from actzoo import errors
+from actzoo.device import runtime
 
 
 def serve(path: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actzoo import charts, embedded
-from actzoo.charts import finite
+from actzoo.report import charts, embedded
+from actzoo.wording import finite
 
 MOST_ROWS = 1000  # of any table
 MOST_CELLS = 20  # classes up to which a confusion matrix shows numbers

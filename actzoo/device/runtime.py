@@ -20,8 +20,9 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from actzoo import errors, tflite
-from actzoo.tflite import broken
+from actzoo import errors
+from actzoo.device import tflite
+from actzoo.device.tflite import broken
 
 CHILD_SECONDS = 20.0  # per answer of the child that runs a stranger's file
 CHILD_BYTES = 2 << 30
@@ -270,12 +271,12 @@ class Sandbox(Child):
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
         path = Path(path)
-        super().__init__("actzoo.runtime", [str(path.absolute()), str(threads)], path.name)
+        super().__init__("actzoo.device.runtime", [str(path.absolute()), str(threads)], path.name)
 
 
 def child_environment() -> dict[str, str]:
     """Return the environment of a child that imports this very package, quietly."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,

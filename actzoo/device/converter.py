@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, runtime, tflite
+from actzoo import errors
+from actzoo.device import runtime, tflite
 
 # Carry weights; all of them have fast int8 kernels.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE")
@@ -72,7 +73,7 @@ class Converter:
         self.close()
         self._log = tempfile.TemporaryFile()
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "actzoo.converter"],
+            [sys.executable, "-P", "-m", "actzoo.device.converter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

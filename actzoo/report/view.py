@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import charts, embedded, errors, results, wording
-from actzoo import report_figures as figures
-from actzoo.charts import finite
-from actzoo.report_figures import MOST_ROWS, mapping, objects, sequence, whole
+from actzoo import errors, results, wording
+from actzoo.report import charts, embedded, figures
+from actzoo.report.figures import MOST_ROWS, mapping, objects, sequence, whole
 from actzoo.results import RunFolder
+from actzoo.wording import finite
 
 PICTURE_BUDGET = 2_500_000  # bytes of all pictures; base64 adds a third
 PICTURE_LIMIT = 150_000

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import console, describing, errors, options, results, summaries, wording
+from actzoo import errors, results, wording
+from actzoo.cli import console, describing, options, summaries
 
 RESUMABLE = ("run", "train")
 # Click's ClickException, which newer versions of Typer bring along under another path.

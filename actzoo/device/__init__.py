@@ -1,0 +1,1 @@
+"""Device files from the inside: forms of activations, conversion, reading, running."""
