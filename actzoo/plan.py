@@ -87,6 +87,7 @@ class Plan:
         weights: "none", or where the run starts from.
         recipe: How it is trained.
         precisions: Of the exported files.
+        io_dtype: Of their inputs and outputs: "float32", or "uint8" for bytes.
         limits: That `verify` holds them to.
         reasons: Why, one sentence each.
         notes: Warnings met while planning.
@@ -107,6 +108,7 @@ class Plan:
     data_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     split_seed: int = 0
     weights: str = "none"
+    io_dtype: str = "float32"
     limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(DEFAULT_LIMITS))
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -165,6 +167,8 @@ class Plan:
         _need(0 <= recipe.seed < 2**31, "recipe.seed", recipe.seed, "0 to 2147483647")
         for precision in self.precisions:
             check_precision(precision)
+        bytes_or_float = self.io_dtype in ("float32", "uint8")
+        _need(bytes_or_float, "io_dtype", self.io_dtype, "float32 or uint8")
         tasks.get_task(self.task)
         models.make_config(self.model, self.model_config)
 
@@ -321,11 +325,13 @@ def _settable(data: dict[str, Any]) -> dict[str, Any]:
         else:
             found[path] = value
 
-    for root in ("recipe", "model_config", "limits", "split_seed"):
+    for root in ("recipe", "model_config", "limits", "split_seed", "io_dtype"):
         walk(data[root], root)
     for name, value in data["recipe"].items():
         if value == {}:
             found.pop(f"recipe.{name}", None)
+    for fixed in ("input_shape", "num_classes"):  # these follow from data and preprocessing
+        found.pop(f"model_config.{fixed}", None)
     return found
 
 

@@ -39,6 +39,7 @@ def make_plan(
     batch_size: int | None = None,
     seed: int = 0,
     precisions: Sequence[str] | None = None,
+    input_shape: Sequence[int] | None = None,
     data_options: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Plan:
@@ -56,6 +57,7 @@ def make_plan(
         batch_size: None decides from the amount of data.
         seed: Of the split and of everything random.
         precisions: Exported; None takes the domain's default.
+        input_shape: Of one example; None lets the domain decide.
         data_options: Options the data was opened with.
         notes: Warnings met so far.
 
@@ -76,6 +78,9 @@ def make_plan(
             f"No published weights of {spec.name} are available, so training starts from scratch. "
             "Give --weights PATH to start from a model of yours."
         )
+    if input_shape is not None:
+        config["input_shape"] = list(input_shape)
+        models.make_config(spec.name, config)
     overrides = {"input_shape": config["input_shape"]} if "input_shape" in config else {}
     inputs = domain.call("inputs", fingerprint, overrides)
     config["input_shape"] = list(inputs.shape)

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import dataclasses
 import io
+import json
 import os
 import sys
 import time
@@ -212,6 +213,7 @@ def plan(
             text, domain=domain.name, options=dict(options or {}), note=log.note
         )
         split = data_room.split(source, seed=seed, note=log.note, options=dict(options or {}))
+        settings = dict(settings or {})
         made = make_plan(
             source,
             data=text,
@@ -224,15 +226,35 @@ def plan(
             batch_size=batch_size,
             seed=seed,
             precisions=export,
+            input_shape=_input_shape(settings),
             data_options=options,
             notes=log.warnings,
         )
         for sentence in made.notes:
             log.note(sentence)
-        made = apply_settings(made, settings or {})
+        made = apply_settings(made, settings)
         made.write(folder.plan)
         log.close({"data": made.content_hash})
     return made
+
+
+def _input_shape(settings: dict[str, str]) -> list[int] | None:
+    """Take the input's shape out of the settings: the preprocessing is planned to fit it."""
+    for key in ("input_shape", "model_config.input_shape"):
+        if key in settings:
+            text = settings.pop(key)
+            try:
+                shape = json.loads(text)
+            except ValueError:
+                shape = None
+            if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+                raise errors.InvalidValueError(
+                    f"--set {key}={errors.shown(text)}: it takes a list of whole numbers, as "
+                    "[96, 96, 3].",
+                    given=text,
+                )
+            return shape
+    return None
 
 
 def _check_positive(name: str, value: int | None) -> None:
@@ -370,19 +392,14 @@ def _write_predictions(
             writer.writerow(
                 [
                     name,
-                    _cell(ids[index]),
-                    _cell(classes[truth]),
-                    _cell(classes[guess]),
+                    results.csv_cell(ids[index]),
+                    results.csv_cell(classes[truth]),
+                    results.csv_cell(classes[guess]),
                     f"{row[guess]:.4f}",
                     int(truth == guess),
                 ]
             )
     results.write_text(folder.predictions, text.getvalue())
-
-
-def _cell(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def diagnose(run: RunLike) -> Any:
@@ -452,7 +469,9 @@ def diagnose_model(
     )
 
 
-def export(run: RunLike, precisions: Sequence[str] | None = None) -> Any:
+def export(
+    run: RunLike, precisions: Sequence[str] | None = None, *, io_dtype: str | None = None
+) -> Any:
     """Write the device files of a trained model; see `export.export_run`."""
     from actzoo import export as export_room
 
@@ -460,7 +479,9 @@ def export(run: RunLike, precisions: Sequence[str] | None = None) -> Any:
     made = Plan.read(folder.plan)
     chosen = tuple(check_precision(p) for p in (precisions or made.precisions))
     with _stage(folder, "export") as log:
-        outcome = export_room.export_run(folder, chosen, note=log.note)
+        outcome = export_room.export_run(
+            folder, chosen, note=log.note, io_dtype=io_dtype or made.io_dtype
+        )
         log.close(_reads(folder, "export"))
     return outcome
 

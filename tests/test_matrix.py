@@ -42,7 +42,9 @@ def test_there_are_35_activations():
     assert len(activations.names()) == 35
 
 
-@pytest.mark.parametrize(("model", "activation"), PAIRS, ids="-".join)
+@pytest.mark.parametrize(
+    ("model", "activation"), PAIRS, ids=[f"{model}-{name}" for model, name in PAIRS]
+)
 def test_pair_trains_saves_loads_exports_and_verifies(model, activation, folder, converter):
     found = testing.check_model(
         model,

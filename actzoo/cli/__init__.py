@@ -249,13 +249,22 @@ def export(
             show_default=False,
         ),
     ] = None,
+    io: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DTYPE",
+            help="Inputs and outputs as float32, or uint8: bytes of pixels in, probability times "
+            "256 out; the plan's where left out.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the device files of a trained model."""
     from actzoo import stages
 
     precisions = _precisions(precision)
     with console.working():
-        stages.export(run, precisions)
+        stages.export(run, precisions, io_dtype=io)
     folder = results.ExportFolder(results.RunFolder(run).export)
     for name in precisions or stages.Plan.read(results.RunFolder(run).plan).precisions:
         console.say(f"Exported  {_path(folder.tflite(name))}")

@@ -1,0 +1,110 @@
+"""The whole path, with a domain from outside the package: nothing in the core knows it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_domain
+
+import actzoo
+from actzoo import domains, errors, results, stages
+from actzoo.plan import Plan
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy():
+    if "toy" not in domains.DOMAINS:
+        domains.register(toy_domain.DOMAIN)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    data = toy_domain.write(folder / "data.grids.npz", count=240)
+    result = actzoo.run(
+        str(data), out=folder / "run", epochs=12, weights="none", export=("float32", "int8"),
+        settings={"units": "[16, 8]"},
+    )  # fmt: skip
+    return folder, result
+
+
+def test_a_domain_from_outside_goes_the_whole_path(finished):
+    folder, result = finished
+    assert result.passed
+    assert result.metrics["test"]["accuracy"] > 0.9
+    for name in (
+        "plan.json", "model.keras", "model.json", "history.csv", "metrics.json",
+        "diagnostics.json", "report.html", "tensorboard", "export/saved_model",
+        "export/model_int8.tflite", "export/labels.txt", "export/reference.npz",
+        "export/verify.json", "stages/train.json", "evaluation/predictions.csv",
+    ):  # fmt: skip
+        assert (folder / "run" / name).exists(), name
+    assert not (folder / "run" / "checkpoint").exists()
+
+
+def test_the_plan_alone_repeats_the_run_bit_for_bit(finished):
+    folder, _ = finished
+    import keras
+
+    stages.plan(folder / "run" / "plan.json", folder / "again")
+    stages.train(folder / "again")
+    first, second = (
+        keras.saving.load_model(folder / name / "model.keras", compile=False).get_weights()
+        for name in ("run", "again")
+    )
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_metrics_have_the_promised_fields(finished):
+    folder, _ = finished
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    for split in ("test", "val"):
+        assert {"n", "accuracy", "macro_f1", "macro_recall", "loss"} <= set(metrics[split])
+    sites = json.loads((folder / "run" / "diagnostics.json").read_text())["sites"]
+    assert [site["path"] for site in sites] == ["dense1_act", "dense2_act"]
+    promised = {"path", "activation", "role", "zero_fraction", "dead_units", "units",
+                "saturated_fraction", "gradient_norm"}  # fmt: skip
+    assert promised <= set(sites[0])
+
+
+def test_resume_does_only_what_is_missing(finished, monkeypatch):
+    folder, _ = finished
+    run = results.RunFolder(folder / "run")
+    before = run.model.stat().st_mtime_ns, run.metrics.stat().st_mtime_ns
+    (run.export / "export.json").unlink()
+    result = actzoo.run("ignored", out=run.path, resume=True)
+    assert result.passed and (run.export / "export.json").exists()
+    assert (run.model.stat().st_mtime_ns, run.metrics.stat().st_mtime_ns) == before
+
+
+def test_weights_of_a_run_start_another_with_the_head_on_features(finished, tmp_path):
+    folder, _ = finished
+    data = toy_domain.write(tmp_path / "other.grids.npz", count=60, seed=9)
+    plan = stages.plan(str(data), tmp_path / "run", weights=folder / "run", epochs=2)
+    assert [phase.on for phase in plan.recipe.phases] == ["features", "inputs"]
+    assert plan.model_config["units"] == [16, 8]
+    stages.train(tmp_path / "run")
+    history = results.RunFolder(tmp_path / "run").history.read_text()
+    assert "head" in history and "fine-tune" in history
+    card = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert card["weights"]["sha256"] == results.sha256_file(folder / "run" / "model.keras")
+
+
+def test_weights_of_another_architecture_are_refused(finished, tmp_path):
+    folder, _ = finished
+    data = toy_domain.write(tmp_path / "other.grids.npz", count=60)
+    with pytest.raises(errors.InvalidValueError, match="--model simple_net"):
+        stages.plan(str(data), tmp_path / "run", weights=folder / "run", model="resnet18")
+    assert not (tmp_path / "run").exists()
+
+
+def test_uint8_inputs_and_outputs_can_be_planned(finished, tmp_path):
+    folder, _ = finished
+    plan = Path(folder, "run", "plan.json")
+    made = stages.plan(plan, tmp_path / "run", settings={"io_dtype": "uint8"})
+    assert made.io_dtype == "uint8"
+    with pytest.raises(errors.InvalidValueError, match="float32 or uint8"):
+        stages.plan(plan, tmp_path / "other", settings={"io_dtype": "int4"})
+    assert Plan.read(tmp_path / "run" / "plan.json").io_dtype == "uint8"
