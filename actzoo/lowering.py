@@ -173,6 +173,29 @@ def keras_outputs(
     return outputs
 
 
+def largest_hidden_values(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return, per case `(n,)`, the largest size of a value that an activation gives out.
+
+    Infinite where an activation itself leaves float32, as an exponential of 89 does: beyond that,
+    no two runtimes owe each other the same answer.
+
+    Args:
+        model: A functional or sequential model.
+        inputs: Input name -> `(n, ...)`.
+    """
+    view = _view(model)
+    sites = [layer.output for layer in view.layers if activations.identify(layer) is not None]
+    count = len(next(iter(inputs.values())))
+    if not sites:
+        return np.zeros(count)
+    probe = keras.Model(view.inputs, sites)
+    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in view.inputs]
+    values = probe.predict_on_batch(ordered[0] if len(ordered) == 1 else ordered)
+    values = values if isinstance(values, list) else [values]
+    sizes = [np.abs(np.asarray(v, "float64")).reshape(count, -1).max(axis=1) for v in values]
+    return np.nan_to_num(np.max(sizes, axis=0), nan=np.inf)
+
+
 def _append(model: keras.Model, activation: str) -> keras.Model:
     final = DeviceActivation(_output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
     return keras.Model(model.input, final, name=model.name)

@@ -15,11 +15,7 @@ from actzoo.device.converter import Converter
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / "build" / "matrix"
-SMALL = {
-    "simple_net": {"units": (16, 8)},
-    "mobilenet_v2": {"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
-    "resnet18": {"widths": (8, 8, 16, 16)},
-}
+MODELS = ("simple_net", "mobilenet_v2", "resnet18")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 
@@ -28,7 +24,7 @@ def check(model: str, activation: str, converter: Converter) -> dict:
     try:
         found = testing.check_model(
             model, folder, precisions=PRECISIONS, converter=converter,
-            activation=activation, **SMALL[model],
+            **testing.small_config(model, activation),
         )  # fmt: skip
         return {"passed": True, "files": found}
     except errors.ActzooError as error:
@@ -40,7 +36,7 @@ def check(model: str, activation: str, converter: Converter) -> dict:
 def run() -> None:
     STATE.mkdir(parents=True, exist_ok=True)
     with Converter() as converter:
-        for model in SMALL:
+        for model in MODELS:
             for activation in activations.names():
                 done = STATE / f"{model}-{activation}.json"
                 if not done.exists():
@@ -67,7 +63,7 @@ def table() -> str:
         "| model | activation | verified | " + " | ".join(PRECISIONS) + " | int8 operators |",
         "|---|---|---|" + "---|" * (len(PRECISIONS) + 1),
     ]
-    for model in SMALL:
+    for model in MODELS:
         for activation in activations.names():
             path = STATE / f"{model}-{activation}.json"
             if not path.exists():

@@ -18,11 +18,6 @@ PAIRS = [
     *(("mobilenet_v2", name) for name in IN_REAL_MODELS),
     *(("resnet18", name) for name in IN_REAL_MODELS),
 ]
-SMALL = {
-    "simple_net": {"units": (16, 8)},
-    "mobilenet_v2": {"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
-    "resnet18": {"widths": (8, 8, 16, 16)},
-}
 
 pytestmark = pytest.mark.slow
 
@@ -50,8 +45,7 @@ def test_pair_trains_saves_loads_exports_and_verifies(model, activation, folder,
         model,
         folder / f"{model}-{activation}",
         converter=converter,
-        activation=activation,
-        **SMALL[model],
+        **testing.small_config(model, activation),
     )
     assert set(found) == {"float32", "int8"}
     for measures in found.values():

@@ -8,9 +8,16 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.testing.activations import Check, CheckFailedError, activation_checks
-    from actzoo.testing.models import check_model, coloured_pictures
+    from actzoo.testing.models import check_model, coloured_pictures, small_config
 
-__all__ = ["Check", "CheckFailedError", "activation_checks", "check_model", "coloured_pictures"]
+__all__ = [
+    "Check",
+    "CheckFailedError",
+    "activation_checks",
+    "check_model",
+    "coloured_pictures",
+    "small_config",
+]
 
 _ACTIVATIONS, _MODELS = "actzoo.testing.activations", "actzoo.testing.models"
 __getattr__, __dir__ = _lazy.attach(
@@ -21,5 +28,6 @@ __getattr__, __dir__ = _lazy.attach(
         "activation_checks": f"{_ACTIVATIONS}:activation_checks",
         "check_model": f"{_MODELS}:check_model",
         "coloured_pictures": f"{_MODELS}:coloured_pictures",
+        "small_config": f"{_MODELS}:small_config",
     },
 )
