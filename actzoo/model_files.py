@@ -39,7 +39,9 @@ def check(path: Path) -> None:
     Raises:
         InvalidValueError: It is no such file, is damaged, or names a class that can run code.
     """
-    for found in _named(_config(path)):
+    config, weight_bytes = _config(path)
+    for found in _named(config):
+        _check_size(found, weight_bytes, path)
         if not _allowed(found):
             name = found.get("registered_name") or found.get("class_name")
             module = found.get("module")
@@ -56,7 +58,23 @@ def check(path: Path) -> None:
             )
 
 
-def _config(path: Path) -> Any:
+def _check_size(found: dict[str, Any], weight_bytes: int, path: Path) -> None:
+    """Refuse a layer wider than the stored weights can be: building it would take the memory."""
+    config = found.get("config")
+    for key in ("units", "filters", "input_dim", "output_dim"):
+        width = config.get(key) if isinstance(config, dict) else None
+        if isinstance(width, int) and width > max(weight_bytes, 1 << 16):
+            raise errors.InvalidValueError(
+                f"{errors.shown(path, 120)} asks for {key}={width:,} in layer "
+                f"'{errors.shown(config.get('name'))}', but holds {weight_bytes:,} bytes of "
+                "weights.\nIt is damaged or made to fill the memory; take it anew from its source.",
+                given=width,
+            )
+
+
+def _config(path: Path) -> tuple[Any, int]:
+    """Return the parsed config, and the bytes of weights that come with it."""
+
     def refuse(why: str) -> errors.InvalidValueError:
         return errors.InvalidValueError(
             f"{errors.shown(path, 160)} is not a whole Keras model file: {why}.\n"
@@ -79,6 +97,7 @@ def _config(path: Path) -> Any:
             if info.file_size > MAX_CONFIG_BYTES:
                 raise refuse(f"its config has {info.file_size:,} bytes")
             text = archive.read(info).decode("utf-8")
+            weight_bytes = total - info.file_size
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, EOFError, OSError, ValueError) as e:
         if isinstance(e, errors.ActzooError):
             raise
@@ -86,7 +105,7 @@ def _config(path: Path) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise refuse("its config is nested too deeply")
     try:
-        return json.loads(text)
+        return json.loads(text), weight_bytes
     except (ValueError, RecursionError) as error:
         raise refuse("its config is not JSON") from error
 

@@ -356,6 +356,21 @@ def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a JSON number")
 
 
+def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what `verify.json` found wrong, each once, although it stands with every file.
+
+    Args:
+        verification: As read: precision -> measures. Entries of other kinds are passed over.
+    """
+    unique: dict[str, Mapping[str, Any]] = {}
+    for measured in verification.values():
+        found = measured.get("findings") if isinstance(measured, Mapping) else None
+        for finding in found if isinstance(found, list | tuple) else ():
+            if isinstance(finding, Mapping):
+                unique.setdefault(str(finding.get("what")), finding)
+    return list(unique.values())
+
+
 def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()

@@ -107,16 +107,10 @@ def verify(
         if note is not None:
             note(f"verify: {found.what}")
     passed = not findings
-    results.write_json(
-        target.verification,
-        {
-            "format": results.FORMAT,
-            "passed": passed,
-            **work.measures,
-            "limits": work.limits,
-            "findings": findings,
-        },
-    )
+    for precision, measured in work.measures.items():
+        own = [found for found in findings if found.precision in (None, precision)]
+        measured.update(passed=not own, limits=work.limits, findings=own)
+    results.write_json(target.verification, work.measures)
     return Verification(passed, work.measures, work.limits, findings, target.verification)
 
 
@@ -228,6 +222,7 @@ class _Verifier:
                     "missing_file",
                     f"{errors.shown(name, 120)} is missing.",
                     "It was there when the export was made.",
+                    precision=self._precision_of(name),
                 )
             elif results.sha256_file(path) != expected:
                 self.changed.add(name)
@@ -236,7 +231,12 @@ class _Verifier:
                     f"{errors.shown(name, 120)} differs from what was exported (sha256).",
                     "The file was edited, or damaged on its way.",
                     "Copy it anew from where it was exported, or export again.",
+                    self._precision_of(name),
                 )
+
+    def _precision_of(self, name: str) -> str | None:
+        """Return the precision a file belongs to; None for what all share."""
+        return next((p for p in self.precisions if self.target.tflite(p).name == name), None)
 
     def _check_card(self) -> None:
         try:
@@ -336,7 +336,6 @@ class _Verifier:
 
     def check_file(self, precision: str) -> None:
         """Measure one file and hold it to its limits."""
-        before = len(self.findings)
         path = self.target.tflite(precision)
         measured: dict[str, Any] = {"passed": False, "custom_operators": 0}
         self.measures[precision] = measured
@@ -345,11 +344,6 @@ class _Verifier:
             self._measure(precision, path, measured)
         elif path.name not in self.changed:
             self.add("missing_file", f"{path.name} is missing.", "It is listed.", "", precision)
-        concerned = self.findings[before:]
-        measured["passed"] = (
-            not concerned and path.name not in self.changed and path.is_file()
-            and "max_abs_error" in measured
-        )  # fmt: skip
 
     def _measure(self, precision: str, path: Path, measured: dict[str, Any]) -> None:
         try:

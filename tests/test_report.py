@@ -79,7 +79,9 @@ def test_a_failed_verification_is_said_at_the_top_with_its_reason(tmp_path):
 def test_a_finding_fails_the_seal_even_where_every_file_passed(tmp_path):
     run = fake_run.make(tmp_path / "run")
     verification = json.loads((run / "export" / "verify.json").read_text("utf-8"))
-    verification["findings"] = [{"code": "classes", "what": "Labels differ.", "why": "", "fix": ""}]
+    verification["int8"]["findings"] = [
+        {"code": "classes", "what": "Labels differ.", "why": "", "fix": ""}
+    ]
     (run / "export" / "verify.json").write_text(json.dumps(verification), "utf-8")
     words = Page(report.render(run).read_text("utf-8")).words
     assert "✗ Not verified" in words

@@ -418,12 +418,18 @@ def list_(
     if as_json:
         console.say_json([describing.listed(row) for row in rows])
     elif not rows:
-        console.tell(f"No {what} match {pattern}.")
+        console.tell(_nothing_listed(what, pattern))
     elif what == "activations":
         cells = [(row.name, row.formula, row.summary) for row in rows]
         console.say(wording.table(("name", "formula", "what it is"), cells))
     else:
         console.say(wording.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
+
+
+def _nothing_listed(what: str, pattern: str) -> str:
+    if what == "weights" and pattern == "*":
+        return "No weights are published yet; --weights takes a run folder or a .keras file."
+    return f"No {what} match {errors.shown(pattern)}."
 
 
 @app.command()
@@ -446,7 +452,7 @@ def describe(
 
 def _say_verification(verification: Mapping[str, Any]) -> None:
     console.say(summaries.verification_table(verification))
-    for finding in verification.get("findings") or ():
+    for finding in results.verification_findings(verification):
         console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
 
 

@@ -176,9 +176,9 @@ class ReportView:
         failed = [name for name, found in measures.items() if found.get("passed") is not True]
         findings = [
             {key: finding.get(key) for key in ("what", "why", "fix")}
-            for finding in objects(self.verification.data.get("findings"))
+            for finding in results.verification_findings(self.verification.data)
         ]
-        good = not failed and self.verification.data.get("passed", True) is True and not findings
+        good = not failed and not findings
         return {
             "state": "passed" if good else "failed",
             "total": len(measures),
@@ -461,12 +461,13 @@ class ReportView:
                 }
             )
         files = mapping(self.export.data.get("files"))
+        limits = [mapping(found.get("limits")) for found in self._measures().values()]
         return {
             "gap": self.verification.gap or (None if rows else "verify.json names no file."),
             "record_gap": self.export.gap,
             "rows": rows,
             "limits": {
-                key: finite(mapping(self.verification.data.get("limits")).get(key))
+                key: finite(next((found.get(key) for found in limits), None))
                 for key in ("agreement", "score_drop")
             },
             "gain": _gain(rows),

@@ -34,7 +34,7 @@ def exported():
     ],
     ids=["none", "empty", "zero", "nan", "inf"],
 )  # fmt: skip
-def test_f094_useless_calibration_is_refused(tmp_path, samples, words):
+def test_f94_useless_calibration_is_refused(tmp_path, samples, words):
     with pytest.raises(errors.DataError, match=words) as caught:
         toy_export.export_to(
             tmp_path / "out", toy_export.network(), precision="int8", calibration=samples
@@ -43,7 +43,7 @@ def test_f094_useless_calibration_is_refused(tmp_path, samples, words):
     assert not (tmp_path / "out").exists()
 
 
-def test_f094_few_samples_are_noted(tmp_path):
+def test_f94_few_samples_are_noted(tmp_path):
     notes = []
     images, _ = toy_export.pictures(5, seed=0)
     toy_export.export_to(
@@ -57,7 +57,7 @@ def test_f094_few_samples_are_noted(tmp_path):
 # --- conversion ------------------------------------------------------------------------------
 
 
-def test_f095_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
+def test_f95_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
     import keras
 
     x = keras.Input((4,), name="x")
@@ -69,7 +69,7 @@ def test_f095_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_f097_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
+def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
     from actzoo.device.converter import Converter
 
     run = Converter.run
@@ -92,7 +92,7 @@ def test_f097_converter_that_dies_is_told_and_others_are_written(tmp_path, monke
     assert verify.verify(tmp_path).passed
 
 
-def test_f097_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
+def test_f97_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
     from actzoo.device.converter import Converter
 
     with Converter() as worker:
@@ -105,7 +105,7 @@ def test_f097_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
 
 
 @pytest.mark.parametrize("at", ["model_int8.tflite", "labels.txt", "reference.npz", "export.json"])
-def test_f098_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
+def test_f98_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
     target = tmp_path / "out"
     replace = os.replace
 
@@ -126,7 +126,7 @@ def test_f098_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
 
 
 @pytest.mark.parametrize("name", ["reference.npz", "labels.txt", "model_int8.tflite", "model.json"])
-def test_f099_edited_file_is_named(tmp_path, name):
+def test_f99_edited_file_is_named(tmp_path, name):
     folder = toy_export.copy(tmp_path / "export")
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -170,7 +170,7 @@ def test_f100_input_that_does_not_fit_is_refused(exported, change, words):
 # --- strangers' files ------------------------------------------------------------------------
 
 
-def test_f081_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
+def test_f81_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
     folder = toy_export.copy(tmp_path / "export")
     path = folder / "model_int8.tflite"
     data = path.read_bytes()
@@ -183,7 +183,7 @@ def test_f081_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
             inference.open_model(path)
 
 
-def test_f082_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
+def test_f82_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
     for content, words in (
         (b"", "empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),
@@ -337,7 +337,7 @@ def test_f109_names_in_a_file_are_shown_escaped_and_cut(exported):
     assert "\x1b" not in text and "\\x1b" in text and len(text) < 400
 
 
-def test_f096_wrong_output_names_the_worst_case(tmp_path):
+def test_f96_wrong_output_names_the_worst_case(tmp_path):
     folder = results.ExportFolder(toy_export.copy(tmp_path / "export"))
     other = toy_export.export_to(tmp_path / "other", toy_export.network(), precision="float32")
     folder.tflite("float32").write_bytes(other.files["float32"].read_bytes())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import actzoo
-from actzoo import errors, memory, models
+from actzoo import errors, memory, models, weights
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,27 @@ def test_f102_a_config_that_names_keras_settings_is_refused(saved, tmp_path):
     with pytest.raises(errors.InvalidValueError):
         actzoo.load_model(file)
     assert keras.config.epsilon() == before
+
+
+def test_f103_a_layer_wider_than_the_stored_weights_is_refused(saved, tmp_path):
+    def widen(config):
+        next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense")[
+            "config"
+        ]["units"] = 10**8
+        return config
+
+    file = rewrite(saved, tmp_path / "x.keras", widen)
+    with pytest.raises(errors.InvalidValueError, match="asks for units=100,000,000"):
+        actzoo.load_model(file)
+
+
+def test_f83_weights_that_do_not_fit_are_refused_with_a_table():
+    narrow, wide = (
+        actzoo.build_model("simple_net", input_shape=(4, 4, 3), num_classes=3, units=units)
+        for units in ((8,), (9,))
+    )
+    with pytest.raises(errors.InvalidValueError, match=r"dense1: expected .*9.*found .*8"):
+        weights.apply(wide, narrow)
 
 
 def test_f104_archive_members_outside_the_format_are_refused(saved, tmp_path):

@@ -234,3 +234,25 @@ def test_f79_a_batch_larger_than_the_data_trains(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1, batch_size=5000)
     assert stages.train(run).epochs == 1
     assert Plan.read(run / "plan.json").recipe.batch_size == 5000
+
+
+def test_f71_a_model_no_better_than_a_constant_is_noted(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 0, 1, 2], 30)  # unrelated to the grids
+    with open(tmp_path / "noise.grids.npz", "wb") as file:
+        np.savez(file, grids=rng.integers(0, 255, (120, 6, 6, 1)).astype("uint8"), labels=labels)
+    run = planned(str(tmp_path / "noise.grids.npz"), tmp_path / "run", epochs=1)
+    stages.train(run)
+    scored = stages.evaluate(run)["test"]
+    noted = results.run_warnings(results.RunFolder(run))
+    constant = scored["accuracy"] <= scored["constant_accuracy"]
+    assert constant == any("most frequent class" in text for text in noted)
+
+
+def test_f113_paths_of_a_plan_are_read_and_never_written(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1)
+    before = Path(grids).read_bytes(), sorted(p.name for p in Path(grids).parent.iterdir())
+    stages.train(run)
+    stages.evaluate(run)
+    after = Path(grids).read_bytes(), sorted(p.name for p in Path(grids).parent.iterdir())
+    assert after == before
