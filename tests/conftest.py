@@ -62,3 +62,21 @@ def table():
         for alias in ACTIVATIONS._rows.pop(name).aliases:
             ACTIVATIONS._aliases.pop(alias)
     ACTIVATIONS.notes[:] = notes
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """A domain from outside the package, registered; see `toy_domain`."""
+    import toy_domain
+
+    from actzoo import domains
+
+    if "toy" not in domains.DOMAINS:
+        domains.register(toy_domain.DOMAIN)
+    return toy_domain
+
+
+@pytest.fixture
+def grids(toy, tmp_path):
+    """A file of that domain's data."""
+    return str(toy.write(tmp_path / "data.grids.npz"))

@@ -8,18 +8,12 @@ import pytest
 import toy_domain
 
 import actzoo
-from actzoo import domains, errors, results, stages
+from actzoo import errors, results, stages
 from actzoo.plan import Plan
 
 
-@pytest.fixture(scope="module", autouse=True)
-def toy():
-    if "toy" not in domains.DOMAINS:
-        domains.register(toy_domain.DOMAIN)
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(toy, tmp_path_factory):
     folder = tmp_path_factory.mktemp("toy")
     data = toy_domain.write(folder / "data.grids.npz", count=240)
     result = actzoo.run(

@@ -5,20 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import toy_domain
 
-from actzoo import domains, errors, results, stages
-
-
-@pytest.fixture(autouse=True)
-def toy():
-    if "toy" not in domains.DOMAINS:
-        domains.register(toy_domain.DOMAIN)
-
-
-@pytest.fixture
-def grids(tmp_path):
-    return str(toy_domain.write(tmp_path / "data.grids.npz"))
+from actzoo import errors, results, stages
 
 
 @pytest.fixture

@@ -13,21 +13,10 @@ import numpy as np
 import pytest
 import toy_domain
 
-from actzoo import checkpoint, domains, errors, results, stages, training
+from actzoo import checkpoint, errors, results, stages, training
 from actzoo.plan import Plan
 
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def toy():
-    if "toy" not in domains.DOMAINS:
-        domains.register(toy_domain.DOMAIN)
-
-
-@pytest.fixture
-def grids(tmp_path):
-    return str(toy_domain.write(tmp_path / "data.grids.npz"))
 
 
 def planned(grids, out, **changes):
@@ -236,7 +225,7 @@ def test_f79_a_batch_larger_than_the_data_trains(grids, tmp_path):
     assert Plan.read(run / "plan.json").recipe.batch_size == 5000
 
 
-def test_f71_a_model_no_better_than_a_constant_is_noted(tmp_path):
+def test_f71_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 0, 1, 2], 30)  # unrelated to the grids
     with open(tmp_path / "noise.grids.npz", "wb") as file:
