@@ -61,8 +61,10 @@ def check(path: Path) -> None:
 def _check_size(found: dict[str, Any], weight_bytes: int, path: Path) -> None:
     """Refuse a layer wider than the stored weights can be: building it would take the memory."""
     config = found.get("config")
+    if not isinstance(config, dict):
+        return
     for key in ("units", "filters", "input_dim", "output_dim"):
-        width = config.get(key) if isinstance(config, dict) else None
+        width = config.get(key)
         if isinstance(width, int) and width > max(weight_bytes, 1 << 16):
             raise errors.InvalidValueError(
                 f"{errors.shown(path, 120)} asks for {key}={width:,} in layer "
