@@ -1,6 +1,7 @@
 """The installed package is whole: every folder is listed, and a wheel brings all files along."""
 
 import configparser
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,7 @@ def test_every_folder_with_code_is_a_listed_package():
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # left by earlier builds
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
          "--wheel-dir", str(folder), str(ROOT)],
