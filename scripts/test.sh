@@ -9,6 +9,6 @@ if [ $# -eq 0 ]; then
   # On the installed package: the source tree does not show applications/ as actzoo.applications.
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation --upgrade --target build/typed . 2> build/typed.log
-  MYPYPATH=build/typed .venv/bin/mypy --config-file setup.cfg -p actzoo
+  MYPYPATH=build/typed .venv/bin/mypy --cache-dir build/typed/.cache --config-file setup.cfg -p actzoo
 fi
 exec .venv/bin/python -m pytest "$@"
