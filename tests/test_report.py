@@ -1,6 +1,7 @@
 """What the report tells of a run."""
 
 import json
+import re
 from html.parser import HTMLParser
 
 import fake_run
@@ -210,7 +211,7 @@ def test_ticks_are_round_and_enclose_the_values():
 
 def test_a_value_lies_where_its_axis_says():
     chart = charts.line_chart("Accuracy", {"a": [0.0, 0.5, 1.0]}, share=True)
-    points = [tuple(map(float, p.split(","))) for p in chart.lines[0].paths[0].split()]
+    points = list(chart.lines[0].paths[0])
     assert [y for _, y in points] == [chart.bottom, (chart.bottom + chart.top) / 2, chart.top]
     assert [x for x, _ in points] == [chart.left, (chart.left + chart.right) / 2, chart.right]
 
@@ -231,9 +232,9 @@ def test_large_ratios_take_a_logarithmic_axis():
 
 def test_thousands_of_epochs_are_thinned_and_keep_their_ends():
     chart = charts.line_chart("Loss", {"a": list(range(10_000, 0, -1))})
-    points = chart.lines[0].paths[0].split()
+    points = chart.lines[0].paths[0]
     assert len(points) <= charts.MOST_POINTS + 1
-    assert float(points[-1].split(",")[0]) == chart.right
+    assert points[-1][0] == chart.right
 
 
 def test_nothing_to_draw_is_none():
@@ -294,3 +295,18 @@ def test_what_is_not_known_is_a_dash():
     for words in (wording.share, wording.number, wording.size, wording.duration):
         for value in (None, float("nan"), float("inf"), "x", [], 10**400):
             assert words(value) == "–"
+
+
+def test_curves_of_many_epochs_are_drawn_to_their_end(tmp_path):
+    run = fake_run.make(tmp_path / "run")
+    rows = ["epoch,phase,learning_rate,loss,accuracy,val_loss,val_accuracy,seconds"]
+    rows += [f"{n},train,0.001,{2 / n:.4f},0.5,{2.1 / n:.4f},0.5,1" for n in range(1, 181)]
+    (run / "history.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    text = report.render(run).read_text("utf-8")
+    drawn = [points.split() for points in re.findall(r'<polyline[^>]*points="([^"]*)"', text)]
+    curves = [points for points in drawn if len(points) > 50]
+    assert len(curves) >= 5
+    number = re.compile(r"-?\d+(\.\d+)?,-?\d+(\.\d+)?")
+    for points in curves:
+        assert all(number.fullmatch(point) for point in points)
+        assert points[-1].startswith("322")  # the right edge of the plot

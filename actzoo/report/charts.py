@@ -32,12 +32,12 @@ class Line:
 
     Attributes:
         name: For the legend.
-        paths: Stretches without a gap, each as the `points` of a polyline.
+        paths: Stretches without a gap, each a row of points `(x, y)`.
         dots: Points that stand alone.
     """
 
     name: str
-    paths: tuple[str, ...]
+    paths: tuple[tuple[tuple[float, float], ...], ...]
     dots: tuple[tuple[float, float], ...]
 
 
@@ -283,7 +283,7 @@ def _line(
     y: Callable[[float], float],
     step: int,
 ) -> Line:
-    paths: list[str] = []
+    paths: list[tuple[tuple[float, float], ...]] = []
     dots: list[tuple[float, float]] = []
     stretch: list[tuple[float, float]] = []
     last = len(values) - 1
@@ -295,7 +295,7 @@ def _line(
         if len(stretch) == 1:
             dots += stretch
         elif stretch:
-            paths.append(" ".join(f"{a:g},{b:g}" for a, b in stretch))
+            paths.append(tuple(stretch))
         stretch = []
     return Line(name, tuple(paths), tuple(dots))
 
