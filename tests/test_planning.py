@@ -1,0 +1,46 @@
+"""The rules: what the data leads to, and that a user's word wins."""
+
+import pytest
+
+from actzoo import domains, planning, stages
+from actzoo.plan import DEFAULT_LIMITS
+
+
+@pytest.mark.parametrize(
+    ("count", "epochs"), [(100, 60), (3_068, 59), (9_000, 20), (1_000_000, 15)]
+)
+def test_epochs_follow_from_the_amount_of_data(count, epochs):
+    (phase,) = planning._phases(count, None, from_weights=False)
+    assert phase.epochs == epochs
+
+
+def test_given_weights_train_the_head_first_on_features():
+    head, rest = planning._phases(1_000, None, from_weights=True)
+    assert (head.trains, head.on) == ("head", "features")
+    assert (rest.trains, rest.on) == ("all", "inputs")
+    assert rest.learning_rate < head.learning_rate
+
+
+def test_epochs_of_the_user_win():
+    assert planning._phases(1_000, 7, from_weights=False)[0].epochs == 7
+    assert planning._phases(1_000, 7, from_weights=True)[1].epochs == 7
+
+
+@pytest.mark.parametrize(("count", "size"), [(5, 5), (100, 8), (200, 16), (3_000, 32), (10**5, 64)])
+def test_batches_never_exceed_the_data(count, size):
+    assert planning._batch_size(count)[0] == size
+
+
+def test_limits_let_two_cases_of_a_small_split_differ():
+    assert planning._limits(372) == (DEFAULT_LIMITS, [])
+    limits, reasons = planning._limits(20)
+    assert limits == {"agreement": 0.9, "score_drop": 0.1}
+    assert "only 20" in reasons[0]
+
+
+def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):
+    assert planning._unbalanced({"a": 31, "b": 10})
+    assert not planning._unbalanced({"a": 30, "b": 10})
+    plan = stages.plan(grids, tmp_path / "run")
+    assert plan.recipe.class_weights is False
+    assert plan.domain in domains.DOMAINS and plan.reasons
