@@ -6,6 +6,7 @@ is asked of the domain; what is left here holds for all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # 96 px takes 150 to 300 a second on two cores, so this is 10 to 20 minutes; on clothing10 60 epochs
 # gave 5 points more than 42.
 SCRATCH_EXAMPLES = 180_000
+SCRATCH_STEPS = 2_500  # at least: some hundred photos need many passes before a net has learned
 BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
 
@@ -93,11 +95,13 @@ def make_plan(
     batch, why = _batch_size(count)
     if batch_size is None:
         reasons.append(why)
+    phases = _phases(count, batch_size or batch, epochs, from_weights=start is not None)
     recipe = Recipe(
-        phases=_phases(count, epochs, from_weights=start is not None),
+        phases=phases,
         batch_size=batch_size or batch,
         augmentation=inputs.augmentation,
         class_weights=_unbalanced(fingerprint.counts.get("train", {})),
+        patience=max(Recipe.patience, max(phase.epochs for phase in phases) // 3),
         seed=seed,
     )
     reasons.append(
@@ -187,12 +191,20 @@ def _unbalanced(counts: Mapping[str, int]) -> bool:
     return bool(present) and max(present) > 3 * min(present)
 
 
-def _phases(count: int, epochs: int | None, *, from_weights: bool) -> tuple[Phase, ...]:
+def _phases(
+    count: int, batch_size: int, epochs: int | None, *, from_weights: bool
+) -> tuple[Phase, ...]:
     if not from_weights:
-        chosen = epochs or min(60, max(15, round(SCRATCH_EXAMPLES / max(count, 1))))
+        chosen = epochs or _scratch_epochs(count, batch_size)
         return (Phase("train", "all", "inputs", chosen, 3e-3),)
     chosen = epochs or min(40, max(5, round(FINE_TUNE_EXAMPLES / max(count, 1))))
     return (
         Phase("head", "head", "features", max(5, min(30, chosen)), 5e-3),
         Phase("fine-tune", "all", "inputs", chosen, 5e-4),
     )
+
+
+def _scratch_epochs(count: int, batch_size: int) -> int:
+    by_examples = min(60, max(15, round(SCRATCH_EXAMPLES / max(count, 1))))
+    by_steps = min(300, math.ceil(SCRATCH_STEPS / max(1, count // batch_size)))
+    return max(by_examples, by_steps)

@@ -7,23 +7,24 @@ from actzoo.plan import DEFAULT_LIMITS
 
 
 @pytest.mark.parametrize(
-    ("count", "epochs"), [(100, 60), (3_068, 59), (9_000, 20), (1_000_000, 15)]
+    ("count", "batch", "epochs"),
+    [(20, 8, 300), (100, 8, 209), (3_068, 32, 59), (9_000, 32, 20), (1_000_000, 64, 15)],
 )
-def test_epochs_follow_from_the_amount_of_data(count, epochs):
-    (phase,) = planning._phases(count, None, from_weights=False)
+def test_epochs_follow_from_the_amount_of_data(count, batch, epochs):
+    (phase,) = planning._phases(count, batch, None, from_weights=False)
     assert phase.epochs == epochs
 
 
 def test_given_weights_train_the_head_first_on_features():
-    head, rest = planning._phases(1_000, None, from_weights=True)
+    head, rest = planning._phases(1_000, 32, None, from_weights=True)
     assert (head.trains, head.on) == ("head", "features")
     assert (rest.trains, rest.on) == ("all", "inputs")
     assert rest.learning_rate < head.learning_rate
 
 
 def test_epochs_of_the_user_win():
-    assert planning._phases(1_000, 7, from_weights=False)[0].epochs == 7
-    assert planning._phases(1_000, 7, from_weights=True)[1].epochs == 7
+    assert planning._phases(1_000, 32, 7, from_weights=False)[0].epochs == 7
+    assert planning._phases(1_000, 32, 7, from_weights=True)[1].epochs == 7
 
 
 @pytest.mark.parametrize(("count", "size"), [(5, 5), (100, 8), (200, 16), (3_000, 32), (10**5, 64)])
