@@ -59,7 +59,7 @@ import numpy as np
 import actzoo
 from actzoo import testing
 
-held_out, _ = testing.coloured_pictures(60, seed=1)
+held_out, _ = testing.coloured_pictures(200, seed=1)
 for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     outputs = actzoo.load_model(folder).predict(held_out, verbose=0)
     if not np.array_equal(outputs, np.load(folder / "outputs.npy")):

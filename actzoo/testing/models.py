@@ -64,7 +64,7 @@ def check_model(
 
     Args:
         name: Architecture of the table, for pictures of 32 px.
-        folder: Gets `model.keras`, `model.json`, its outputs on `coloured_pictures(60, seed=1)` as
+        folder: Gets `model.keras`, `model.json`, its outputs on `coloured_pictures(200, seed=1)` as
             `outputs.npy`, and `export/`.
         precisions: Exported.
         converter: A running `converter.Converter`, to check many models with one.
@@ -100,7 +100,7 @@ def check_model(
     ).history["loss"]
     require(bool(np.isfinite(losses).all()), f"the loss became {losses[-1]}")
     require(losses[-1] < losses[0], f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
-    held_out, truth = coloured_pictures(60, seed=1)
+    held_out, truth = coloured_pictures(200, seed=1)
     card = models.ModelCard(
         name=name,
         config=dict(overrides),
