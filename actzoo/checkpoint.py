@@ -6,9 +6,11 @@ the epoch before is kept until then. A broken file is found by its hash and the 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +54,8 @@ class Checkpoint:
         self.history.append(row)
         self.epoch_of_phase += 1
         self.epochs_without_gain += 1
-        if row["val_loss"] < self.best_value or self.best_weights is None:
+        better = row["val_loss"] < self.best_value or not math.isfinite(self.best_value)
+        if self.best_weights is None or (better and math.isfinite(row["val_loss"])):
             self.best_value = row["val_loss"]
             self.best_epoch = row["epoch"]
             self.best_weights = model.get_weights()
@@ -75,7 +78,7 @@ class Checkpoint:
         weights_file = folder / f"epoch{number:05d}.npz"
         _write_arrays(weights_file, [np.asarray(v) for v in _variables(network)])
         best_file = folder / f"best{self.best_epoch:05d}.npz"
-        if self.best_weights is not None and not best_file.exists():
+        if self.best_weights is not None and (number == self.best_epoch or not best_file.exists()):
             _write_arrays(best_file, self.best_weights)
         results.write_json(
             folder / f"state{number:05d}.json",
@@ -103,7 +106,8 @@ class Checkpoint:
             results.remove(old)
         kept = set()
         for state in states[-2:]:
-            kept |= set(json.loads(state.read_text("utf-8"))["files"])
+            with contextlib.suppress(ValueError, KeyError):  # a damaged one keeps nothing
+                kept |= set(json.loads(state.read_text("utf-8"))["files"])
         for file in [*folder.glob("epoch*.npz"), *folder.glob("best*.npz")]:
             if file.name not in kept:
                 results.remove(file)
@@ -116,7 +120,13 @@ class Checkpoint:
             InvalidValueError: The plan was changed since.
         """
         for path in sorted(run.checkpoint.glob("state*.json"), reverse=True):
-            state = results.read_json(path, "checkpoint")
+            try:
+                state = results.read_json(path, "checkpoint")
+            except errors.InvalidValueError as error:
+                if path.stat().st_size and "format" in str(error):
+                    raise
+                note(f"{path.name} is damaged; the epoch before is taken.")
+                continue
             if state["plan"] != results.sha256_file(run.plan):
                 raise errors.InvalidValueError(
                     f"plan.json was changed since {errors.shown(run.path, 120)} was interrupted, "
@@ -143,19 +153,21 @@ class Checkpoint:
         self.epoch_of_phase = state["epoch_of_phase"]
         self.history = state["history"]
         self.best_epoch = state["best_epoch"]
-        self.best_value = state["best_value"]
+        self.best_value = np.inf if state["best_value"] is None else state["best_value"]
         self.epochs_without_gain = state["epochs_without_gain"]
         names = sorted(state["files"])
         self._best_file, self._weights_file = folder / names[0], folder / names[1]
         return self
 
-    def restore(self, network: keras.Model, model: keras.Model) -> None:
-        """Put weights and optimizer of the loaded state into a compiled network, once."""
+    def restore_best(self, model: keras.Model) -> None:
+        """Put the best weights of a loaded state into the model, once, before a phase is made."""
         if self._best_file is not None:
             self.best_weights = _read_arrays(self._best_file)
             self._best_file = None
-            if network.count_params() != model.count_params():
-                model.set_weights(self.best_weights)  # layers below the trained head
+            model.set_weights(self.best_weights)
+
+    def restore(self, network: keras.Model) -> None:
+        """Put weights and optimizer of the loaded state into a compiled network, once."""
         if self._weights_file is not None:
             stored = _read_arrays(self._weights_file)
             for variable, value in zip(_variables(network), stored, strict=True):

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from actzoo import activations
+from actzoo import activations, errors
 
 FLAT = 0.01  # a derivative below this passes hardly any gradient on
 QUANTILE = 99.9  # per cent of values that an int8 range should be made for
@@ -109,7 +109,20 @@ def diagnose(
 
     Returns:
         Sites and findings. A model without activation layers has no sites, and a finding says so.
+
+    Raises:
+        InvalidTypeError: The model is not functional.
     """
+    try:
+        functional = bool(model.inputs and model.outputs)
+    except (AttributeError, ValueError):
+        functional = False
+    if not functional:
+        raise errors.InvalidTypeError(
+            f"{type(model).__name__} is not a functional model, so what flows between its layers "
+            "cannot be looked at.\nBuild it with keras.Model(inputs, outputs).",
+            given=type(model).__name__,
+        )
     layers = [layer for layer in model.layers if activations.identify(layer) is not None]
     named = isinstance(inputs, Mapping)
     count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
@@ -122,7 +135,8 @@ def diagnose(
     seen = [_Statistics(layer) for layer in layers]
     for start in range(0, count, batch_size):
         batch = _slice(inputs, start, start + batch_size)
-        for statistics, (before, after) in zip(seen, probe.predict_on_batch(batch), strict=True):
+        flows = iter(keras.tree.flatten(probe.predict_on_batch(batch)))
+        for statistics, before, after in zip(seen, flows, flows, strict=True):
             statistics.add(np.asarray(before, "float32"), np.asarray(after, "float32"))
     norms: Mapping[str, float] = {}
     if targets is not None and loss is not None:
@@ -314,14 +328,28 @@ def _saturated(sites: tuple[Site, ...]) -> list[Finding]:
 
 
 def _gradient_flow(sites: tuple[Site, ...]) -> list[Finding]:
-    norms = [(s.path, s.gradient_norm) for s in sites if s.role == "hidden" and s.gradient_norm]
+    norms = [
+        (s.path, s.gradient_norm)
+        for s in sites
+        if s.role == "hidden" and s.gradient_norm is not None
+    ]
     if len(norms) < 3:
         return []
     (first, early), (last, late) = norms[0], norms[-1]
-    ratio = early / late
-    if 1e-3 < ratio < 1e3:
+    if not math.isfinite(early) or not math.isfinite(late):
+        return [
+            Finding(
+                "gradient_not_finite",
+                first,
+                f"The gradient is not a finite number: {late:.2g} at {last}, {early:.2g} at "
+                f"{first}.",
+                "One such step turns all weights into NaN.",
+                "Lower the learning rate, or use an activation that does not overflow.",
+            )
+        ]
+    if 1e-3 * late < early < 1e3 * late:
         return []
-    kind = "vanishes" if ratio < 1 else "grows"
+    kind = "vanishes" if early <= late else "grows"
     return [
         Finding(
             f"gradient_{kind}",

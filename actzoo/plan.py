@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors, models, results, tasks
+from actzoo import errors, models, preprocessing, results, tasks
 
 DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -170,7 +170,16 @@ class Plan:
         bytes_or_float = self.io_dtype in ("float32", "uint8")
         _need(bytes_or_float, "io_dtype", self.io_dtype, "float32 or uint8")
         tasks.get_task(self.task)
+        preprocessing.validate(self.preprocessing)
         models.make_config(self.model, self.model_config)
+        shape = self.model_config.get("input_shape")
+        _need(bool(shape), "model_config.input_shape", shape, "the shape of one example")
+        _need(
+            self.model_config.get("num_classes") == len(self.classes),
+            "model_config.num_classes",
+            self.model_config.get("num_classes"),
+            f"{len(self.classes)}, as many as there are classes",
+        )
 
 
 def check_precision(precision: str) -> str:

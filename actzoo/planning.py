@@ -178,11 +178,14 @@ def _limits(count: int) -> tuple[dict[str, float], list[str]]:
 
     One case of 40 weighs 2.5 points, more than any limit: it would judge the split, not the file.
     """
-    limits = dict(DEFAULT_LIMITS)
-    share = 2 / max(count, 1)
-    if share <= 1 - limits["agreement"]:
+    share = 2 / max(count, 4)
+    agreement = min(DEFAULT_LIMITS["agreement"], math.floor((1 - share) * 1e4) / 1e4)
+    limits = {
+        "agreement": agreement,
+        "score_drop": max(DEFAULT_LIMITS["score_drop"], math.ceil(share * 1e4) / 1e4),
+    }
+    if limits == DEFAULT_LIMITS:
         return limits, []
-    limits = {"agreement": round(max(0.5, 1 - share), 4), "score_drop": round(share, 4)}
     return limits, [f"verify lets 2 cases differ, since the test split has only {count}"]
 
 

@@ -15,11 +15,12 @@ class Progress:
 
     Args:
         plan: The plan that is trained.
+        epochs_done: Epochs that a resumed run has behind it.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, epochs_done: int = 0) -> None:
         self._phases = {phase.name: phase.epochs for phase in plan.recipe.phases}
-        self._left = sum(self._phases.values())
+        self._left = max(0, sum(self._phases.values()) - epochs_done)
         self._started = time.monotonic()
         self._seconds: list[float] = []
         self._bar: Any = None

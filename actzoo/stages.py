@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import domains, errors, models, results, tasks
+from actzoo import weights as weights_room
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
 from actzoo.results import RunFolder, StageLog
@@ -105,7 +106,7 @@ def run(
     weights: str | os.PathLike[str] = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     export: Sequence[str] | None = None,
     resume: bool = False,
     force: bool = False,
@@ -123,7 +124,7 @@ def run(
         weights: "auto", "none", a run folder or a `.keras` file.
         epochs: None decides from the amount of data.
         batch_size: None decides from the amount of data.
-        seed: Of everything random.
+        seed: Of everything random; None is 0, or the plan's.
         export: Precisions: float32, float16, dynamic, int8.
         resume: Go on with the run in `out`.
         force: Train even if the estimated memory is more than is free.
@@ -138,7 +139,12 @@ def run(
         KeyboardInterrupt: Stopped from outside; go on with `resume=True`.
     """
     folder = RunFolder(out)
-    if not (resume and folder.plan.exists()):
+    if resume and folder.plan.exists():
+        _check_same(
+            Plan.read(folder.plan), data=data, model=model, activation=activation, weights=weights,
+            epochs=epochs, batch_size=batch_size, seed=seed, export=export, settings=settings,
+        )  # fmt: skip
+    else:
         plan(
             data, out, task=task, model=model, activation=activation, weights=weights,
             epochs=epochs, batch_size=batch_size, seed=seed, export=export, resume=resume,
@@ -170,7 +176,7 @@ def plan(
     weights: str | os.PathLike[str] = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     export: Sequence[str] | None = None,
     resume: bool = False,
     settings: Mapping[str, str] | None = None,
@@ -181,7 +187,7 @@ def plan(
     Returns:
         The plan.
     """
-    folder = _free_folder(out, resume=resume)
+    folder = _free_folder(out, resume=resume and not RunFolder(out).plan.exists())
     for precision in export or ():
         check_precision(precision)
     if model is not None:
@@ -197,8 +203,10 @@ def plan(
     text = os.fspath(data)
     if text.endswith(".json"):
         with _stage(folder, "plan") as log:
+            _refuse_data_options(task, options)
             made = _replanned(text, model=model, activation=activation, epochs=epochs,
-                              batch_size=batch_size, export=export)  # fmt: skip
+                              batch_size=batch_size, export=export, seed=seed,
+                              weights=weights)  # fmt: skip
             made = apply_settings(made, settings or {})
             made.write(folder.plan)
             for sentence in made.notes:
@@ -209,6 +217,7 @@ def plan(
     from actzoo import data as data_room
 
     with _stage(folder, "plan") as log:
+        seed = seed or 0
         source = data_room.open_source(
             text, domain=domain.name, options=dict(options or {}), note=log.note
         )
@@ -264,6 +273,63 @@ def _check_positive(name: str, value: int | None) -> None:
         )
 
 
+def _check_same(made: Plan, **given: Any) -> None:
+    """Refuse to go on with a run whose plan is not what the options ask for.
+
+    Options that agree with the plan are fine: people repeat a command and add --resume.
+    """
+    weights = os.fspath(given["weights"])
+    now = {
+        "model": made.model,
+        "activation": made.model_config.get("activation"),
+        "weights": made.weights,
+        "epochs": made.recipe.phases[-1].epochs,
+        "batch_size": made.recipe.batch_size,
+        "seed": made.recipe.seed,
+        "export": made.precisions,
+    }
+    wanted = {
+        "model": given["model"] and models.MODELS.get(given["model"]).name,
+        "activation": given["activation"],
+        "weights": None if weights == "auto" else weights,
+        "epochs": given["epochs"],
+        "batch_size": given["batch_size"],
+        "seed": given["seed"],
+        "export": given["export"] and tuple(given["export"]),
+    }
+    if wanted["weights"] not in (None, "none"):
+        wanted["weights"] = str(Path(weights).resolve())
+    settings = {
+        key: text
+        for key, text in (given["settings"] or {}).items()
+        if not key.endswith("input_shape")
+    }
+    differing = [
+        f"{key}: {errors.shown(now[key])} there, {errors.shown(value)} asked for"
+        for key, value in wanted.items()
+        if value is not None and value != now[key]
+    ]
+    if results.plain(apply_settings(made, settings)) != results.plain(made):
+        differing.append(f"--set {', '.join(settings)}: other values than in its plan")
+    if differing:
+        raise errors.InvalidValueError(
+            "--resume goes on with the plan of the run, and the options ask for another: "
+            f"{'; '.join(differing)}.\nLeave those options out, or start anew with another --out.",
+            given=differing,
+        )
+
+
+def _refuse_data_options(task: str | None, options: Mapping[str, Any] | None) -> None:
+    given = [key for key, value in (options or {}).items() if value] + ([task] if task else [])
+    if given:
+        raise errors.InvalidValueError(
+            f"A plan fixes how its data is opened, so these have no effect beside it: "
+            f"{errors.shown(', '.join(map(str, given)))}.\n"
+            "Leave them out, or give the data itself instead of the plan.",
+            given=given,
+        )
+
+
 def _replanned(path: str, **changes: Any) -> Plan:
     """Read a plan and apply the options that were given beside it."""
     made = Plan.read(path)
@@ -271,13 +337,20 @@ def _replanned(path: str, **changes: Any) -> Plan:
     if changes["activation"] is not None:
         config["activation"] = changes["activation"]
     recipe = made.recipe
+    if changes["seed"] is not None:
+        recipe = dataclasses.replace(recipe, seed=changes["seed"])
     if changes["batch_size"] is not None:
         recipe = dataclasses.replace(recipe, batch_size=changes["batch_size"])
     if changes["epochs"] is not None:
         last = dataclasses.replace(recipe.phases[-1], epochs=changes["epochs"])
         recipe = dataclasses.replace(recipe, phases=(*recipe.phases[:-1], last))
+    start = made.weights
+    if os.fspath(changes["weights"]) != "auto":
+        found = weights_room.locate(changes["weights"])
+        start = "none" if found is None else str(found.resolve())
     made = dataclasses.replace(
         made,
+        weights=start,
         model=changes["model"] or made.model,
         model_config=config,
         recipe=recipe,
@@ -318,7 +391,7 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> Any:
     """Train the plan of a run folder; see `training.train`."""
     folder = as_run(run)
     made = Plan.read(folder.plan)
-    if folder.model.exists() and not resume and _is_done(folder, "train"):
+    if folder.model.exists() and _is_done(folder, "train"):
         raise errors.InvalidValueError(
             f"{errors.shown(folder.path, 200)} is trained already.\n"
             "To train anew: actzoo run "
@@ -330,6 +403,7 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> Any:
     with _stage(folder, "train") as log:
         outcome = training.train(made, folder, note=log.note, resume=resume, force=force)
         log.close({"plan.json": results.sha256_file(folder.plan), "data": made.content_hash})
+    results.remove(folder.checkpoint)  # only now: until the record stands, resuming needs it
     return outcome
 
 

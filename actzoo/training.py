@@ -158,7 +158,8 @@ class _Material:
             self._augmenter = self.domain.call(
                 "augmenter", plan.preprocessing, plan.recipe.augmentation
             )
-        self._caches: dict[str, Any] = {"train": {}, "val": {}, "plain": {}}
+        self._train_cache: dict[str, Any] = {}
+        self._val_cache: dict[str, Any] = {}
 
     def encode(self, labels: Any) -> np.ndarray:
         return self.task.encode(np.asarray(labels), len(self.plan.classes))
@@ -175,7 +176,7 @@ class _Material:
             augmenter=self._augmenter,
             encode=self.encode,
             class_weights=self.class_weights,
-            cache=self._caches["train"],
+            cache=self._train_cache,
         )
 
     def plain_batches(self, name: str) -> Any:
@@ -189,7 +190,7 @@ class _Material:
             epoch=0,
             training=False,
             encode=self.encode,
-            cache=self._caches["val" if name == "val" else "plain"],
+            cache=self._val_cache if name == "val" else None,  # others are read once
         )
 
 
@@ -268,14 +269,18 @@ def train(
     report = weights.apply(model, plan.weights)
     if not force:
         memory.check(model, plan.recipe.batch_size)
+    _check_inputs(model, material)
+    if not resume:
+        results.remove(run.checkpoint)  # of an earlier training; its numbers would mix with ours
     state = Checkpoint.load(run, plan, note) if resume else Checkpoint()
-    progress = Progress(plan)
+    progress = Progress(plan, epochs_done=len(state.history))
     board = keras.callbacks.TensorBoard(log_dir=str(run.tensorboard), write_graph=False)
     try:
         with _repeatable():
             for number, phase in enumerate(plan.recipe.phases):
                 if number < state.phase:
                     continue
+                state.restore_best(model)
                 prepare = _on_features if phase.on == "features" else _on_inputs
                 _run_phase(
                     prepare(phase, model, material), model, material, run, state, progress, board
@@ -293,8 +298,22 @@ def train(
     for layer in model.layers:
         layer.trainable = True
     models.save_model(model, run.path, card_of(plan, report.origin))
-    results.remove(run.checkpoint)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
+
+
+def _check_inputs(model: keras.Model, material: _Material) -> None:
+    """Refuse a plan whose preprocessing does not give what its model takes."""
+    plan = material.plan
+    one = data.load_inputs(material.source, material.split["train"][:1], plan.preprocessing)
+    for tensor in model.inputs:
+        given = one[tensor.name].shape[1:] if tensor.name in one else None
+        if given != tuple(tensor.shape[1:]):
+            raise errors.InvalidValueError(
+                f"The plan's preprocessing gives {tensor.name} of shape {given}; its model takes "
+                f"{tuple(tensor.shape[1:])}.\nMake `preprocessing` and `model_config.input_shape` "
+                "in plan.json agree, or plan anew with --set input_shape=...",
+                given=given,
+            )
 
 
 def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
@@ -343,10 +362,12 @@ def _run_phase(
         steps_per_execution=min(STEPS_PER_CALL, steps),
     )
     optimizer.build(stretch.network.trainable_variables)
-    state.restore(stretch.network, model)
+    state.restore(stretch.network)
     watch = _Watch(progress, steps)
     board.set_model(stretch.network)
     for epoch in range(state.epoch_of_phase, phase.epochs):
+        if state.epochs_without_gain >= recipe.patience:
+            break
         started = time.monotonic()
         _seed_dropout(stretch.network, recipe.seed, len(state.history))
         batches = stretch.batches(len(state.history))
@@ -382,8 +403,6 @@ def _run_phase(
         board.on_epoch_end(len(state.history) - 1, dict(_numbers(state.history[-1])))
         state.save(run, stretch.network, model)
         progress.end_epoch(state.history[-1])
-        if state.epochs_without_gain >= recipe.patience:
-            break
 
 
 def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:

@@ -5,7 +5,8 @@ export TF_CPP_MIN_LOG_LEVEL=3
 if [ $# -eq 0 ]; then
   rm -rf build/lib build/typed  # setuptools would pack what lies there from earlier builds
   mkdir -p build
-  .venv/bin/ruff check . && .venv/bin/ruff format --check .
+  .venv/bin/ruff check .
+  .venv/bin/ruff format --check .
   # On the installed package: the source tree does not show applications/ as actzoo.applications.
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
     --no-build-isolation --upgrade --target build/typed . 2> build/typed.log

@@ -37,6 +37,10 @@ def test_limits_let_two_cases_of_a_small_split_differ():
     limits, reasons = planning._limits(20)
     assert limits == {"agreement": 0.9, "score_drop": 0.1}
     assert "only 20" in reasons[0]
+    for count in range(8, 400):
+        limits, _ = planning._limits(count)
+        assert (count - 2) / count >= limits["agreement"]
+        assert 2 / count <= limits["score_drop"] or count > 133
 
 
 def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):

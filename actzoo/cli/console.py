@@ -11,6 +11,7 @@ import errno
 import importlib.abc
 import importlib.util
 import json
+import logging
 import os
 import platform
 import re
@@ -115,6 +116,8 @@ class _QuietStart(importlib.abc.MetaPathFinder):
         def load_quietly(module: Any) -> None:
             with _muted():
                 load(module)
+            # Its hints on retracing speak to whoever writes the loop, not to whoever runs it.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
         spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
         return spec

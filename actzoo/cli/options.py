@@ -40,7 +40,10 @@ BatchSize = Annotated[
     int | None,
     typer.Option(min=1, help="Examples per step; planned if not given.", show_default=False),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of everything random; 0, or the plan's.", show_default=False),
+]
 Export = Annotated[
     str | None,
     typer.Option(

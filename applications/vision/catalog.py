@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from actzoo import errors
+from actzoo import activations, errors
 from actzoo.models import ModelSpec, check_num_classes, check_number
 
 MAX_SIDE = 8192  # pixels; a larger input is a mistake, and would reserve memory before it shows
@@ -35,6 +35,8 @@ class VisionConfig:
             InvalidValueError: Names the option, its value and what is allowed.
         """
         check_num_classes(self.num_classes)
+        if isinstance(self.activation, str):
+            activations.parse(self.activation)
         check_number("dropout", self.dropout, 0.0, 0.95)
         self._check_shape(self.input_shape)
 
@@ -65,6 +67,11 @@ class SimpleNetConfig(VisionConfig):
     num_classes: int = 10
     units: tuple[int, ...] = (128, 64)
 
+    def validate(self) -> None:
+        """See `VisionConfig.validate`; each width is 1 to 65,536."""
+        super().validate()
+        _check_sizes("units", self.units, 1, 65_536)
+
     def _check_shape(self, shape: Any, dimensions: int | None = None) -> None:
         super()._check_shape(shape, None)  # it flattens whatever comes
 
@@ -89,7 +96,8 @@ class MobileNetV2Config(VisionConfig):
         """See `VisionConfig.validate`; the width is 0.05 to 8, there are seven stages."""
         super().validate()
         check_number("width", self.width, 0.05, 8.0)
-        _check_blocks(self.blocks, 7)
+        _check_sizes("blocks", self.blocks, 1, 100, count=7)
+        _check_strides(self.stem_strides)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,16 +118,29 @@ class ResNetConfig(VisionConfig):
     def validate(self) -> None:
         """See `VisionConfig.validate`; there are as many stages as widths."""
         super().validate()
-        _check_blocks(self.blocks, len(self.widths))
+        _check_sizes("widths", self.widths, 1, 16_384)
+        _check_sizes("blocks", self.blocks, 1, 100, count=len(self.widths))
+        _check_strides(self.stem_strides)
 
 
-def _check_blocks(blocks: Any, stages: int) -> None:
-    sound = isinstance(blocks, tuple) and all(isinstance(n, int) and 1 <= n <= 100 for n in blocks)
-    if not sound or len(blocks) != stages:
+def _check_sizes(name: str, sizes: Any, low: int, high: int, *, count: int | None = None) -> None:
+    sound = isinstance(sizes, tuple) and all(
+        isinstance(n, int) and not isinstance(n, bool) and low <= n <= high for n in sizes
+    )
+    if not sound or not sizes or (count is not None and len(sizes) != count):
+        many = "a list of numbers" if count is None else f"{count} numbers, one per stage"
         raise errors.InvalidValueError(
-            f"blocks={errors.shown(repr(blocks))} is not possible: {stages} numbers, one per "
-            "stage, each 1 to 100.",
-            given=blocks,
+            f"{name}={errors.shown(repr(sizes))} is not possible: {many}, each {low} to {high:,}.",
+            given=sizes,
+        )
+
+
+def _check_strides(strides: Any) -> None:
+    if strides not in (None, 1, 2):
+        raise errors.InvalidValueError(
+            f"stem_strides={errors.shown(repr(strides))} is not possible: 1, 2, or none to "
+            "decide by the picture's size.",
+            given=strides,
         )
 
 

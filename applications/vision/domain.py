@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from actzoo import errors
 from actzoo.domains import DomainSpec, InputPlan
 
 if TYPE_CHECKING:
@@ -68,7 +69,14 @@ def inputs(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> InputPlan:
     shorter, loss = details["median_shorter_side"], details["median_crop_loss"]
     reasons = []
     if "input_shape" in overrides:
-        height, width = (int(size) for size in tuple(overrides["input_shape"])[:2])
+        shape = tuple(overrides["input_shape"])
+        if len(shape) != 3 or shape[2] != 3:
+            raise errors.InvalidValueError(
+                f"input_shape={shape} does not fit pictures: it takes height, width and 3 "
+                "channels, as in [96, 96, 3].",
+                given=shape,
+            )
+        height, width = (int(size) for size in shape[:2])
         reasons.append(f"pictures of {height} x {width} px, as the model asks")
     else:
         side, why = _side(shorter, fingerprint.num_examples)

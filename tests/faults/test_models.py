@@ -23,6 +23,10 @@ from actzoo import errors, memory, models, weights
         {"input_shape": (32, 32)},
         {"input_shape": (10**6, 10**6, 3)},
         {"dropout": 1.5},
+        {"widths": (0, 8, 8, 8)},
+        {"widths": 5},
+        {"blocks": (2, 2)},
+        {"stem_strides": -1},
     ],
     ids=str,
 )

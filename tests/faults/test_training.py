@@ -245,3 +245,86 @@ def test_f113_paths_of_a_plan_are_read_and_never_written(grids, tmp_path):
     stages.evaluate(run)
     after = Path(grids).read_bytes(), sorted(p.name for p in Path(grids).parent.iterdir())
     assert after == before
+
+
+def interrupt_after(monkeypatch, epochs):
+    """Make training stop as by Ctrl-C once so many epochs are on disk."""
+    saved, count = checkpoint.Checkpoint.save, {"n": 0}
+
+    def save_and_stop(self, *args):
+        saved(self, *args)
+        count["n"] += 1
+        if count["n"] == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
+
+
+def test_f65_resuming_in_the_second_phase_is_exact(grids, toy, tmp_path, monkeypatch):
+    stages.train(planned(grids, tmp_path / "parent", epochs=2))
+    other = str(toy.write(tmp_path / "other.grids.npz", count=60, seed=4))
+    for name in ("whole", "cut"):
+        stages.plan(other, tmp_path / name, weights=tmp_path / "parent", epochs=5)
+    stages.train(tmp_path / "whole")
+    for stop in (5, 2):  # at the end of the head's phase, then inside of the second one
+        interrupt_after(monkeypatch, stop)
+        with pytest.raises(KeyboardInterrupt):
+            stages.train(tmp_path / "cut", resume=True)
+        monkeypatch.undo()
+    stages.train(tmp_path / "cut", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_f74_training_anew_leaves_nothing_of_an_interrupted_one(grids, tmp_path, monkeypatch):
+    run = planned(grids, tmp_path / "run")
+    interrupt_after(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(run)
+    monkeypatch.undo()
+    (run / "plan.json").write_text((run / "plan.json").read_text().replace("0.003", "0.001"))
+    interrupt_after(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(run)
+    monkeypatch.undo()
+    assert [p.name for p in (run / "checkpoint").glob("state*")] == ["state00001.json"]
+    stages.train(run, resume=True)
+
+
+def test_f74_resume_with_other_options_is_refused_and_with_the_same_is_not(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1)
+    with pytest.raises(errors.InvalidValueError, match="epochs: 1 there, 9 asked for"):
+        stages.run(grids, run, resume=True, epochs=9)
+    with pytest.raises(errors.InvalidValueError, match="--set dropout"):
+        stages.run(grids, run, resume=True, settings={"dropout": "0.5"})
+    stages.train(run)
+    with pytest.raises(errors.InvalidValueError, match="is trained already"):
+        stages.train(run, resume=True)
+    same = {"epochs": 1, "batch_size": 8, "settings": {"dropout": "0.3", "units": "[16]"}}
+    assert stages.run(grids, run, resume=True, **same).metrics["test"]["n"] > 0
+
+
+def test_a_seed_beside_a_plan_changes_the_run(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1)
+    assert stages.plan(run / "plan.json", tmp_path / "b", seed=7).recipe.seed == 7
+    with pytest.raises(errors.MissingFileError):
+        stages.plan(run / "plan.json", tmp_path / "c", weights=tmp_path / "nothing")
+
+
+def test_f69_a_validation_loss_of_nan_is_never_the_best():
+    class Model:
+        def get_weights(self):
+            return [np.zeros(1)]
+
+    state = checkpoint.Checkpoint()
+    for number, loss in enumerate((float("nan"), 1.0, 0.5, float("inf"), 0.7), start=1):
+        state.add({"epoch": number, "val_loss": loss}, Model())
+    assert (state.best_epoch, state.best_value) == (3, 0.5)
+
+
+def test_f112_preprocessing_that_does_not_fit_the_model_is_refused(grids, tmp_path):
+    run = planned(grids, tmp_path / "run", epochs=1)
+    plan = json.loads((run / "plan.json").read_text())
+    plan["model_config"]["input_shape"] = [8, 8, 1]
+    (run / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(errors.InvalidValueError, match=r"shape \(6, 6, 1\); its model takes"):
+        stages.train(run)
