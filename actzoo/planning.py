@@ -110,8 +110,8 @@ def make_plan(
     )
     if recipe.class_weights:
         reasons.append("rare classes weigh more: the largest has over three times the smallest")
-    limits, why = _limits(len(split["test"]))
-    reasons += why
+    limits, limit_reasons = _limits(len(split["test"]))
+    reasons += limit_reasons
     config = {**results.plain(spec.defaults()), **config}
     models.make_config(spec.name, config)
     plan = Plan(
