@@ -64,7 +64,7 @@ def table() -> str:
         "Made by `scripts/check_matrix.py`: small configurations at 32 px, trained for some steps,",
         "saved, loaded, exported with builtin operators only, and verified without TensorFlow.",
         "Cells: largest error of a probability against Keras / share of equal first classes;",
-        "✗ where `verify` found a limit missed. The nets are tiny and trained for 96 steps: read a ✗",
+        "✗ where `verify` found a limit missed. The nets are tiny and trained for 96 steps: read ✗",
         "as a warning about the activation in that place, which `verify` would give you, too.",
         "",
         "| model | activation | verified | " + " | ".join(PRECISIONS) + " | int8 operators |",
