@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from actzoo import activations, errors
+from actzoo import activations, errors, models
 
 FLAT = 0.01  # a derivative below this passes hardly any gradient on
 QUANTILE = 99.9  # per cent of values that an int8 range should be made for
@@ -113,11 +113,7 @@ def diagnose(
     Raises:
         InvalidTypeError: The model is not functional.
     """
-    try:
-        functional = bool(model.inputs and model.outputs)
-    except (AttributeError, ValueError):
-        functional = False
-    if not functional:
+    if not models.is_functional(model):
         raise errors.InvalidTypeError(
             f"{type(model).__name__} is not a functional model, so what flows between its layers "
             "cannot be looked at.\nBuild it with keras.Model(inputs, outputs).",

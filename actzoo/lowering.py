@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import ops as K
 
-from actzoo import activations, errors
+from actzoo import activations, errors, models
 from actzoo.device.forms import FORMS, DeviceForm, Form, device_form
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -131,18 +131,13 @@ def lower_in_detail(
     """Return the lowered model and what conversion must know of it; see `lower`."""
     if precision not in PRECISIONS:
         raise errors.unknown_name("precision", precision, PRECISIONS)
-    if not isinstance(model, keras.Sequential) and not getattr(model, "_is_graph_network", False):
-        try:
-            functional = bool(model.inputs and model.outputs)
-        except (AttributeError, ValueError):
-            functional = False
-        if not functional:
-            raise errors.InvalidTypeError(
-                f"{type(model).__name__} is not a functional model, so its layers cannot be "
-                "rebuilt for a device.\nBuild it with keras.Model(inputs, outputs), or give "
-                "model.export() a try for a plain SavedModel.",
-                given=type(model).__name__,
-            )
+    if not isinstance(model, keras.Sequential) and not models.is_functional(model):
+        raise errors.InvalidTypeError(
+            f"{type(model).__name__} is not a functional model, so its layers cannot be "
+            "rebuilt for a device.\nBuild it with keras.Model(inputs, outputs), or give "
+            "model.export() a try for a plain SavedModel.",
+            given=type(model).__name__,
+        )
     work = _Lowering(precision, replace=replace, stable=frozenset(stable))
     clone = keras.models.clone_model(_view(model), clone_function=work.clone)
     work.copy_weights()
