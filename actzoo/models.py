@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import domains, errors, results
-from actzoo._lazy import resolve
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -404,11 +403,4 @@ def describe_model(name: str) -> dict[str, Any]:
         "options": spec.defaults(),
         "paper": spec.paper,
         "builder": spec.target,
-        "doc": (resolve(spec.target).__doc__ or "").strip() if _has_keras() else "",
     }
-
-
-def _has_keras() -> bool:
-    import sys
-
-    return "keras" in sys.modules
