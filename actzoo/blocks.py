@@ -139,3 +139,52 @@ def inverted_residual(
     if strides == 1 and channels == filters:
         hidden = keras.layers.Add(name=f"{name}_add")([x, hidden])
     return hidden
+
+
+GROUP_CHANNELS = 8  # of one group, where the channels divide that way
+
+
+def group_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+    """Normalise each sample over groups of channels: the same for a batch of any size.
+
+    Reference:
+        Wu & He, 2018, "Group Normalization", arXiv:1803.08494.
+    """
+    channels = x.shape[-1]
+    groups = channels // GROUP_CHANNELS if channels % GROUP_CHANNELS == 0 else 1
+    return keras.layers.GroupNormalization(groups, epsilon=1e-3, name=f"{name}_gn")(x)
+
+
+def two_convolutions(
+    x: keras.KerasTensor,
+    filters: int,
+    *,
+    activation: activations.ActivationLike,
+    norm: str = "batch",
+    name: str,
+) -> keras.KerasTensor:
+    """One level of a U-Net: two 3×3 convolutions, each normalised and activated.
+
+    Args:
+        x: `(batch, height, width, channels)`.
+        filters: Output channels.
+        activation: What `activations.get` takes.
+        norm: "batch" or "group".
+        name: Prefix of the layers' names.
+
+    Returns:
+        `(batch, height, width, filters)`.
+    """
+    normalise = {"batch": batch_norm, "group": group_norm}[norm]
+    for number in (1, 2):
+        prefix = f"{name}_{number}"
+        x = keras.layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=kernel_initializer(activation),
+            name=f"{prefix}_conv",
+        )(x)
+        x = activate(normalise(x, name=prefix), activation, name=f"{prefix}_act")
+    return x

@@ -21,24 +21,13 @@ from actzoo import errors, results
 if TYPE_CHECKING:
     import keras
 
-    from actzoo.plan import Plan
-
-HISTORY_COLUMNS = (
-    "epoch",
-    "phase",
-    "learning_rate",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "seconds",
-)
-
 
 class Checkpoint:
     """The state of a run between two epochs."""
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: tuple[str, str] = ("loss", "min")) -> None:
+        self._column = f"val_{monitor[0]}"
+        self._sign = 1.0 if monitor[1] == "min" else -1.0
         self.phase = 0  # index of the phase that runs
         self.epoch_of_phase = 0  # whole epochs of it
         self.history: list[dict[str, Any]] = []
@@ -50,13 +39,19 @@ class Checkpoint:
         self._best_file: Path | None = None
 
     def add(self, row: dict[str, Any], model: keras.Model) -> None:
-        """Take in a whole epoch; remember its weights if it is the best by validation loss."""
+        """Take in a whole epoch; remember its weights if it is the best so far.
+
+        Args:
+            row: Its numbers, by column of `history.csv`.
+            model: The whole model.
+        """
+        value = self._sign * row[self._column]
         self.history.append(row)
         self.epoch_of_phase += 1
         self.epochs_without_gain += 1
-        better = row["val_loss"] < self.best_value or not math.isfinite(self.best_value)
-        if self.best_weights is None or (better and math.isfinite(row["val_loss"])):
-            self.best_value = row["val_loss"]
+        better = value < self.best_value or not math.isfinite(self.best_value)
+        if self.best_weights is None or (better and math.isfinite(value)):
+            self.best_value = value
             self.best_epoch = row["epoch"]
             self.best_weights = model.get_weights()
             self.epochs_without_gain = 0
@@ -113,8 +108,15 @@ class Checkpoint:
                 results.remove(file)
 
     @classmethod
-    def load(cls, run: results.RunFolder, plan: Plan, note: results.Note) -> Checkpoint:
+    def load(
+        cls, run: results.RunFolder, monitor: tuple[str, str], note: results.Note
+    ) -> Checkpoint:
         """Read the last whole state of a run; a fresh one if there is none.
+
+        Args:
+            run: The run folder.
+            monitor: Score that chooses the best epoch, and its direction.
+            note: Takes warnings.
 
         Raises:
             InvalidValueError: The plan was changed since.
@@ -143,10 +145,10 @@ class Checkpoint:
             if broken:
                 note(f"{path.name}: {broken[0]} is damaged; the epoch before is taken.")
                 continue
-            return cls()._take(state, run.checkpoint)
+            return cls(monitor)._take(state, run.checkpoint)
         if run.checkpoint.exists():
             note("No whole checkpoint was found; training starts from the beginning.")
-        return cls()
+        return cls(monitor)
 
     def _take(self, state: dict[str, Any], folder: Path) -> Checkpoint:
         self.phase = state["phase"]
@@ -194,7 +196,7 @@ def _read_arrays(path: Path) -> list[np.ndarray]:
 def write_history(run: results.RunFolder, history: list[dict[str, Any]]) -> None:
     """Write `history.csv`."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     results.write_text(run.history, text.getvalue())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from actzoo import archives, domains, errors, preprocessing, results
+from actzoo._lazy import resolve
 
 if TYPE_CHECKING:
     import keras
@@ -41,12 +42,14 @@ class Example:
         target: Index of the class, mask, or None.
         id: Name of the example, for people.
         weight: Of its loss.
+        spacing: Size of one step along each axis of the mask, in mm; None where unknown.
     """
 
     inputs: dict[str, np.ndarray]
     target: Any
     id: str = ""
     weight: float = 1.0
+    spacing: tuple[float, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +94,12 @@ class Source(Protocol):
         """Return one example as the user would send it to `predict`."""
         ...
 
-    def labels(self) -> np.ndarray:
-        """Return the class of every example `(n,)`, without opening any."""
+    def labels(self) -> np.ndarray | None:
+        """Return the class of every example `(n,)`, without opening any; None for masks."""
+        ...
+
+    def parts(self) -> Sequence[int] | None:
+        """Return how many training samples each example holds; None for one each."""
         ...
 
     def ids(self) -> list[str]:
@@ -196,8 +203,8 @@ def check_classes(classes: Sequence[str]) -> None:
     if len(classes) < 2:
         have = f"only '{errors.shown(classes[0])}'" if classes else "none"
         raise errors.DataError(
-            f"The data has {have} for a class; classification needs two or more.\n"
-            "Give a folder with one sub-folder of examples per class.",
+            f"The data has {have} for a class; two or more are needed.\n"
+            "Give examples of at least two classes.",
             given=list(classes),
         )
     alike: dict[str, str] = {}
@@ -253,8 +260,12 @@ def split(
         DataError: A class has too few examples.
     """
     say = note or _to_stderr
-    labels, given = np.asarray(source.labels()), source.splits()
-    _check_rare(source.classes, labels, bool((options or {}).get("allow_rare")), say)
+    labels, given = source.labels(), source.splits()
+    by_class = labels is not None
+    if labels is None:
+        labels = np.zeros(len(source), np.int64)
+    else:
+        _check_rare(source.classes, labels, bool((options or {}).get("allow_rare")), say)
     present = [name for name in SPLITS if name in given]
     missing = [name for name in ("test", "val") if name not in present]
     side = np.asarray([name or "train" for name in given], dtype="U5")
@@ -271,7 +282,8 @@ def split(
         )
     elif missing:
         sizes = ", ".join(f"{(side == name).sum()} {name}" for name in SPLITS)
-        say(f"The data brings no splits, so they were drawn, class by class: {sizes}.")
+        how = ", class by class" if by_class else ""
+        say(f"The data brings no splits, so they were drawn{how}: {sizes}.")
     parts = {name: np.flatnonzero(side == name) for name in SPLITS}
     for name, indices in parts.items():
         if not len(indices):
@@ -368,47 +380,106 @@ def _draw(
 # --- reading -----------------------------------------------------------------------------------
 
 
-def load_inputs(
-    source: Source, indices: Sequence[int] | np.ndarray, steps: preprocessing.Steps
+def load_samples(
+    source: Source, indices: Sequence[int] | np.ndarray, preparation: Preparation
 ) -> dict[str, np.ndarray]:
-    """Return the prepared inputs of some examples, stacked.
+    """Return what a model takes of some examples, stacked; nothing is augmented.
 
     Args:
         source: The data.
         indices: Which, in this order.
-        steps: Preprocessing.
+        preparation: How they become samples.
 
     Returns:
         Name -> array `(n, ...)` in the dtype that the steps give.
     """
-    rows = [prepared for prepared, _, _ in _read(source, indices, steps)]
+    rows = [
+        samples_of(row.inputs, preparation)
+        for row in _read(source, indices, preparation.case_steps)
+    ]
     if not rows:
         return {}
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-_Row = tuple[dict[str, np.ndarray], Any, float]  # inputs, target, weight
+def load_masked_samples(
+    source: Source,
+    indices: Sequence[int] | np.ndarray,
+    preparation: Preparation,
+    most: int,
+    places: int,
+) -> tuple[dict[str, np.ndarray], np.ndarray, list[int]]:
+    """Return all samples of whole examples and their masks, until enough are read.
+
+    Args:
+        source: The data.
+        indices: Which examples, in this order.
+        preparation: How they become samples.
+        most: Samples, at most; the first example is taken whole.
+        places: Places of all masks together, at most; likewise.
+
+    Returns:
+        Name -> inputs `(n, ...)`; masks `(n, ...)`; the position in `indices` of each sample.
+    """
+    rows, masks, cases = [], [], []
+    for number, row in enumerate(_read(source, indices, preparation.case_steps)):
+        if preparation.cutter is not None:
+            samples, mask = preparation.cutter.cut(row.inputs, row.target)
+        else:
+            samples, mask = samples_of(row.inputs, preparation), np.asarray(row.target)[None]
+        count = len(cases) + len(mask)
+        if rows and (count > most or count * mask[0].size > places):
+            break
+        rows.append(samples)
+        masks.append(mask)
+        cases += [number] * len(mask)
+    inputs = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return inputs, np.concatenate(masks), cases
 
 
-def _read_one(source: Source, index: int, steps: preprocessing.Steps) -> _Row:
+def load_training_samples(
+    source: Source, indices: Sequence[int] | np.ndarray, preparation: Preparation, seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return one sample of each example as training sees it, and their targets, stacked.
+
+    Args:
+        source: The data.
+        indices: Which, in this order.
+        preparation: How they become samples; nothing is augmented.
+        seed: Of the part that is taken where an example is cut.
+    """
+    cutter, parts = preparation.cutter, source.parts()
+    inputs, targets = [], []
+    for index, row in zip(indices, _read(source, indices, preparation.case_steps), strict=True):
+        one, target = row.inputs, row.target
+        if cutter is not None:
+            random = rng(seed, "one sample", index)
+            part = int(random.integers(1 if parts is None else parts[int(index)]))
+            one, target = cutter.sample(one, target, part, random)
+        inputs.append(one)
+        targets.append(target)
+    return _stacked(inputs), np.asarray(targets)
+
+
+def _read_one(source: Source, index: int, steps: preprocessing.Steps) -> Example:
     example = source.load(int(index))
-    return preprocessing.apply(steps, example.inputs), example.target, example.weight
+    return dataclasses.replace(example, inputs=preprocessing.apply(steps, example.inputs))
 
 
 def _read(
     source: Source, indices: Sequence[int] | np.ndarray, steps: preprocessing.Steps
-) -> Iterator[_Row]:
+) -> Iterator[Example]:
     """Read examples in order, a few at once: decoders let go of the interpreter lock."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(4) as threads:
-        for start in range(0, len(indices), 256):
-            chosen = [int(i) for i in indices[start : start + 256]]
+        for start in range(0, len(indices), 64):
+            chosen = [int(i) for i in indices[start : start + 64]]
             yield from threads.map(lambda index: _read_one(source, index, steps), chosen)
 
 
 class Augmenter(Protocol):
-    """A stateless change of training examples; what a domain's `augmenter` returns."""
+    """A stateless change of training samples; what a domain's `augmenter` returns."""
 
     @property
     def stored_steps(self) -> preprocessing.Steps:
@@ -422,35 +493,126 @@ class Augmenter(Protocol):
         ...
 
 
+class Cutter(Protocol):
+    """Goes between whole examples and the samples a model takes of them; a domain's `cutter`.
+
+    In masks of samples, `tasks.IGNORED` stands where there is nothing to learn or to score.
+    """
+
+    @property
+    def case_steps(self) -> preprocessing.Steps:
+        """Steps that prepare a whole example."""
+        ...
+
+    def sample(
+        self, inputs: dict[str, np.ndarray], target: Any, part: int, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return one training sample of the model's shape."""
+        ...
+
+    def cut(
+        self, inputs: dict[str, np.ndarray], target: Any = None
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return all samples of an example, stacked; each place of the target stands in one."""
+        ...
+
+    def join(self, outputs: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the outputs for a whole example from those of its samples."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """How the examples of one plan or model become samples.
+
+    Attributes:
+        steps: Preprocessing, from the opened example to the model's input.
+        cutter: Where a model takes parts of an example.
+        augmenter: Changes training samples.
+        length: Places of the first axis that a prepared example fills.
+    """
+
+    steps: preprocessing.Steps
+    cutter: Cutter | None = None
+    augmenter: Augmenter | None = None
+    length: Callable[[dict[str, np.ndarray]], int] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        domain: str,
+        steps: preprocessing.Steps,
+        augmentation: Mapping[str, Any] | None = None,
+    ) -> Preparation:
+        """Return the preparation that a domain's row describes.
+
+        Args:
+            domain: Its name; empty for a model that belongs to none.
+            steps: Of a plan or a model's card.
+            augmentation: Settings of the augmenter; empty for none.
+        """
+        if not domain:
+            return cls(steps)
+        spec = domains.DOMAINS.get(domain)
+        return cls(
+            steps,
+            spec.call("cutter", steps) if spec.cutter else None,
+            spec.call("augmenter", steps, augmentation)
+            if augmentation and spec.augmenter
+            else None,
+            resolve(spec.length) if spec.length else None,
+        )
+
+    @property
+    def case_steps(self) -> preprocessing.Steps:
+        """Steps that prepare a whole example."""
+        return self.steps if self.cutter is None else self.cutter.case_steps
+
+    @property
+    def stored_steps(self) -> preprocessing.Steps:
+        """Steps whose result training keeps in memory."""
+        if self.cutter is None and self.augmenter is not None:
+            return self.augmenter.stored_steps
+        return self.case_steps
+
+
+def travelling_files(domain: str, steps: preprocessing.Steps) -> dict[str, bytes]:
+    """Return the files that stand beside a model for those who prepare its inputs themselves.
+
+    Args:
+        domain: Name of the model's domain; empty for none.
+        steps: Of its card.
+    """
+    spec = domains.DOMAINS.get(domain) if domain else None
+    found: dict[str, bytes] = spec.call("files", steps) if spec and spec.files else {}
+    return found
+
+
 def pipeline(
     source: Source,
     indices: Sequence[int] | np.ndarray,
+    preparation: Preparation,
     *,
-    steps: preprocessing.Steps,
     batch_size: int,
     seed: int,
     epoch: int,
-    training: bool,
-    augmenter: Augmenter | None = None,
     encode: Callable[[np.ndarray], np.ndarray] | None = None,
     class_weights: np.ndarray | None = None,
     cache: MutableMapping[str, Any] | None = None,
 ) -> keras.utils.PyDataset:
-    """Return the batches of one epoch.
+    """Return the training batches of one epoch.
 
-    A batch is `(inputs, targets, sample weights)`; bytes become float32. In training the order is
-    a permutation by (seed, epoch), each example is augmented by (seed, epoch, index), and an
-    incomplete last batch is left out; otherwise everything comes in the order of `indices`.
+    A batch is `(inputs, targets, sample weights)`; bytes become float32. The order is a
+    permutation by (seed, epoch), each sample is drawn and augmented by (seed, epoch, index, part),
+    and an incomplete last batch is left out.
 
     Args:
         source: The data.
         indices: Which examples.
-        steps: Preprocessing, from the opened example to the model's input.
-        batch_size: Examples of a batch.
+        preparation: How they become samples.
+        batch_size: Samples of a batch.
         seed: The run's.
         epoch: Counted from the start of the run.
-        training: Shuffle and augment.
-        augmenter: Used in training only.
         encode: Targets of a batch -> what the loss takes.
         class_weights: Weight of each class `(classes,)`, multiplied into the examples' own.
         cache: Keeps prepared examples from one epoch to the next; give the same mapping again.
@@ -459,39 +621,199 @@ def pipeline(
         A `keras.utils.PyDataset` of known length. An error met while a batch is made is kept in
         its `failure`; see `named_failure`.
     """
-    augment = augmenter if training else None
-    stored = augment.stored_steps if augment is not None else steps
     indices = np.asarray(indices, dtype=np.int64)
+    stored = preparation.stored_steps
+    cutter, augment = preparation.cutter, preparation.augmenter
     rows = _cached(source, indices, stored, cache)
-    order = np.arange(len(indices))
-    if training:
-        order = rng(seed, "order", epoch).permutation(len(indices))
-    count = -(-len(order) // batch_size)
-    if training and len(order) >= batch_size:
-        count = len(order) // batch_size
+    parts = source.parts() if cutter is not None else None
+    counts = np.ones(len(indices), int) if parts is None else np.asarray(parts)[indices]
+    samples = np.stack(
+        [
+            np.repeat(np.arange(len(indices)), counts),
+            np.concatenate([np.arange(count) for count in counts]),
+        ],
+        axis=1,
+    )
+    order = rng(seed, "order", epoch).permutation(len(samples))
+    if len(order) >= batch_size:
+        order = order[: len(order) // batch_size * batch_size]
+    lengths = None
+    if preparation.length is not None and rows is not None:
+        lengths = _lengths(rows, preparation.length, cache)
+        order = _by_length(order, lengths, batch_size, rng(seed, "lengths", epoch))
 
-    def one(position: int) -> _Row:
+    def one(position: int, part: int) -> Example:
         index = int(indices[position])
-        inputs, target, weight = rows[position] if rows else _read_one(source, index, stored)
+        example = rows[position] if rows else _read_one(source, index, stored)
+        inputs, target = example.inputs, example.target
+        if cutter is not None:
+            inputs, target = cutter.sample(
+                inputs, target, part, rng(seed, "sample", epoch, index, part)
+            )
         if augment is not None:
-            inputs, target = augment(inputs, target, rng(seed, "augment", epoch, index))
-        return inputs, target, weight
+            inputs, target = augment(inputs, target, rng(seed, "augment", epoch, index, part))
+        return Example(inputs, target, weight=example.weight)
 
     def batch(number: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        chosen = [one(p) for p in order[number * batch_size : (number + 1) * batch_size]]
-        inputs = {name: _stacked([row[0][name] for row in chosen]) for name in chosen[0][0]}
-        targets = np.asarray([row[1] for row in chosen])
-        weights = np.asarray([row[2] for row in chosen], dtype="float32")
+        chosen = order[number * batch_size : (number + 1) * batch_size]
+        examples = [one(int(position), int(part)) for position, part in samples[chosen]]
+        inputs = _stacked([example.inputs for example in examples])
+        if lengths is not None:
+            inputs = _shortened(inputs, int(lengths[chosen].max()))
+        targets = np.asarray([example.target for example in examples])
+        weights = np.asarray([example.weight for example in examples], dtype="float32")
         if class_weights is not None:
             weights = weights * np.asarray(class_weights, dtype="float32")[targets]
         return inputs, encode(targets) if encode else targets, weights
 
-    return _dataset_class()(batch, count)
+    return _dataset_class()(batch, -(-len(order) // batch_size))
 
 
-def _stacked(arrays: list[np.ndarray]) -> np.ndarray:
-    stacked = np.stack(arrays)
-    return stacked.astype("float32") if stacked.dtype == np.uint8 else stacked
+def _stacked(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: _as_numbers(np.stack([row[name] for row in rows])) for name in rows[0]}
+
+
+def _as_numbers(array: np.ndarray) -> np.ndarray:
+    return array.astype("float32") if array.dtype == np.uint8 else array
+
+
+def _lengths(
+    rows: Sequence[Example],
+    length: Callable[[dict[str, np.ndarray]], int],
+    cache: MutableMapping[str, Any] | None,
+) -> np.ndarray:
+    """Return the length of each prepared example, rounded up to a multiple of 8."""
+    found = (cache or {}).get("lengths")
+    if found is None or len(found) != len(rows):
+        found = np.array([-(-int(length(row.inputs)) // 8) * 8 for row in rows])
+        if cache is not None:
+            cache["lengths"] = found
+    return found
+
+
+def _by_length(
+    order: np.ndarray, lengths: np.ndarray, batch_size: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return the order with examples of like length in one batch, batches in random order.
+
+    Sorted within stretches of the order, so that batches differ from epoch to epoch. The shortest
+    batch comes first and the longest second: Keras takes the shapes of an epoch from these two.
+    """
+    stretch = 50 * batch_size
+    parts = [order[start : start + stretch] for start in range(0, len(order), stretch)]
+    ordered = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
+    if len(ordered) % batch_size:
+        return ordered
+    batches = ordered.reshape(-1, batch_size)
+    batches = batches[random.permutation(len(batches))]
+    longest = lengths[batches].max(axis=1)
+    first = int(longest.argmin())
+    batches[[0, first]] = batches[[first, 0]]
+    if len(batches) > 1:
+        second = 1 + int(lengths[batches[1:]].max(axis=1).argmax())
+        batches[[1, second]] = batches[[second, 1]]
+    flat: np.ndarray = batches.reshape(-1)
+    return flat
+
+
+def _shortened(inputs: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
+    return {name: array[:, :length] for name, array in inputs.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One whole example and what a model gave for it.
+
+    Attributes:
+        index: In the source.
+        target: The truth.
+        outputs: The model's, without batch; joined where it was cut.
+        spacing: See `Example`.
+    """
+
+    index: int
+    target: Any
+    outputs: np.ndarray
+    spacing: tuple[float, ...] | None
+
+
+def run_cases(
+    source: Source,
+    indices: Sequence[int] | np.ndarray,
+    preparation: Preparation,
+    run: Callable[[dict[str, np.ndarray]], np.ndarray],
+    *,
+    batch_size: int = 32,
+    cache: MutableMapping[str, Any] | None = None,
+) -> Iterator[Case]:
+    """Ask a model about whole examples, one after another.
+
+    Args:
+        source: The data.
+        indices: Which examples, in this order.
+        preparation: How they become samples; nothing is augmented.
+        run: Inputs `(n, ...)` by name -> outputs `(n, ...)`.
+        batch_size: Samples given to `run` at once.
+        cache: As in `pipeline`.
+    """
+    indices = np.asarray(indices, dtype=np.int64)
+    rows = _cached(source, indices, preparation.case_steps, cache)
+    if rows is None:
+        rows = _read(source, indices, preparation.case_steps)
+    waiting: list[tuple[int, Example, dict[str, np.ndarray]]] = []
+    for index, example in zip(indices, rows, strict=True):
+        waiting.append((int(index), example, samples_of(example.inputs, preparation)))
+        if sum(_count(samples) for _, _, samples in waiting) >= batch_size:
+            yield from _run_waiting(waiting, preparation, run, batch_size)
+            waiting = []
+    if waiting:
+        yield from _run_waiting(waiting, preparation, run, batch_size)
+
+
+def samples_of(inputs: dict[str, np.ndarray], preparation: Preparation) -> dict[str, np.ndarray]:
+    """Return what a model takes of one prepared example, stacked `(samples, ...)`."""
+    if preparation.cutter is not None:
+        return dict(preparation.cutter.cut(inputs)[0])
+    return {name: np.asarray(value)[None] for name, value in inputs.items()}
+
+
+def _count(samples: Mapping[str, np.ndarray]) -> int:
+    return len(next(iter(samples.values())))
+
+
+def _run_waiting(
+    waiting: Sequence[tuple[int, Example, dict[str, np.ndarray]]],
+    preparation: Preparation,
+    run: Callable[[dict[str, np.ndarray]], np.ndarray],
+    batch_size: int,
+) -> Iterator[Case]:
+    names = waiting[0][2]
+    joined = {
+        name: _as_numbers(np.concatenate([samples[name] for _, _, samples in waiting]))
+        for name in names
+    }
+    outputs = run_in_batches(joined, run, batch_size)
+    start = 0
+    for index, example, samples in waiting:
+        own = outputs[start : start + _count(samples)]
+        start += len(own)
+        cutter = preparation.cutter
+        whole = own[0] if cutter is None else cutter.join(own, example.inputs)
+        yield Case(index, example.target, whole, example.spacing)
+
+
+def run_in_batches(
+    inputs: Mapping[str, np.ndarray],
+    run: Callable[[dict[str, np.ndarray]], np.ndarray],
+    batch_size: int,
+) -> np.ndarray:
+    """Return a model's outputs for many samples, asked a batch at a time."""
+    return np.concatenate(
+        [
+            np.asarray(run({name: value[k : k + batch_size] for name, value in inputs.items()}))
+            for k in range(0, _count(inputs), batch_size)
+        ]
+    )
 
 
 def _cached(
@@ -499,17 +821,28 @@ def _cached(
     indices: np.ndarray,
     steps: preprocessing.Steps,
     cache: MutableMapping[str, Any] | None,
-) -> list[_Row] | None:
+) -> list[Example] | None:
     """Return all prepared examples, or None where memory is too small for them."""
     if cache is None or not len(indices):
         return None
     key = hashlib.sha256(indices.tobytes() + results.to_json(list(steps)).encode()).hexdigest()
     if key not in cache:
-        first = _read_one(source, int(indices[0]), steps)[0]
-        size = sum(array.nbytes for array in first.values()) * len(indices)
-        cache[key] = None if size > CACHE_BYTES else list(_read(source, indices, steps))
-    found: list[_Row] | None = cache[key]
+        cache[key] = _read_while_they_fit(source, indices, steps)
+    found: list[Example] | None = cache[key]
     return found
+
+
+def _read_while_they_fit(
+    source: Source, indices: np.ndarray, steps: preprocessing.Steps
+) -> list[Example] | None:
+    """Return prepared examples, or None once their size shows that all would not fit."""
+    kept, size = [], 0
+    for example in _read(source, indices, steps):
+        size += sum(array.nbytes for array in example.inputs.values())
+        if size * len(indices) / (len(kept) + 1) > CACHE_BYTES and len(kept) >= 16:
+            return None
+        kept.append(example)
+    return kept if size <= CACHE_BYTES else None
 
 
 def _dataset_class() -> Any:

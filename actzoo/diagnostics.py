@@ -19,6 +19,7 @@ from actzoo import activations, errors, models
 
 FLAT = 0.01  # a derivative below this passes hardly any gradient on
 QUANTILE = 99.9  # per cent of values that an int8 range should be made for
+MAX_HELD = 100_000_000  # values of all sites at once
 MAX_VALUES = 200_000  # of a site kept for quantiles
 
 
@@ -95,7 +96,6 @@ def diagnose(
     targets: np.ndarray | None = None,
     *,
     loss: keras.losses.Loss | None = None,
-    batch_size: int = 32,
 ) -> Diagnosis:
     """Run inputs through a functional model and look at every activation.
 
@@ -105,7 +105,6 @@ def diagnose(
             enough.
         targets: What `loss` compares with; gradients are measured when both are given.
         loss: Training loss on the model's outputs.
-        batch_size: Inputs at a time.
 
     Returns:
         Sites and findings. A model without activation layers has no sites, and a finding says so.
@@ -129,6 +128,7 @@ def diagnose(
         [[layer.input, layer.output] for layer in layers],
     )
     seen = [_Statistics(layer) for layer in layers]
+    batch_size = _fitting_batch(layers, inputs)
     for start in range(0, count, batch_size):
         batch = _slice(inputs, start, start + batch_size)
         flows = iter(keras.tree.flatten(probe.predict_on_batch(batch)))
@@ -153,8 +153,27 @@ def diagnose(
 
 def _slice(inputs: Any, start: int, stop: int) -> Any:
     if isinstance(inputs, Mapping):
-        return {name: np.asarray(value[start:stop], "float32") for name, value in inputs.items()}
-    return np.asarray(inputs[start:stop], "float32")
+        return {name: _numbers(value[start:stop]) for name, value in inputs.items()}
+    return _numbers(inputs[start:stop])
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Return bytes and floats as float32, other whole numbers (such as token ids) as they are."""
+    array = np.asarray(values)
+    whole = array.dtype.kind in "iu" and array.dtype != np.uint8
+    return array if whole else array.astype("float32")
+
+
+def _fitting_batch(layers: list[keras.layers.Layer], inputs: Any) -> int:
+    """Return how many inputs can be looked at at once: what the sites see is held in memory."""
+    shapes = [next(iter(inputs.values())).shape] if isinstance(inputs, Mapping) else [inputs.shape]
+    length = shapes[0][1] if len(shapes[0]) > 1 else 1
+    each = sum(
+        math.prod(length if size is None else size for size in tensor.shape[1:])
+        for layer in layers
+        for tensor in (layer.input, layer.output)
+    )
+    return max(1, min(32, MAX_HELD // max(1, each)))
 
 
 def _role(model: keras.Model, layer: keras.layers.Layer) -> str:

@@ -20,6 +20,21 @@ BUILTIN = ("actzoo.applications.vision",)  # packages with a `domain` and a `cat
 
 
 @dataclasses.dataclass(frozen=True)
+class DataOption:
+    """One option of how a domain's data is opened; on the command line `--text-column`.
+
+    Attributes:
+        name: As `open` takes it ("text_column").
+        kind: bool, int, float or str.
+        help: One line.
+    """
+
+    name: str
+    kind: type
+    help: str
+
+
+@dataclasses.dataclass(frozen=True)
 class DomainSpec:
     """One kind of data.
 
@@ -32,11 +47,23 @@ class DomainSpec:
         sniff: Target of `(path: str) -> str | None`: the reason why this path holds such data, or
             None. Cheap; imports no Keras.
         open: Target of `(path: str, options: Mapping) -> Source`.
-        inputs: Target of `(fingerprint, overrides: Mapping) -> InputPlan`: the model's input and
-            the preprocessing steps that fit this data, with reasons.
+        inputs: Target of `(source, split, overrides: Mapping) -> InputPlan`: the model's inputs
+            and the preprocessing steps that fit the training split, with reasons. Overrides are
+            values of `planned` options, and as "preprocessing" the steps of given weights.
+        planned: Options of the model that `inputs` decides.
         steps: The domain's own preprocessing steps: name -> target.
         augmenter: Target of `(steps, settings: Mapping) -> Augmenter`.
+        cutter: Target of `(steps) -> Cutter`, where a model takes parts of an example.
+        length: Target of `(inputs) -> int`: places of the first axis that a prepared example
+            fills. Training batches are made of examples of like length and cut to the longest.
+        read: Target of `(given: Sequence[str]) -> Iterable[(id, bytes)]`: what a user gives to
+            `predict`; files and folders of them where left out.
+        write: Target of `(id, raw: bytes, mask, classes, folder: Path) -> Path`: a predicted mask
+            as a file in the input's own form.
+        files: Target of `(steps) -> dict[name, bytes]`: files that travel beside a model.
         panels: Target of `(evaluation) -> list of panels`: what the report shows of the data.
+        notice: A sentence at the top of every report.
+        options: What `open` takes.
         data_forms: How a user's data may look, for messages.
     """
 
@@ -48,9 +75,17 @@ class DomainSpec:
     sniff: str
     open: str
     inputs: str
+    planned: tuple[str, ...] = ("input_shape",)
     steps: tuple[tuple[str, str], ...] = ()
     augmenter: str | None = None
+    cutter: str | None = None
+    length: str | None = None
+    read: str | None = None
+    write: str | None = None
+    files: str | None = None
     panels: str | None = None
+    notice: str = ""
+    options: tuple[DataOption, ...] = ()
     data_forms: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -69,21 +104,31 @@ class InputPlan:
     """What a model of some data reads.
 
     Attributes:
-        shape: Shape of one sample, without batch: `(height, width, channels)` for pictures.
+        config: Options of the model that follow from the data: `{"input_shape": [96, 96, 3]}`.
+        inputs: Input name -> `{"shape", "dtype", "range"}` of one sample on the device.
         steps: Preprocessing steps, each `{"step": name, **settings}`.
         augmentation: Settings of the augmenter, plain values; empty for none.
         reasons: Why, one sentence each.
+        examples: Samples to show in all when training from scratch, where that depends on their
+            size; None leaves it to the model.
     """
 
-    shape: tuple[int, ...]
+    config: dict[str, Any]
+    inputs: dict[str, dict[str, Any]]
     steps: tuple[dict[str, Any], ...]
     augmentation: dict[str, Any]
     reasons: tuple[str, ...]
+    examples: int | None = None
+
+
+def builtin() -> list[DomainSpec]:
+    """Return the rows of this package's own domains, without looking for others."""
+    return [importlib.import_module(f"{package}.domain").DOMAIN for package in BUILTIN]
 
 
 def _load_builtins() -> None:
-    for package in BUILTIN:
-        DOMAINS.add(importlib.import_module(f"{package}.domain").DOMAIN)
+    for spec in builtin():
+        DOMAINS.add(spec)
 
 
 DOMAINS: Registry[DomainSpec] = Registry(

@@ -22,9 +22,9 @@ from actzoo import errors, models, results, tasks
 from actzoo.device import islands, runtime, tflite
 from actzoo.device.converter import Converter, NonFiniteError
 from actzoo.device.samples import (
-    CALIBRATION_SAMPLES,
     Reference,
     as_reference,
+    calibration_of_run,
     check_calibration,
     extreme_inputs,
     range_of,
@@ -79,7 +79,7 @@ def export_model(
     and `export.json`; files of an earlier export in the folder are replaced.
 
     Args:
-        model: Any functional or sequential Keras model with one output, `(batch, classes)`.
+        model: Any functional or sequential Keras model with one output, `(batch, ..., classes)`.
         folder: Where the files go.
         precision: One or several of float32, float16, dynamic, int8.
         calibration: Samples `(n, ...)`, or a mapping from input name to them; int8 needs them.
@@ -148,7 +148,7 @@ def export_run(
 ) -> ExportResult:
     """Export the model of a run folder, calibrated and checked on its own data.
 
-    Calibration samples come from training pictures, reference cases from held-out ones.
+    Calibration samples come from training examples, reference cases from held-out ones.
 
     Args:
         run: The run folder.
@@ -172,15 +172,11 @@ def export_run(
         model = models.load_model(run.path)
         card = models.ModelCard.read(run.card)
         source, splits = data.open_planned(plan, note=note or _say_nothing)
-        order = data.rng(plan.recipe.seed, "calibration").permutation(splits["train"])
-        calibration = data.load_inputs(
-            source, np.sort(order[:CALIBRATION_SAMPLES]), plan.preprocessing
-        )
         return export_model(
             model,
             run.export,
             precision=precisions or plan.precisions,
-            calibration=calibration,
+            calibration=calibration_of_run(source, plan, splits["train"], data),
             task=plan.task,
             card=card,
             reference=reference_of_run(source, splits["test"], plan, data),
@@ -349,7 +345,7 @@ class _Work:
             )
             return out
         calibration = self.scratch / "calibration.npz"
-        arrays = {name: value.astype("float32") for name, value in (samples or {}).items()}
+        arrays = self._as_taken(samples or {})
         np.savez(calibration, **arrays)  # type: ignore[arg-type]
         try:
             return self._int8(out, calibration, ())
@@ -417,8 +413,14 @@ class _Work:
     def _save(self, form: str, stable: tuple[str, ...]) -> Path:
         target = self.scratch / f"saved_model_{form}{len(stable) or ''}"
         if not target.exists():
-            save_model(self._lowered(form, stable).model, target)
+            shapes = {name: found["shape"] for name, found in self.card.inputs.items()}
+            save_model(self._lowered(form, stable).model, target, shapes)
         return target
+
+    def _as_taken(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return inputs in the dtypes that the model takes."""
+        dtypes = {tensor.name: tensor.dtype for tensor in self.model.inputs}
+        return {name: np.asarray(v).astype(dtypes[name]) for name, v in inputs.items()}
 
     def _finish(self, precision: str, path: Path) -> Path:
         data = path.read_bytes()
@@ -456,8 +458,8 @@ class _Work:
             fits = lowering.largest_hidden_values(self.model, extreme) < LARGEST_HIDDEN
             extreme = {name: value[fits] for name, value in extreme.items()}
         joined = {
-            name: np.concatenate([value.astype("float32"), extreme.get(name, value[:0])])
-            for name, value in cases.inputs.items()
+            name: np.concatenate([value, extreme.get(name, value[:0])])
+            for name, value in self._as_taken(cases.inputs).items()
         }
         outputs = lowering.keras_outputs(self.model, self.card.output, joined)
         count = len(cases.ids)
@@ -481,12 +483,15 @@ class _Work:
         return found
 
 
-def save_model(model: keras.Model, folder: Path) -> None:
+def save_model(
+    model: keras.Model, folder: Path, shapes: Mapping[str, Sequence[int]] | None = None
+) -> None:
     """Write a SavedModel with batch 1, named inputs and the one output `probabilities`.
 
     Args:
         model: A model that ends in probabilities.
         folder: Where; must not exist.
+        shapes: Input name -> shape of one sample, for sizes that the model leaves open.
     """
     import keras
     import tensorflow as tf
@@ -504,14 +509,20 @@ def save_model(model: keras.Model, folder: Path) -> None:
         call,
         input_signature=[
             tf.TensorSpec(
-                (1, *(1 if size is None else size for size in tensor.shape[1:])),
-                tensor.dtype,
-                name=name,
+                (1, *_closed(tensor.shape[1:], (shapes or {}).get(name))), tensor.dtype, name=name
             )
             for name, tensor in zip(names, model.inputs, strict=True)
         ],
     )
     archive.write_out(str(folder), verbose=False)
+
+
+def _closed(shape: Sequence[int | None], wanted: Sequence[int] | None) -> list[int]:
+    """Return a shape with its open sizes filled in."""
+    filled = wanted if wanted is not None and len(wanted) == len(shape) else [1] * len(shape)
+    return [
+        int(given or 1) if size is None else size for size, given in zip(shape, filled, strict=True)
+    ]
 
 
 # --- putting them in place -----------------------------------------------------------------------
@@ -536,6 +547,8 @@ def _put(
         shutil.copytree(work.saved_model, temporary)
     for precision, path in made.items():
         results.write_bytes(target.tflite(precision), path.read_bytes())
+    for name, content in _travelling_files(work.card).items():
+        results.write_bytes(target.path / name, content)
     results.write_text(target.labels, "".join(f"{name}\n" for name in work.card.classes))
     work.card.write(target.card)
     with results.atomic_path(target.reference) as temporary:
@@ -554,6 +567,12 @@ def _put(
             "notes": work.note.all,  # type: ignore[attr-defined]
         },
     )
+
+
+def _travelling_files(card: models.ModelCard) -> dict[str, bytes]:
+    from actzoo import data
+
+    return data.travelling_files(card.domain, card.preprocessing)
 
 
 def hashes(folder: Path) -> dict[str, str]:

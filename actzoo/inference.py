@@ -7,10 +7,11 @@ Files of ours are held against their recorded hash; a stranger's file is run in 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +38,8 @@ class Prediction:
         probability: Its probability.
         probabilities: Class -> probability.
         error: Why there is no prediction.
+        mask: The file that the predicted mask was written to.
+        shares: Class -> share of the places, where each place has an answer.
     """
 
     id: str
@@ -44,6 +47,8 @@ class Prediction:
     probability: float | None
     probabilities: dict[str, float]
     error: str | None = None
+    mask: str | None = None
+    shares: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Predictor(Protocol):
@@ -53,10 +58,15 @@ class Predictor(Protocol):
     verified: bool
 
     def probabilities(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return `(n, classes)` for named inputs `(n, ...)`."""
+        """Return `(n, ..., classes)` for named inputs `(n, ...)`."""
 
-    def predict(self, paths: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
-        """Return one prediction per file, in order; a file that cannot be read has an error."""
+    def predict(
+        self,
+        given: Sequence[str | os.PathLike[str]],
+        *,
+        out: str | os.PathLike[str] | None = None,
+    ) -> list[Prediction]:
+        """Return one prediction per input, in order; one that cannot be read has an error."""
 
     def close(self) -> None:
         """Release what it holds."""
@@ -139,7 +149,7 @@ class _Predictor:
         raise NotImplementedError
 
     def probabilities(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return `(n, classes)` in float32.
+        """Return `(n, ..., classes)` in float32.
 
         Args:
             inputs: Input name -> `(n, ...)`, in the range that the card names.
@@ -150,13 +160,20 @@ class _Predictor:
         checked = check_inputs(inputs, self.ports, self.card)
         return self._run(checked)
 
-    def predict(self, paths: Sequence[str | os.PathLike[str]]) -> list[Prediction]:
-        """Return one prediction per file, in the order given.
+    def predict(
+        self,
+        given: Sequence[str | os.PathLike[str]],
+        *,
+        out: str | os.PathLike[str] | None = None,
+    ) -> list[Prediction]:
+        """Return one prediction per input, in the order given.
 
-        Files are prepared by the steps of the card; a `.npy` file is the input itself.
+        Inputs are prepared by the steps of the card; a `.npy` file is the input itself.
 
         Args:
-            paths: The user's files.
+            given: The user's files, folders of them, or whatever else the model's kind of data
+                takes, such as sentences.
+            out: Folder for predicted masks, where each place has an answer; None writes none.
 
         Raises:
             InvalidValueError: There is no card, so nothing says how to prepare inputs.
@@ -167,70 +184,180 @@ class _Predictor:
                 "Put the model.json of the export beside the file.",
                 fix="model.json beside the model",
             )
+        asked = _Asked(self, self.card, None if out is None else Path(out))
         found: list[Prediction] = []
-        for start in range(0, len(paths), BATCH):
-            found += self._predict(paths[start : start + BATCH], self.card)
+        for batch in _batches(read_inputs(given, self.card.domain)):
+            found += asked.answers(batch)
         return found
 
-    def _predict(
-        self, paths: Sequence[str | os.PathLike[str]], card: models.ModelCard
-    ) -> list[Prediction]:
-        prepared: list[dict[str, np.ndarray] | str] = []
-        for path in paths:
+
+class _Asked:
+    """One call of `predict`."""
+
+    def __init__(self, predictor: _Predictor, card: models.ModelCard, out: Path | None) -> None:
+        from actzoo import data, domains, tasks
+
+        self.predictor = predictor
+        self.card = card
+        self.out = out
+        self.preparation = data.Preparation.of(card.domain, card.preprocessing)
+        self.domain = domains.DOMAINS.get(card.domain) if card.domain else None
+        self.is_dense = tasks.get_task(card.task).is_dense
+        self._samples_of = data.samples_of
+        self._written: set[str] = set()
+
+    def answers(self, items: Sequence[tuple[str, bytes | Path | str]]) -> list[Prediction]:
+        """Return the answers for some inputs: id, and bytes, an array's file or what is wrong."""
+        prepared: list[Any] = []
+        for name, raw in items:
             try:
-                made = self._prepare(path, card)
-                check_inputs({k: v[None] for k, v in made.items()}, self.ports, card)
-                prepared.append(made)
+                case = self._prepare(name, raw)
+                samples = self._samples(case, raw)
+                check_inputs(samples, self.predictor.ports, self.card)
+                prepared.append((case, samples))
             except errors.ActzooError as error:
                 prepared.append(str(error))
         good = [item for item in prepared if not isinstance(item, str)]
-        rows: Any = iter(())
+        outputs: Any = iter(())
         if good:
-            stacked = {name: np.stack([item[name] for item in good]) for name in self.ports}
-            rows = iter(self._run(check_inputs(stacked, self.ports, card)))
-        return [
-            Prediction(str(path), None, None, {}, item)
-            if isinstance(item, str)
-            else _named(str(path), next(rows), card.classes)
-            for path, item in zip(paths, prepared, strict=True)
-        ]
+            names = self.predictor.ports
+            stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
+            outputs = iter(self.predictor._run(check_inputs(stacked, names, self.card)))
+        found = []
+        for (name, raw), item in zip(items, prepared, strict=True):
+            if isinstance(item, str):
+                found.append(Prediction(name, None, None, {}, item))
+                continue
+            case, samples = item
+            own = np.stack(list(itertools.islice(outputs, len(next(iter(samples.values()))))))
+            found.append(self._answer(name, raw, case, own))
+        return found
 
-    def _prepare(
-        self, path: str | os.PathLike[str], card: models.ModelCard
-    ) -> dict[str, np.ndarray]:
-        path = Path(path)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise errors.MissingFileError(
-                f"There is no file {errors.shown(path, 200)}.", given=str(path)
-            ) from error
-        except OSError as error:
+    def _prepare(self, name: str, raw: bytes | Path | str) -> dict[str, np.ndarray]:
+        if isinstance(raw, str):
+            raise errors.DataError(raw, given=name)
+        if isinstance(raw, Path):
+            return {next(iter(self.predictor.ports)): _read_array(raw)}
+        if not self.card.preprocessing:
             raise errors.DataError(
-                f"{errors.shown(path, 200)} cannot be read: {error.strerror}.", given=str(path)
-            ) from error
-        if path.suffix == ".npy":
-            return {next(iter(self.ports)): _read_array(path)}
-        if not card.preprocessing:
-            raise errors.DataError(
-                f"The model has no preprocessing steps, so {errors.shown(path.name)} cannot be "
+                f"The model has no preprocessing steps, so {errors.shown(name, 120)} cannot be "
                 "prepared.\nGive its input as a .npy file.",
-                given=str(path),
+                given=name,
             )
         from actzoo import preprocessing
 
         try:
-            made = preprocessing.apply(card.preprocessing, content)
+            return preprocessing.apply(self.preparation.case_steps, raw)
         except errors.ActzooError as error:
-            raise errors.DataError(
-                f"{errors.shown(path, 200)}: {error}", given=str(path)
-            ) from error
-        return {name: np.asarray(value) for name, value in made.items()}
+            raise errors.DataError(f"{errors.shown(name, 200)}: {error}", given=name) from error
+
+    def _samples(self, case: dict[str, np.ndarray], raw: Any) -> dict[str, np.ndarray]:
+        if isinstance(raw, Path):
+            return {name: value[None] for name, value in case.items()}
+        return self._samples_of(case, self.preparation)
+
+    def _answer(
+        self, name: str, raw: Any, case: dict[str, np.ndarray], outputs: np.ndarray
+    ) -> Prediction:
+        classes = self.card.classes
+        if outputs.shape[-1] != len(classes):
+            raise errors.InvalidValueError(
+                f"The model has {outputs.shape[-1]} outputs and model.json {len(classes)} classes; "
+                "they do not belong together.",
+                given=outputs.shape[-1],
+                allowed=(len(classes),),
+            )
+        if not self.is_dense:
+            return _named(name, outputs[0], classes)
+        cutter = self.preparation.cutter
+        joined = cutter.join(outputs, case) if cutter and isinstance(raw, bytes) else outputs[0]
+        mask = joined.argmax(axis=-1).astype("uint8")
+        counts = np.bincount(mask.reshape(-1), minlength=len(classes))
+        shares = {str(c): float(n / mask.size) for c, n in zip(classes, counts, strict=True)}
+        written = None
+        if self.out is not None and self.domain and self.domain.write and isinstance(raw, bytes):
+            folder = self.out
+            for number in itertools.count(2):  # files of one name, from several folders
+                path = self._write(name, raw, mask, folder)
+                if path is not None:
+                    written = path
+                    break
+                folder = self.out / str(number)
+        return Prediction(name, None, None, {}, mask=written, shares=shares)
+
+    def _write(self, name: str, raw: bytes, mask: np.ndarray, folder: Path) -> str | None:
+        """Write a mask; None where this call has written one of that name into the folder."""
+        key = f"{folder}/{Path(name).name}"
+        if key in self._written or self.domain is None:
+            return None
+        self._written.add(key)
+        return str(self.domain.call("write", name, raw, mask, self.card.classes, folder))
+
+
+def read_inputs(
+    given: Sequence[str | os.PathLike[str]], domain: str
+) -> Iterator[tuple[str, bytes | Path | str]]:
+    """Yield what a user gives to `predict`, one input after another.
+
+    Args:
+        given: Files, folders of them, or what the domain's `read` takes.
+        domain: Name of the model's domain; empty for none.
+
+    Yields:
+        Name, and the bytes; for a `.npy` file its path; for a file that cannot be read, why.
+    """
+    from actzoo import domains
+
+    spec = domains.DOMAINS.get(domain) if domain else None
+    if spec is not None and spec.read:
+        yield from spec.call("read", [os.fspath(item) for item in given])
+        return
+    for path in files_of(given):
+        try:
+            yield str(path), path if path.suffix == ".npy" else path.read_bytes()
+        except FileNotFoundError:
+            yield str(path), f"There is no file {errors.shown(path, 200)}."
+        except OSError as error:
+            yield str(path), f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
+
+
+def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(itertools.islice(items, BATCH)):
+        yield batch
+
+
+def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Return files; a folder stands for all files below it that are not hidden.
+
+    Raises:
+        MissingFileError: A folder holds none.
+    """
+    found: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            file
+            for file in path.rglob("*")
+            if file.is_file()
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if not inside:
+            raise errors.MissingFileError(
+                f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
+            )
+        found += inside
+    return found
 
 
 def _read_array(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
+    except FileNotFoundError as error:
+        raise errors.MissingFileError(
+            f"There is no file {errors.shown(path, 200)}.", given=str(path)
+        ) from error
     except (ValueError, OSError, EOFError) as error:
         raise errors.DataError(
             f"{errors.shown(path, 200)} is no .npy array of numbers.", given=str(path)
@@ -238,13 +365,6 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def _named(name: str, row: np.ndarray, classes: Sequence[str]) -> Prediction:
-    if len(row) != len(classes):
-        raise errors.InvalidValueError(
-            f"The model has {len(row)} outputs and model.json {len(classes)} classes; they do not "
-            "belong together.",
-            given=len(row),
-            allowed=(len(classes),),
-        )
     best = int(np.argmax(row))
     values = {str(label): float(value) for label, value in zip(classes, row, strict=True)}
     return Prediction(name, str(classes[best]), float(row[best]), values)
@@ -328,7 +448,7 @@ class KerasPredictor(_Predictor):
         self._model = _plain_inputs(models.load_model(path, trust=trust))
         self.ports = {
             tensor.name: runtime.Port(
-                tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), "float32"
+                tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), tensor.dtype
             )
             for tensor in self._model.inputs
         }
@@ -339,10 +459,7 @@ class KerasPredictor(_Predictor):
         ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
         given = ordered[0] if len(ordered) == 1 else ordered
         outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
-        task = tasks.get_task(self.card.task if self.card else "classification")
-        if _sums_to_one(outputs):
-            return outputs
-        return task.probabilities(outputs)
+        return outputs if _sums_to_one(outputs) else tasks.softmax(outputs)
 
 
 def _plain_inputs(model: Any) -> Any:
@@ -555,14 +672,22 @@ def evaluate(
         else:
             source = data_room.open_source(str(data), domain=card.domain or None)
             indices = np.arange(len(source))
-        labels = _labels_by_name(source, indices, card.classes)
-        rows = [
-            predictor.probabilities(
-                data_room.load_inputs(source, indices[k : k + BATCH], card.preprocessing)
+        order = _renumbering(source, indices, card.classes)
+        cases = data_room.run_cases(
+            source,
+            indices,
+            data_room.Preparation.of(card.domain, card.preprocessing),
+            predictor.probabilities,
+            batch_size=BATCH,
+        )
+        scored = (
+            tasks.get_task(card.task)
+            .assess(
+                ((order[case.target], case.outputs, case.spacing) for case in cases),
+                card.classes,
             )
-            for k in range(0, len(indices), BATCH)
-        ]
-        scored = tasks.get_task(card.task).score(labels, np.concatenate(rows), card.classes)
+            .score
+        )
         return {
             "format": results.FORMAT,
             "task": card.task,
@@ -585,7 +710,10 @@ def _held_out(run: results.RunFolder, data_room: Any) -> tuple[Any, np.ndarray]:
     return source, np.asarray(splits["test"])
 
 
-def _labels_by_name(source: Any, indices: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+def _renumbering(source: Any, indices: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Return class index of the data -> class index of the model."""
+    from actzoo import tasks
+
     unknown = [name for name in source.classes if name not in classes]
     if unknown:
         listed = ", ".join(errors.shown(name) for name in unknown[:10])
@@ -597,11 +725,18 @@ def _labels_by_name(source: Any, indices: np.ndarray, classes: Sequence[str]) ->
         )
     if len(indices) == 0:
         raise errors.DataError("There is nothing to score on: the data is empty.")
-    order = np.array([list(classes).index(name) for name in source.classes])
-    return order[np.asarray(source.labels())[indices]]
+    return tasks.renumbering(source.classes, classes)
 
 
 # --- benchmark -----------------------------------------------------------------------------------
+
+
+def _any_values(port: runtime.Port) -> np.ndarray:
+    """Return one sample: pixels for numbers, ones (a token, a place that counts) for integers."""
+    shape = (1, *port.shape)
+    if port.dtype in ("int32", "int64"):
+        return np.ones(shape, port.dtype)
+    return np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
 
 
 def benchmark(
@@ -640,11 +775,7 @@ def benchmark(
         data = tflite.load(file)
         # First in a child: it measures memory, and takes the fall for an unsound file.
         with runtime.Sandbox(file, threads=threads) as child:
-            random = np.random.default_rng(0)
-            one = {
-                name: random.uniform(0, 255, (1, *port.shape)).astype("float32")
-                for name, port in child.inputs.items()
-            }
+            one = {name: _any_values(port) for name, port in child.inputs.items()}
             child.run(one)
             peak = child.peak_memory_bytes
         graph = tflite.read(data, file.name)

@@ -160,8 +160,7 @@ def keras_outputs(
         plain = lower(model, replace=False)
     else:
         plain = _view(model)
-    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in plain.inputs]
-    given = ordered[0] if len(ordered) == 1 else ordered
+    given = _ordered(plain, inputs)
     outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
     if output_activation and not _ends_in(model, output_activation):
         outputs = np.asarray(_output_form(output_activation)(K.convert_to_tensor(outputs)))
@@ -184,11 +183,16 @@ def largest_hidden_values(model: keras.Model, inputs: Mapping[str, np.ndarray]) 
     if not sites:
         return np.zeros(count)
     probe = keras.Model(view.inputs, sites)
-    ordered = [np.asarray(inputs[tensor.name], "float32") for tensor in view.inputs]
-    values = probe.predict_on_batch(ordered[0] if len(ordered) == 1 else ordered)
+    values = probe.predict_on_batch(_ordered(view, inputs))
     values = values if isinstance(values, list) else [values]
     sizes = [np.abs(np.asarray(v, "float64")).reshape(count, -1).max(axis=1) for v in values]
     return np.nan_to_num(np.max(sizes, axis=0), nan=np.inf)
+
+
+def _ordered(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
+    """Return inputs as a model takes them: one array, or a list in its order."""
+    ordered = [np.asarray(inputs[tensor.name]).astype(tensor.dtype) for tensor in model.inputs]
+    return ordered[0] if len(ordered) == 1 else ordered
 
 
 def _append(model: keras.Model, activation: str) -> keras.Model:

@@ -25,6 +25,34 @@ MAX_CLASSES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainingDefaults:
+    """How an architecture is trained where the user and the data do not say otherwise.
+
+    Attributes:
+        learning_rate: Peak of the schedule, from scratch.
+        fine_tune_rate: The same, from given weights.
+        examples: Samples shown in all when training from scratch.
+        steps: Optimizer steps at least, from scratch: some hundred examples need many passes.
+        epochs: Least and most passes that `examples` may lead to.
+        batch_size: None lets the number of examples decide.
+        label_smoothing: `[0, 1)`.
+        weight_decay: Of AdamW.
+        patience: Epochs without a better validation score before training ends; a third of all
+            epochs where that is more.
+    """
+
+    learning_rate: float = 3e-3
+    fine_tune_rate: float = 5e-4
+    examples: int = 180_000
+    steps: int = 2_500
+    epochs: tuple[int, int] = (15, 60)
+    batch_size: int | None = None
+    label_smoothing: float = 0.05
+    weight_decay: float = 0.05
+    patience: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelSpec:
     """One architecture.
 
@@ -37,6 +65,7 @@ class ModelSpec:
         domain: Domain it is meant for.
         summary: One line.
         paper: Source.
+        training: How it is trained.
         aliases: Other spellings.
     """
 
@@ -47,6 +76,7 @@ class ModelSpec:
     domain: str
     summary: str
     paper: str = ""
+    training: TrainingDefaults = TrainingDefaults()
     aliases: tuple[str, ...] = ()
 
     def defaults(self) -> dict[str, Any]:
@@ -222,8 +252,8 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
             and `weights`: None or "none" for fresh ones, a run folder, or a `.keras` file of ours.
 
     Returns:
-        A flat functional model that takes `[0, 255]` pixels as `(batch, *input_shape)` and ends
-        in logits `(batch, num_classes)`, or in pooled features where `num_classes` is 0.
+        A flat functional model with named inputs that ends in logits, `(batch, num_classes)` or
+        one vector for each place, or in features where `num_classes` is 0.
 
     Raises:
         UnknownNameError: The model or an option does not exist.
@@ -266,7 +296,7 @@ def _seeded(seed: int | None) -> Iterator[None]:
 
 def register() -> None:
     """Make Keras know actzoo's layers, so that its own loader reads our `.keras` files."""
-    from actzoo import activations
+    from actzoo import activations, blocks  # noqa: F401  (its layers register themselves)
 
     activations.register_layers()
 

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors, models, preprocessing, results, tasks
+from actzoo import domains, errors, models, preprocessing, results, tasks
 
 DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
+DENSE_AGREEMENT = 0.95  # mean Dice between two models' masks, where each place has an answer
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 
@@ -82,6 +83,7 @@ class Plan:
         num_examples: Split -> count.
         split_seed: Of the split, where the data brings none.
         preprocessing: Steps from the user's file to the input.
+        inputs: Input name -> `{"shape", "dtype", "range"}` of one sample on the device.
         model: Architecture.
         model_config: Its options.
         weights: "none", or where the run starts from.
@@ -100,6 +102,7 @@ class Plan:
     content_hash: str
     classes: tuple[str, ...]
     preprocessing: tuple[dict[str, Any], ...]
+    inputs: dict[str, dict[str, Any]]
     model: str
     model_config: dict[str, Any]
     recipe: Recipe
@@ -172,8 +175,11 @@ class Plan:
         tasks.get_task(self.task)
         preprocessing.validate(self.preprocessing)
         models.make_config(self.model, self.model_config)
-        shape = self.model_config.get("input_shape")
-        _need(bool(shape), "model_config.input_shape", shape, "the shape of one example")
+        for name, described in self.inputs.items():
+            shape = described.get("shape")
+            whole = isinstance(shape, list | tuple) and all(type(n) is int and n > 0 for n in shape)
+            _need(whole, f"inputs.{name}.shape", shape, "whole numbers above 0")
+        _need(bool(self.inputs), "inputs", self.inputs, "one input or more")
         _need(
             self.model_config.get("num_classes") == len(self.classes),
             "model_config.num_classes",
@@ -339,7 +345,8 @@ def _settable(data: dict[str, Any]) -> dict[str, Any]:
     for name, value in data["recipe"].items():
         if value == {}:
             found.pop(f"recipe.{name}", None)
-    for fixed in ("input_shape", "num_classes"):  # these follow from data and preprocessing
+    planned = domains.DOMAINS.get(data["domain"]).planned
+    for fixed in (*planned, "num_classes"):  # these follow from data and preprocessing
         found.pop(f"model_config.{fixed}", None)
     return found
 

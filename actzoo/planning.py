@@ -11,19 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, models, results, weights
-from actzoo.plan import DEFAULT_LIMITS, Phase, Plan, Recipe
+from actzoo import domains, errors, models, results, tasks, weights
+from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT, Phase, Plan, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
 
     from actzoo.data import Source
 
-# Training from scratch: about this many examples are shown in all. MobileNetV2 of width 0.5 at
-# 96 px takes 150 to 300 a second on two cores, so this is 10 to 20 minutes; on clothing10 60 epochs
-# gave 5 points more than 42.
-SCRATCH_EXAMPLES = 180_000
-SCRATCH_STEPS = 2_500  # at least: some hundred photos need many passes before a net has learned
 BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
 
@@ -41,7 +36,7 @@ def make_plan(
     batch_size: int | None = None,
     seed: int = 0,
     precisions: Sequence[str] | None = None,
-    input_shape: Sequence[int] | None = None,
+    planned: Mapping[str, Any] | None = None,
     data_options: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Plan:
@@ -59,7 +54,7 @@ def make_plan(
         batch_size: None decides from the amount of data.
         seed: Of the split and of everything random.
         precisions: Exported; None takes the domain's default.
-        input_shape: Of one example; None lets the domain decide.
+        planned: Options of the model that the domain would decide from the data.
         data_options: Options the data was opened with.
         notes: Warnings met so far.
 
@@ -72,45 +67,56 @@ def make_plan(
     reasons: list[str] = []
     notes = list(notes)
     config: dict[str, Any] = {"num_classes": len(source.classes)}
+    overrides: dict[str, Any] = {}
     if start is not None:
-        config = {**_inherited(start, spec.name), **config}
+        card = _card_of(start, spec.name)
+        config = {**_inherited(card), **config}
+        overrides = {key: config[key] for key in domain.planned if key in config}
+        if card is not None:
+            overrides["preprocessing"] = card.preprocessing
         reasons.append(f"starts from the weights in {start.name}: its architecture is kept")
     elif weights_from == "auto":
         notes.append(
             f"No published weights of {spec.name} are available, so training starts from scratch. "
             "Give --weights PATH to start from a model of yours."
         )
-    if input_shape is not None:
-        config["input_shape"] = list(input_shape)
-        models.make_config(spec.name, config)
-    overrides = {"input_shape": config["input_shape"]} if "input_shape" in config else {}
-    inputs = domain.call("inputs", fingerprint, overrides)
-    config["input_shape"] = list(inputs.shape)
+    if planned:
+        overrides.update(planned)
+        models.make_config(spec.name, {**config, **planned})
+    inputs = domain.call("inputs", source, split, overrides)
+    config.update(inputs.config)
     reasons += inputs.reasons
     if activation is not None:
         config["activation"] = activation
-    count = len(split["train"])
+    count = _samples(source, split["train"])
     if start is None:
         reasons += _fit_capacity(spec, config, count)
-    batch, why = _batch_size(count)
-    if batch_size is None:
+    fixed = batch_size or spec.training.batch_size
+    batch, why = _batch_size(count) if fixed is None else (fixed, "")
+    if why:
         reasons.append(why)
-    phases = _phases(count, batch_size or batch, epochs, from_weights=start is not None)
+    task = tasks.get_task(spec.task)
+    phases = _phases(
+        count, batch, epochs, spec.training, inputs.examples, task.is_dense, start is not None
+    )
     recipe = Recipe(
         phases=phases,
-        batch_size=batch_size or batch,
+        batch_size=batch,
+        weight_decay=spec.training.weight_decay,
+        label_smoothing=spec.training.label_smoothing,
         augmentation=inputs.augmentation,
-        class_weights=_unbalanced(fingerprint.counts.get("train", {})),
-        patience=max(Recipe.patience, max(phase.epochs for phase in phases) // 3),
+        class_weights=source.labels() is not None
+        and _unbalanced(fingerprint.counts.get("train", {})),
+        patience=max(spec.training.patience, max(phase.epochs for phase in phases) // 3),
         seed=seed,
     )
     reasons.append(
-        f"{sum(p.epochs for p in recipe.phases)} epochs: {count:,} training examples"
+        f"{sum(p.epochs for p in recipe.phases)} epochs: {count:,} training samples"
         + (" and given weights" if start is not None else " from scratch")
     )
     if recipe.class_weights:
         reasons.append("rare classes weigh more: the largest has over three times the smallest")
-    limits, limit_reasons = _limits(len(split["test"]))
+    limits, limit_reasons = _limits(len(split["test"]), task.is_dense)
     reasons += limit_reasons
     config = {**results.plain(spec.defaults()), **config}
     models.make_config(spec.name, config)
@@ -124,6 +130,7 @@ def make_plan(
         data_options=dict(data_options or {}),
         split_seed=seed,
         preprocessing=tuple(inputs.steps),
+        inputs=results.plain(inputs.inputs),
         model=spec.name,
         model_config=config,
         weights="none" if start is None else str(start.resolve()),
@@ -141,11 +148,11 @@ def _absolute(data: str) -> str:
     return data if data.startswith("tfds:") else str(Path(data).absolute())
 
 
-def _inherited(start: Path, model: str) -> dict[str, Any]:
-    """Return the options of the model whose weights are taken, without its classes."""
+def _card_of(start: Path, model: str) -> models.ModelCard | None:
+    """Return the card of the model whose weights are taken."""
     card_path = (start if start.is_dir() else start.parent) / "model.json"
     if not card_path.exists():
-        return {}
+        return None
     card = models.ModelCard.read(card_path)
     if card.name != model:
         raise errors.InvalidValueError(
@@ -154,7 +161,19 @@ def _inherited(start: Path, model: str) -> dict[str, Any]:
             given=str(start),
             fix=f"--model {card.name}",
         )
-    return {key: value for key, value in card.config.items() if key != "num_classes"}
+    return card
+
+
+def _inherited(card: models.ModelCard | None) -> dict[str, Any]:
+    """Return the options of a model whose weights are taken, without its classes."""
+    given = {} if card is None else card.config
+    return {key: value for key, value in given.items() if key != "num_classes"}
+
+
+def _samples(source: Source, indices: np.ndarray) -> int:
+    """Return how many training samples some examples hold."""
+    parts = source.parts()
+    return len(indices) if parts is None else sum(int(parts[int(i)]) for i in indices)
 
 
 def _fit_capacity(spec: models.ModelSpec, config: dict[str, Any], count: int) -> list[str]:
@@ -173,11 +192,14 @@ def _batch_size(count: int) -> tuple[int, str]:
     return size, f"batches of {size}: {max(1, count // size)} steps an epoch"
 
 
-def _limits(count: int) -> tuple[dict[str, float], list[str]]:
+def _limits(count: int, is_dense: bool) -> tuple[dict[str, float], list[str]]:
     """Return the limits of `verify`; in a small test split two cases may always differ.
 
     One case of 40 weighs 2.5 points, more than any limit: it would judge the split, not the file.
+    Where every place has an answer, cases are no such coarse measure.
     """
+    if is_dense:
+        return {**DEFAULT_LIMITS, "agreement": DENSE_AGREEMENT}, []
     share = 2 / max(count, 4)
     agreement = min(DEFAULT_LIMITS["agreement"], math.floor((1 - share) * 1e4) / 1e4)
     limits = {
@@ -195,19 +217,33 @@ def _unbalanced(counts: Mapping[str, int]) -> bool:
 
 
 def _phases(
-    count: int, batch_size: int, epochs: int | None, *, from_weights: bool
+    count: int,
+    batch_size: int,
+    epochs: int | None,
+    training: models.TrainingDefaults,
+    examples: int | None,
+    is_dense: bool,
+    from_weights: bool,
 ) -> tuple[Phase, ...]:
     if not from_weights:
-        chosen = epochs or _scratch_epochs(count, batch_size)
-        return (Phase("train", "all", "inputs", chosen, 3e-3),)
-    chosen = epochs or min(40, max(5, round(FINE_TUNE_EXAMPLES / max(count, 1))))
-    return (
-        Phase("head", "head", "features", max(5, min(30, chosen)), 5e-3),
-        Phase("fine-tune", "all", "inputs", chosen, 5e-4),
+        chosen = epochs or _scratch_epochs(count, batch_size, training, examples)
+        return (Phase("train", "all", "inputs", chosen, training.learning_rate),)
+    shown = FINE_TUNE_EXAMPLES if examples is None else examples // 4
+    chosen = epochs or min(40, max(5, round(shown / max(count, 1))))
+    # Features of every place would not fit into memory, and a head of one layer learns fast.
+    head = (
+        Phase("head", "head", "inputs", 1, 5e-3)
+        if is_dense
+        else Phase("head", "head", "features", max(5, min(30, chosen)), 5e-3)
     )
+    return (head, Phase("fine-tune", "all", "inputs", chosen, training.fine_tune_rate))
 
 
-def _scratch_epochs(count: int, batch_size: int) -> int:
-    by_examples = min(60, max(15, round(SCRATCH_EXAMPLES / max(count, 1))))
-    by_steps = min(300, math.ceil(SCRATCH_STEPS / max(1, count // batch_size)))
-    return max(by_examples, by_steps)
+def _scratch_epochs(
+    count: int, batch_size: int, training: models.TrainingDefaults, examples: int | None
+) -> int:
+    least, most = training.epochs
+    shown = training.examples if examples is None else examples
+    by_examples = min(most, max(least, round(shown / max(count, 1))))
+    by_steps = min(300, math.ceil(training.steps / max(1, count // batch_size)))
+    return by_examples if examples is not None else max(by_examples, by_steps)

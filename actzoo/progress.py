@@ -50,11 +50,7 @@ class Progress:
         self._seconds.append(row["seconds"])
         recent = sorted(self._seconds[-5:])
         left = _duration(recent[len(recent) // 2] * self._left)
-        line = (
-            f"{self._title}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}  "
-            f"validation loss {row['val_loss']:.3f}  accuracy {row['val_accuracy']:.3f}  "
-            f"{row['seconds']:.0f} s  at most {left} left"
-        )
+        line = f"{self._title}  {_scores(row)}  {row['seconds']:.0f} s  at most {left} left"
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
@@ -83,6 +79,14 @@ class Progress:
         )
         self._task = self._bar.add_task(self._title, total=1, loss="")
         self._bar.start()
+
+
+def _scores(row: dict[str, Any]) -> str:
+    """Return what an epoch came to in training, then the same in validation."""
+    names = [name for name in row if f"val_{name}" in row]
+    own = [f"{name} {row[name]:.3f}" for name in names]
+    held_out = [f"{name} {row[f'val_{name}']:.3f}" for name in names]
+    return "  ".join([*own, "validation " + "  ".join(held_out)])
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from actzoo import domains, errors, models, results, tasks
 from actzoo import weights as weights_room
 from actzoo.plan import Plan, apply_settings, check_precision
@@ -26,8 +28,6 @@ from actzoo.planning import make_plan
 from actzoo.results import RunFolder, StageLog
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from actzoo.data import Source
 
 DIAGNOSED = 256  # examples that diagnostics look at
@@ -63,8 +63,10 @@ class Evaluation:
         splits: Split -> indices.
         classes: Names.
         test_indices: Of the held-out examples, in order.
-        labels: Their true classes `(n,)`.
-        probabilities: `(n, classes)`.
+        labels: Their true classes `(n,)`; None where they have masks.
+        outputs: What the model gave for each: probabilities `(classes,)`, or a mask of class
+            indices.
+        cases: Scores of each, by column of `predictions.csv`.
         folder: `evaluation/` of the run; pictures go into `pictures/` below it.
     """
 
@@ -72,9 +74,20 @@ class Evaluation:
     splits: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
     test_indices: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
+    labels: np.ndarray | None
+    outputs: Sequence[np.ndarray]
+    cases: tuple[dict[str, Any], ...]
     folder: Path
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The outputs of a classifier, stacked `(n, classes)`."""
+        return np.stack(self.outputs)
+
+    @property
+    def predicted(self) -> Sequence[np.ndarray]:
+        """The predicted masks."""
+        return self.outputs
 
 
 def as_run(run: RunLike) -> RunFolder:
@@ -223,6 +236,7 @@ def plan(
         )
         split = data_room.split(source, seed=seed, note=log.note, options=dict(options or {}))
         settings = dict(settings or {})
+        planned = _planned(settings, domain.planned)
         made = make_plan(
             source,
             data=text,
@@ -235,7 +249,7 @@ def plan(
             batch_size=batch_size,
             seed=seed,
             precisions=export,
-            input_shape=_input_shape(settings),
+            planned=planned,
             data_options=options,
             notes=log.warnings,
         )
@@ -247,23 +261,26 @@ def plan(
     return made
 
 
-def _input_shape(settings: dict[str, str]) -> list[int] | None:
-    """Take the input's shape out of the settings: the preprocessing is planned to fit it."""
-    for key in ("input_shape", "model_config.input_shape"):
-        if key in settings:
-            text = settings.pop(key)
-            try:
-                shape = json.loads(text)
-            except ValueError:
-                shape = None
-            if not isinstance(shape, list) or not all(type(size) is int for size in shape):
-                raise errors.InvalidValueError(
-                    f"--set {key}={errors.shown(text)}: it takes a list of whole numbers, as "
-                    "[96, 96, 3].",
-                    given=text,
-                )
-            return shape
-    return None
+def _planned(settings: dict[str, str], names: Sequence[str]) -> dict[str, Any]:
+    """Take the settings out that the preprocessing is planned to fit."""
+    found = {}
+    for name in names:
+        for key in (name, f"model_config.{name}"):
+            if key in settings:
+                text = settings.pop(key)
+                try:
+                    value = json.loads(text)
+                except ValueError:
+                    value = None
+                numbers = value if isinstance(value, list) else [value]
+                if not numbers or not all(type(number) is int for number in numbers):
+                    raise errors.InvalidValueError(
+                        f"--set {key}={errors.shown(text)}: it takes a whole number, or a list of "
+                        "them as [96, 96, 3].",
+                        given=text,
+                    )
+                found[name] = value
+    return found
 
 
 def _check_positive(name: str, value: int | None) -> None:
@@ -302,7 +319,7 @@ def _check_same(made: Plan, **given: Any) -> None:
     settings = {
         key: text
         for key, text in (given["settings"] or {}).items()
-        if not key.endswith("input_shape")
+        if key.rpartition(".")[2] not in domains.DOMAINS.get(made.domain).planned
     }
     differing = [
         f"{key}: {errors.shown(now[key])} there, {errors.shown(value)} asked for"
@@ -417,31 +434,35 @@ def evaluate(run: RunLike) -> dict[str, Any]:
     with _stage(folder, "evaluate") as log:
         model = models.by_input_name(models.load_model(folder.path))
         source, splits = data_room.open_planned(made, note=log.note)
-        labels = source.labels()
+        preparation = data_room.Preparation.of(made.domain, made.preprocessing)
         found: dict[str, Any] = {"format": results.FORMAT, "task": made.task}
-        probabilities = {}
+        assessed = {}
         for name in ("val", "test"):
-            batches = data_room.pipeline(
-                source, splits[name], steps=made.preprocessing, batch_size=64, seed=0, epoch=0,
-                training=False,
-            )  # fmt: skip
-            with data_room.named_failure(batches):
-                logits = model.predict(batches, verbose=0)
-            probabilities[name] = task.probabilities(logits)
-            found[name] = task.score(labels[splits[name]], probabilities[name], made.classes)
-        if found["test"]["accuracy"] <= found["test"]["constant_accuracy"]:
-            log.note(
-                f"The model is no better than always answering the most frequent class "
-                f"({found['test']['constant_accuracy']:.3f})."
+            cases = data_room.run_cases(
+                source, splits[name], preparation, model.predict_on_batch, batch_size=64
             )
-        _write_predictions(folder, source, splits, labels, probabilities, made.classes)
+            assessed[name] = task.assess(
+                ((case.target, tasks.softmax(case.outputs), case.spacing) for case in cases),
+                made.classes,
+            )
+            found[name] = assessed[name].score
+        floor = task.floor(found["test"])
+        if floor is not None and task.value(found["test"]) <= floor:
+            log.note(
+                f"The model is no better than an answer that ignores the input: "
+                f"{task.headline} {floor:.3f}."
+            )
+        _write_predictions(folder, source, splits, assessed)
         domain = domains.DOMAINS.get(made.domain)
+        labels = source.labels()
         evaluation = Evaluation(
-            source, splits, made.classes, splits["test"], labels[splits["test"]],
-            probabilities["test"], folder.evaluation,
+            source, splits, made.classes, splits["test"],
+            None if labels is None else labels[splits["test"]],
+            assessed["test"].outputs, tuple(assessed["test"].rows), folder.evaluation,
         )  # fmt: skip
         panels = domain.call("panels", evaluation) if domain.panels else []
-        results.write_json(folder.panels, {"format": results.FORMAT, "panels": panels})
+        shown = {"format": results.FORMAT, "panels": panels, "notice": domain.notice}
+        results.write_json(folder.panels, shown)
         results.write_json(folder.metrics, found)
         log.close(_reads(folder, "evaluate"))
     return found
@@ -451,29 +472,24 @@ def _write_predictions(
     folder: RunFolder,
     source: Source,
     splits: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    probabilities: Mapping[str, np.ndarray],
-    classes: Sequence[str],
+    assessed: Mapping[str, tasks.Assessment],
 ) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["split", "id", "label", "predicted", "probability", "correct"])
+    columns = dict.fromkeys(key for found in assessed.values() for row in found.rows for key in row)
+    writer = csv.DictWriter(text, ["split", "id", *columns], restval="", lineterminator="\n")
+    writer.writeheader()
     ids = source.ids()
-    for name, values in probabilities.items():
-        for index, row in zip(splits[name], values, strict=True):
-            guess = int(row.argmax())
-            truth = int(labels[index])
-            writer.writerow(
-                [
-                    name,
-                    results.csv_cell(ids[index]),
-                    results.csv_cell(classes[truth]),
-                    results.csv_cell(classes[guess]),
-                    f"{row[guess]:.4f}",
-                    int(truth == guess),
-                ]
-            )
+    for name, found in assessed.items():
+        for index, row in zip(splits[name], found.rows, strict=True):
+            cells = {"split": name, "id": ids[index], **row}
+            writer.writerow({key: _cell(value) for key, value in cells.items()})
     results.write_text(folder.predictions, text.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return results.csv_cell(value)
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
 
 
 def diagnose(run: RunLike) -> Any:
@@ -489,12 +505,14 @@ def diagnose(run: RunLike) -> Any:
         source, splits = data_room.open_planned(made, note=log.note)
         order = data_room.rng(made.recipe.seed, "diagnose").permutation(splits["train"])
         chosen = order[:DIAGNOSED]
-        inputs = data_room.load_inputs(source, chosen, made.preprocessing)
+        inputs, targets = data_room.load_training_samples(
+            source,
+            chosen,
+            data_room.Preparation.of(made.domain, made.preprocessing),
+            made.recipe.seed,
+        )
         diagnosis = diagnostics.diagnose(
-            model,
-            inputs,
-            task.encode(source.labels()[chosen], len(made.classes)),
-            loss=task.loss(),
+            model, inputs, task.encode(targets, len(made.classes)), loss=task.loss()
         )
         results.write_json(folder.diagnostics, diagnosis)
         log.close(_reads(folder, "diagnose"))
@@ -514,8 +532,6 @@ def diagnose_model(
     Returns:
         A `diagnostics.Diagnosis`.
     """
-    import numpy as np
-
     from actzoo import data as data_room
     from actzoo import diagnostics
 
@@ -534,12 +550,11 @@ def diagnose_model(
             allowed=card.classes,
         )
     chosen = data_room.rng(0, "diagnose").permutation(len(source))[:DIAGNOSED]
-    order = np.array([card.classes.index(name) for name in source.classes])
+    preparation = data_room.Preparation.of(card.domain, card.preprocessing)
+    inputs, targets = data_room.load_training_samples(source, chosen, preparation, 0)
+    order = tasks.renumbering(source.classes, card.classes)
     return diagnostics.diagnose(
-        loaded,
-        data_room.load_inputs(source, chosen, card.preprocessing),
-        task.encode(order[source.labels()[chosen]], len(card.classes)),
-        loss=task.loss(),
+        loaded, inputs, task.encode(order[targets], len(card.classes)), loss=task.loss()
     )
 
 

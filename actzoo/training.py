@@ -12,13 +12,13 @@ import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from actzoo import data, domains, errors, memory, models, results, tasks, weights
+from actzoo import data, errors, memory, models, results, tasks, weights
 from actzoo.checkpoint import Checkpoint
 from actzoo.plan import Phase, Plan
 from actzoo.progress import Progress
@@ -86,7 +86,7 @@ class _Stretch:
     phase: Phase
     network: keras.Model
     batches: Callable[[int], Any]  # epoch -> PyDataset
-    validate: Callable[[], np.ndarray]  # -> probabilities of the validation split
+    validate: Callable[[], dict[str, Any]]  # -> scores of the validation split
 
 
 def _head_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -144,59 +144,50 @@ class _Material:
     def __init__(self, plan: Plan, note: results.Note) -> None:
         self.plan = plan
         self.task = tasks.get_task(plan.task)
-        self.domain = domains.DOMAINS.get(plan.domain)
         self.source, self.split = data.open_planned(plan, note=note)
-        labels = self.source.labels()
-        self.labels = {name: labels[indices] for name, indices in self.split.items()}
-        self.class_weights = (
-            self.task.class_weights(self.labels["train"], len(plan.classes))
-            if plan.recipe.class_weights
-            else None
+        self.preparation = data.Preparation.of(
+            plan.domain, plan.preprocessing, plan.recipe.augmentation
         )
-        self._augmenter = None
-        if plan.recipe.augmentation and self.domain.augmenter:
-            self._augmenter = self.domain.call(
-                "augmenter", plan.preprocessing, plan.recipe.augmentation
-            )
+        labels = self.source.labels()
+        self.class_weights = None
+        if plan.recipe.class_weights and labels is not None:
+            self.class_weights = tasks.class_weights(labels[self.split["train"]], len(plan.classes))
         self._train_cache: dict[str, Any] = {}
         self._val_cache: dict[str, Any] = {}
 
-    def encode(self, labels: Any) -> np.ndarray:
-        return self.task.encode(np.asarray(labels), len(self.plan.classes))
+    def encode(self, targets: Any) -> np.ndarray:
+        return self.task.encode(np.asarray(targets), len(self.plan.classes))
 
     def training_batches(self, epoch: int) -> Any:
         return data.pipeline(
             self.source,
             self.split["train"],
-            steps=self.plan.preprocessing,
+            self.preparation,
             batch_size=self.plan.recipe.batch_size,
             seed=self.plan.recipe.seed,
             epoch=epoch,
-            training=True,
-            augmenter=self._augmenter,
             encode=self.encode,
             class_weights=self.class_weights,
             cache=self._train_cache,
         )
 
-    def plain_batches(self, name: str) -> Any:
-        """Return the batches of a split in order, not augmented."""
-        return data.pipeline(
+    def cases(self, name: str, network: keras.Model) -> Iterator[data.Case]:
+        """Yield what a network gives for the cases of a split, in order, not augmented."""
+        return data.run_cases(
             self.source,
             self.split[name],
-            steps=self.plan.preprocessing,
-            batch_size=self.plan.recipe.batch_size,
-            seed=self.plan.recipe.seed,
-            epoch=0,
-            training=False,
-            encode=self.encode,
+            self.preparation,
+            network.predict_on_batch,
             cache=self._val_cache if name == "val" else None,  # others are read once
         )
 
-
-def _predict(network: keras.Model, batches: Any) -> np.ndarray:
-    with data.named_failure(batches):
-        return network.predict(batches, verbose=0)
+    def assess(self, cases: Iterable[tuple[Any, np.ndarray]]) -> dict[str, Any]:
+        """Return the validation scores of targets and logits."""
+        return self.task.assess(
+            ((target, tasks.softmax(logits), None) for target, logits in cases),
+            self.plan.classes,
+            surfaces=False,
+        ).score
 
 
 def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
@@ -204,8 +195,10 @@ def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretc
     for layer in model.layers:
         layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
 
-    def validate() -> np.ndarray:
-        return material.task.probabilities(_predict(network, material.plain_batches("val")))
+    def validate() -> dict[str, Any]:
+        return material.assess(
+            (case.target, case.outputs) for case in material.cases("val", network)
+        )
 
     return _Stretch(phase, network, material.training_batches, validate)
 
@@ -215,22 +208,26 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stre
     backbone, head = split_at_head(model)
     for layer in model.layers:
         layer.trainable = layer.name.startswith(weights.HEAD)
-    features = {name: _predict(backbone, material.plain_batches(name)) for name in ("train", "val")}
-    labels = material.labels["train"]
-    targets = material.encode(labels)
+    features, labels = {}, {}
+    for name in ("train", "val"):
+        cases = list(material.cases(name, backbone))
+        features[name] = np.stack([case.outputs for case in cases])
+        labels[name] = np.array([case.target for case in cases])
+    targets = material.encode(labels["train"])
     sample_weights = (
-        np.ones(len(labels), "float32")
+        np.ones(len(targets), "float32")
         if material.class_weights is None
-        else material.class_weights[labels]
+        else material.class_weights[labels["train"]]
     )
     recipe = material.plan.recipe
 
     def batches(epoch: int) -> _Arrays:
-        order = data.rng(recipe.seed, "features", epoch).permutation(len(labels))
+        order = data.rng(recipe.seed, "features", epoch).permutation(len(targets))
         return _Arrays(features["train"], targets, sample_weights, recipe.batch_size, order)
 
-    def validate() -> np.ndarray:
-        return material.task.probabilities(head.predict(features["val"], verbose=0))
+    def validate() -> dict[str, Any]:
+        logits = head.predict(features["val"], verbose=0)
+        return material.assess(zip(labels["val"], logits, strict=True))
 
     return _Stretch(phase, head, batches, validate)
 
@@ -272,7 +269,8 @@ def train(
     _check_inputs(model, material)
     if not resume:
         results.remove(run.checkpoint)  # of an earlier training; its numbers would mix with ours
-    state = Checkpoint.load(run, plan, note) if resume else Checkpoint()
+    monitor = material.task.monitor
+    state = Checkpoint.load(run, monitor, note) if resume else Checkpoint(monitor)
     progress = Progress(plan, epochs_done=len(state.history))
     board = keras.callbacks.TensorBoard(log_dir=str(run.tensorboard), write_graph=False)
     try:
@@ -298,20 +296,26 @@ def train(
     for layer in model.layers:
         layer.trainable = True
     models.save_model(model, run.path, card_of(plan, report.origin))
+    for name, content in data.travelling_files(plan.domain, plan.preprocessing).items():
+        results.write_bytes(run.path / name, content)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
 
 
 def _check_inputs(model: keras.Model, material: _Material) -> None:
     """Refuse a plan whose preprocessing does not give what its model takes."""
     plan = material.plan
-    one = data.load_inputs(material.source, material.split["train"][:1], plan.preprocessing)
+    first = int(material.split["train"][0])
+    one = data.load_samples(material.source, [first], material.preparation)
     for tensor in model.inputs:
         given = one[tensor.name].shape[1:] if tensor.name in one else None
-        if given != tuple(tensor.shape[1:]):
+        takes = tuple(tensor.shape[1:])
+        planned = tuple(plan.inputs.get(tensor.name, {}).get("shape", ()))
+        fits = given == planned and len(takes) == len(planned)
+        if not fits or any(n not in (None, m) for n, m in zip(takes, planned, strict=True)):
             raise errors.InvalidValueError(
-                f"The plan's preprocessing gives {tensor.name} of shape {given}; its model takes "
-                f"{tuple(tensor.shape[1:])}.\nMake `preprocessing` and `model_config.input_shape` "
-                "in plan.json agree, or plan anew with --set input_shape=...",
+                f"The plan's preprocessing gives {tensor.name} of shape {given}, the plan says "
+                f"{planned}, its model takes {takes}.\nMake `preprocessing`, `inputs` and "
+                "`model_config` in plan.json agree, or plan anew, with --set for the size.",
                 given=given,
             )
 
@@ -326,13 +330,7 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
         task=plan.task,
         classes=plan.classes,
         preprocessing=plan.preprocessing,
-        inputs={
-            "image": {
-                "shape": list(plan.model_config["input_shape"]),
-                "dtype": "float32",
-                "range": [0, 255],
-            }
-        },
+        inputs=plan.inputs,
         output=task.output_activation,
         weights={"licence": "as the data it was trained on", **origin},
         limits=plan.limits,
@@ -385,17 +383,16 @@ def _run_phase(
                 )
         except _BadLoss as bad:
             raise _bad_loss(bad, stretch, model, material, run, state) from None
-        probabilities = stretch.validate()
-        score = material.task.score(material.labels["val"], probabilities, material.plan.classes)
+        score, headline = stretch.validate(), material.task.headline
         state.add(
             {
                 "epoch": len(state.history) + 1,
                 "phase": phase.name,
                 "learning_rate": float(schedule(optimizer.iterations)),
                 "loss": float(fitted.history["loss"][-1]),
-                "accuracy": float(fitted.history["accuracy"][-1]),
+                headline: float(fitted.history[headline][-1]),
                 "val_loss": score["loss"],
-                "val_accuracy": score["accuracy"],
+                f"val_{headline}": material.task.value(score),
                 "seconds": round(max(0.0, time.monotonic() - started), 2),
             },
             model,
@@ -406,7 +403,9 @@ def _run_phase(
 
 
 def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    return ((key, row[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
+    """Yield loss and scores of an epoch, for a board of curves."""
+    others = ("epoch", "phase", "learning_rate", "seconds")
+    return ((key, value) for key, value in row.items() if key not in others)
 
 
 @contextlib.contextmanager

@@ -35,7 +35,9 @@ DEFAULT_LIMITS: dict[str, float] = {
     "drift_dynamic": 0.05,
     "drift_int8": 0.05,
 }
-PIXEL_TOLERANCE = 1.0  # mean difference of a picture prepared by another decoder version
+# Mean difference of an input prepared by another decoder version, as a share of its range: one
+# step of 255 for pixels. Whole numbers such as token ids are compared exactly.
+PREPARED_TOLERANCE = 1 / 255
 CONSTANT = 1e-6  # outputs that vary less over all cases are constant
 LATENCY_ROUNDS = 30
 
@@ -156,6 +158,11 @@ class _Reference:
     def targets(self) -> np.ndarray:
         return self.arrays["targets"]
 
+    @property
+    def cases(self) -> np.ndarray:
+        """Number of the case that each sample belongs to."""
+        return self.arrays["cases"]
+
     def raw(self) -> list[bytes]:
         offsets = self.arrays["raw_offsets"]
         data = self.arrays["raw_bytes"].tobytes()
@@ -205,6 +212,7 @@ class _Verifier:
         self._read_labels()
         self._read_reference()
         self._check_classes()
+        self._check_travelling_files()
         self._check_preprocessing()
 
     def _check_record(self) -> None:
@@ -267,7 +275,7 @@ class _Verifier:
             if count == 0 or lengths != {count}:
                 raise ValueError("its arrays differ in length")
             reference.raw()
-            if len(reference.targets) not in (0, count):
+            if len(reference.targets) not in (0, count) or len(reference.cases) != count:
                 raise ValueError("its labels are not as many as its cases")
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             self.add(
@@ -311,26 +319,57 @@ class _Verifier:
         raw = self.reference.raw()
         if not raw:
             return
-        from actzoo import preprocessing
+        from actzoo import data, preprocessing
 
-        recorded = self.reference.inputs()
+        recorded, cases = self.reference.inputs(), self.reference.cases
         ids = self.reference.names("ids")
-        for index, content in enumerate(raw):
+        for case, content in enumerate(raw):
+            own = np.flatnonzero(cases == case)
+            if not len(own):
+                continue
             try:
-                made = preprocessing.apply(self.card.preprocessing, content)
-                worst, where = _difference(made, {k: v[index] for k, v in recorded.items()})
+                preparation = data.Preparation.of(self.card.domain, self.card.preprocessing)
+                whole = preprocessing.apply(preparation.case_steps, content)
+                made = data.samples_of(whole, preparation)
+                found = _compared(
+                    made, {k: v[own] for k, v in recorded.items()}, exact=self.same_machine
+                )
             except (errors.ActzooError, ValueError, TypeError, KeyError) as error:
-                worst, where = np.inf, _first(error)
-            if worst > (0.0 if self.same_machine else PIXEL_TOLERANCE):
+                found = _first(error)
+            if found:
                 self.add(
                     "preprocessing",
-                    f"Prepared by the steps of model.json, '{errors.shown(ids[index])}' is not "
-                    f"what the model was given at export ({errors.shown(where, 120)}).",
+                    f"Prepared by the steps of model.json, '{errors.shown(_at(ids, own[0]))}' is "
+                    f"not what the model was given at export ({errors.shown(found, 120)}).",
                     "The steps were changed, applied twice or left out; phone and training would "
                     "see different numbers.",
                     "Take the model.json of the export.",
                 )
                 return
+
+    def _check_travelling_files(self) -> None:
+        """Compare the files that others prepare inputs with (a tokenizer) with the card's steps."""
+        if self.card is None:
+            return
+        from actzoo import data
+
+        try:
+            expected = data.travelling_files(self.card.domain, self.card.preprocessing)
+        except errors.ActzooError as error:
+            self.add("preprocessing", _first(error), "Inputs cannot be prepared on this machine.")
+            return
+        for name, content in expected.items():
+            path = self.target.path / name
+            if not path.is_file():
+                if name not in self.changed:
+                    self.add("missing_file", f"{name} is missing.", "An app needs it.")
+            elif path.read_bytes() != content:
+                self.add(
+                    "preprocessing",
+                    f"{name} is not what the steps of model.json make.",
+                    "An app that reads it would give the model other inputs than in training.",
+                    "Take the files of the export.",
+                )
 
     # --- one file ------------------------------------------------------------------------------
 
@@ -437,7 +476,7 @@ class _Verifier:
         if measured["agreement"] < self.limits["agreement"]:
             self.add(
                 "agreement",
-                f"{precision}: it gives Keras' class in {measured['agreement']:.1%} of "
+                f"{precision}: it agrees with Keras in {measured['agreement']:.1%} of "
                 f"{len(outputs)} cases; the limit is {self.limits['agreement']:.1%}.",
                 f"The file does not compute what was trained; worst: "
                 f"'{errors.shown(measured['worst_case'])}', off by {flat.max():.3f}.",
@@ -486,11 +525,11 @@ class _Verifier:
     ) -> None:
         """Score by names: true names of the cases against names in labels.txt."""
         reference = self.reference
-        truth = reference.names("labels") if reference is not None else []
-        if reference is None or not truth:
+        if reference is None or not len(reference.targets):
             return
         classes = reference.names("classes")
-        unknown = sorted(set(truth) - set(self.labels))
+        true_names = {*reference.names("labels"), *reference.names("target_classes")}
+        unknown = sorted(true_names - set(self.labels))
         if unknown or len(self.labels) != outputs.shape[-1]:
             what = (
                 f"labels.txt lacks the class '{errors.shown(unknown[0])}' of the recorded cases."
@@ -499,16 +538,23 @@ class _Verifier:
             )
             self.add("labels", what, "The file cannot be scored.", "", precision)
             return
-        scored = task.score(_indices(truth, self.labels), outputs, self.labels)
-        keras = task.score(reference.targets, reference.probabilities, classes)
+        cases = [str(case) for case in reference.cases]
+        named = reference.names("labels")
+        if named:
+            renamed = np.array([self.labels.index(name) for name in named])
+        else:
+            truth = reference.names("target_classes")
+            renamed = tasks.renumbering(truth, self.labels)[reference.targets]
+        scored = task.score(renamed, outputs, self.labels, cases)
+        keras = task.score(reference.targets, reference.probabilities, classes, cases)
         measured["test"] = scored
-        drop = keras[task.headline] - scored[task.headline]
+        drop = task.value(keras) - task.value(scored)
         measured["score_drop"] = drop
         if drop > self.limits["score_drop"]:
             self.add(
                 "score_drop",
-                f"{precision}: {task.headline} {scored[task.headline]:.3f} is {drop:.3f} below "
-                f"Keras' {keras[task.headline]:.3f}; the limit is {self.limits['score_drop']:g}.",
+                f"{precision}: {task.headline} {task.value(scored):.3f} is {drop:.3f} below "
+                f"Keras' {task.value(keras):.3f}; the limit is {self.limits['score_drop']:g}.",
                 "The file answers worse than the model, or its labels are not in the order of its "
                 "outputs.",
                 "Compare labels.txt; for int8: more calibration samples, or another activation.",
@@ -578,32 +624,29 @@ def _latency(runner: Any, inputs: Mapping[str, np.ndarray]) -> float:
     return float(np.median(seconds) * 1e3)
 
 
-def _difference(
-    made: Mapping[str, np.ndarray], recorded: Mapping[str, np.ndarray]
-) -> tuple[float, str]:
-    worst, where = 0.0, ""
+def _compared(
+    made: Mapping[str, np.ndarray], recorded: Mapping[str, np.ndarray], *, exact: bool
+) -> str:
+    """Return how prepared inputs differ from the recorded samples of their case; "" if not."""
     for name, expected in recorded.items():
         if name not in made:
-            return np.inf, f"the input '{name}' is not made"
-        value = np.asarray(made[name])
+            return f"the input '{name}' is not made"
+        value = made[name]
         if value.shape != expected.shape:
-            return np.inf, f"shape {value.shape} instead of {expected.shape}"
+            return f"shape {value.shape} instead of {expected.shape}"
         mean = float(np.abs(value.astype("float64") - expected.astype("float64")).mean())
-        if not mean <= worst:
-            worst, where = mean, f"mean difference {mean:.3g} in '{name}'"
-    return worst, where
+        whole = expected.dtype.kind in "iu" and expected.dtype != np.uint8
+        span = 255.0 if expected.dtype == np.uint8 else float(np.ptp(expected))
+        if not mean <= (0.0 if exact or whole else PREPARED_TOLERANCE * span):
+            return f"mean difference {mean:.3g} in '{name}'"
+    return ""
 
 
 def _spread(outputs: np.ndarray) -> float:
     return float(np.ptp(outputs, axis=0).max())
 
 
-def _indices(names: Sequence[str], order: Sequence[str]) -> np.ndarray:
-    positions = {name: index for index, name in enumerate(order)}
-    return np.array([positions[name] for name in names], "int64")
-
-
-def _at(names: Sequence[str], index: int) -> str:
+def _at(names: Sequence[str], index: Any) -> str:
     return names[index] if index < len(names) else str(index)
 
 

@@ -27,9 +27,9 @@ def main(photos: str, rounds: int = 3) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan = stages.plan(photos, f"{folder}/run", weights="none", epochs=1)
     material = training._Material(plan, print)
-    inputs = data.load_inputs(material.source, material.split["train"], plan.preprocessing)
+    inputs = data.load_samples(material.source, material.split["train"], material.preparation)
     arrays = {name: value.astype("float32") for name, value in inputs.items()}
-    targets = material.encode(material.labels["train"])
+    targets = material.encode(material.source.labels()[material.split["train"]])
     steps = len(material.training_batches(0))
     seconds: dict[str, list[float]] = {"actzoo": [], "plain Keras": []}
     ours, plain = compiled(plan, steps), compiled(plan, steps)

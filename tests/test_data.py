@@ -42,6 +42,9 @@ class Numbers:
     def labels(self):
         return np.asarray(self.targets)
 
+    def parts(self):
+        return None
+
     def ids(self):
         return [str(i) for i in range(len(self))]
 
@@ -136,23 +139,16 @@ class Shift:
         return {"image": (inputs["image"] + rng.integers(100)).astype("uint8")}, target
 
 
-def batches(source, **changes):
+def batches(source, augmenter=None, **changes):
     chosen = {
-        "indices": np.arange(len(source)), "steps": (), "batch_size": 4, "seed": 0, "epoch": 0,
-        "training": True, **changes,
+        "indices": np.arange(len(source)), "batch_size": 4, "seed": 0, "epoch": 0, **changes,
     }  # fmt: skip
-    return data.pipeline(source, chosen.pop("indices"), **chosen)
+    preparation = chosen.pop("preparation", data.Preparation((), augmenter=augmenter))
+    return data.pipeline(source, chosen.pop("indices"), preparation, **chosen)
 
 
 def values(batch):
     return batch[0]["image"][:, 0, 0].astype(int).tolist()
-
-
-def test_evaluation_keeps_order_and_the_last_batch():
-    found = batches(Numbers([0, 1] * 5), training=False, indices=[9, 1, 2, 3, 8])
-    assert [values(found[i]) for i in range(len(found))] == [[9, 1, 2, 3], [8]]
-    assert found[0][0]["image"].dtype == np.float32
-    assert found[0][1].tolist() == [1, 1, 0, 1]
 
 
 def test_training_shuffles_by_epoch_and_drops_an_incomplete_batch():
@@ -163,6 +159,7 @@ def test_training_shuffles_by_epoch_and_drops_an_incomplete_batch():
     assert orders[0] == orders[1] != orders[2]
     assert len(set(orders[0])) == 20
     assert len(batches(Numbers([0, 1, 1]))) == 1  # fewer than a batch: all of them
+    assert epochs[0][0][0]["image"].dtype == np.float32
 
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for():
@@ -179,39 +176,40 @@ def test_examples_are_opened_once_where_a_cache_is_given(monkeypatch):
     for epoch in range(3):
         found = batches(source, cache=cache, epoch=epoch)
         [found[i] for i in range(len(found))]
-    assert len(source.opened) == 9  # the first is opened to learn its size
+    assert len(source.opened) == 8
     monkeypatch.setattr(data, "CACHE_BYTES", 3)
     source.opened.clear()
     found = batches(source, cache={})
-    assert len(source.opened) == 1
+    before = len(source.opened)
     [found[i] for i in range(len(found))]
-    assert len(source.opened) == 9
+    assert len(source.opened) == before + 8  # too large to keep: read anew
 
 
 def test_one_cache_serves_two_splits():
     source, cache = Numbers([0, 1] * 4), {}
-    first = batches(source, training=False, indices=[0, 1], cache=cache)
-    second = batches(source, training=False, indices=[6, 7], cache=cache)
-    assert values(first[0]) == [0, 1] and values(second[0]) == [6, 7]
+    first = batches(source, indices=[0, 1], cache=cache)
+    second = batches(source, indices=[6, 7], cache=cache)
+    assert sorted(values(first[0])) == [0, 1] and sorted(values(second[0])) == [6, 7]
 
 
 def test_class_weights_and_encoding_reach_the_batch():
     found = batches(
-        Numbers([0, 1, 1, 0]), training=False, class_weights=np.array([2.0, 0.5]),
-        encode=lambda y: np.eye(2)[y],
-    )  # fmt: skip
-    _, targets, weights = found[0]
-    assert weights.tolist() == [2.0, 0.5, 0.5, 2.0] and weights.dtype == np.float32
-    assert targets.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
+        Numbers([0, 1, 1, 0]), class_weights=np.array([2.0, 0.5]), encode=lambda y: np.eye(2)[y]
+    )
+    inputs, targets, weights = found[0]
+    truth = [[0, 1, 1, 0][i] for i in values((inputs,))]
+    assert weights.tolist() == [[2.0, 0.5][t] for t in truth] and weights.dtype == np.float32
+    assert targets.tolist() == [[[1, 0], [0, 1]][t] for t in truth]
 
 
-def test_load_inputs_stacks_in_the_order_asked_for():
-    found = data.load_inputs(Numbers([0, 1] * 200), [300, 2, 7], ())
+def test_samples_are_stacked_in_the_order_asked_for():
+    source = Numbers([0, 1] * 200)
+    found = data.load_samples(source, [300, 2, 7], data.Preparation(()))
     assert found["image"].shape == (3, 2, 2) and found["image"].dtype == np.uint8
     assert found["image"][:, 0, 0].tolist() == [300 % 256, 2, 7]
 
 
-def test_keras_sees_each_batch_once_in_order_and_the_error_in_our_words():
+def test_keras_sees_each_batch_once_and_the_error_in_our_words():
     import keras
 
     class Watch(keras.layers.Layer):
@@ -220,11 +218,117 @@ def test_keras_sees_each_batch_once_in_order_and_the_error_in_our_words():
 
     inputs = keras.Input((2, 2), name="image")
     model = keras.Model({"image": inputs}, Watch()(inputs))
-    source = Numbers([0, 1] * 9)
-    answers = model.predict(batches(source, training=False), verbose=0)
-    assert answers[:, 0].tolist() == list(range(18))
+    source = Numbers([0, 1] * 10)
+    answers = model.predict(batches(source), verbose=0)
+    assert sorted(answers[:, 0].tolist()) == list(range(20))
 
-    source = Numbers([0, 1] * 9, vanished=13)
-    broken = batches(source, training=False)
+    source = Numbers([0, 1] * 8, vanished=13)
+    broken = batches(source)
     with pytest.raises(errors.DataError, match=r"^number 13 is gone$"), data.named_failure(broken):
         model.predict(broken, verbose=0)
+
+
+# --- examples of different length ----------------------------------------------------------------
+
+
+class Words(Numbers):
+    """Example i is a row of 32 places, of which the first 1 + i % 29 are filled."""
+
+    def load(self, index):
+        row = np.zeros(32, "int32")
+        row[: 1 + index % 29] = index
+        return data.Example({"ids": row}, self.targets[index], str(index))
+
+
+def test_batches_hold_examples_of_like_length_and_are_cut_to_the_longest():
+    by_length = data.Preparation((), length=lambda row: int((row["ids"] > 0).sum()))
+    source = Words([0, 1] * 116)
+    epochs = [
+        batches(source, preparation=by_length, epoch=epoch, cache={}, batch_size=8)
+        for epoch in (0, 0, 1)
+    ]
+    widths = [[e[i][0]["ids"].shape[1] for i in range(len(e))] for e in epochs]
+    assert set(widths[0]) == {8, 16, 24, 32}
+    assert widths[0][0] == min(widths[0]) and widths[0][1] == max(widths[0])
+    orders = [[e[i][0]["ids"][:, 0].tolist() for i in range(len(e))] for e in epochs]
+    assert orders[0] == orders[1] != orders[2]
+    for epoch in epochs:
+        for i in range(len(epoch)):
+            ids = epoch[i][0]["ids"]
+            filled = (ids > 0).sum(axis=1)
+            assert filled.max() > ids.shape[1] - 8  # no batch is longer than it must be
+            rows = np.array([int(row[0]) for row in ids])
+            assert np.array_equal(filled[rows > 0], (1 + rows % 29)[rows > 0])  # nothing is lost
+
+
+# --- examples that a model takes in parts ------------------------------------------------------
+
+
+class Stack(Numbers):
+    """Example i is a stack of 2 + i pictures of 3 x 3; the mask tells which picture it is."""
+
+    def parts(self):
+        return [2 + i for i in range(len(self))]
+
+    def labels(self):
+        return None
+
+    def load(self, index):
+        pictures = np.arange(2 + index)[:, None, None] + np.zeros((1, 3, 3), int)
+        return data.Example(
+            {"image": (10 * index + pictures).astype("uint8")}, pictures.astype("uint8"),
+            str(index), spacing=(1.0, 2.0, 3.0),
+        )  # fmt: skip
+
+
+class OneByOne:
+    """Takes the pictures of a stack one at a time."""
+
+    case_steps = ()
+
+    def sample(self, inputs, target, part, rng):
+        return {"image": inputs["image"][part]}, target[part]
+
+    def cut(self, inputs, target=None):
+        return inputs, target
+
+    def join(self, outputs, inputs):
+        return outputs
+
+
+def test_an_epoch_shows_every_part_once():
+    cut = data.Preparation((), cutter=OneByOne())
+    found = batches(Stack([0] * 3), preparation=cut, batch_size=3, cache={})
+    shown = [v for i in range(len(found)) for v in values(found[i])]
+    assert sorted(shown) == [0, 1, 10, 11, 12, 20, 21, 22, 23]
+    inputs, targets, _ = found[0]
+    assert (inputs["image"][:, 0, 0].astype(int) % 10).tolist() == targets[:, 0, 0].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_cases_come_whole_whatever_the_batch(batch_size):
+    cut, sizes = data.Preparation((), cutter=OneByOne()), []
+
+    def run(inputs):
+        sizes.append(len(inputs["image"]))
+        return 2 * inputs["image"]
+
+    cases = list(data.run_cases(Stack([0] * 4), [3, 0, 2], cut, run, batch_size=batch_size))
+    assert [case.index for case in cases] == [3, 0, 2]
+    assert [len(case.outputs) for case in cases] == [5, 2, 4]
+    assert cases[0].outputs[:, 0, 0].tolist() == [60, 62, 64, 66, 68]
+    assert cases[0].spacing == (1.0, 2.0, 3.0) and max(sizes) <= batch_size
+
+
+def test_masked_samples_end_before_there_are_too_many():
+    cut = data.Preparation((), cutter=OneByOne())
+    inputs, masks, cases = data.load_masked_samples(Stack([0] * 4), [0, 1, 2, 3], cut, 6, 10**6)
+    assert len(inputs["image"]) == len(masks) == len(cases) == 5
+    assert cases == [0, 0, 1, 1, 1]
+    assert len(data.load_masked_samples(Stack([0] * 4), [3], cut, 1, 1)[2]) == 5
+
+
+def test_examples_without_a_class_are_split_too():
+    parts, _ = split(Stack([0] * 20), seed=1)
+    whole(parts, 20)
+    assert len(parts["test"]) == len(parts["val"]) == 3

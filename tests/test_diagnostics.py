@@ -47,7 +47,7 @@ def test_gradient_norm_is_that_of_a_shift_of_the_output():
     x, loss = values(32), keras.losses.MeanSquaredError()
     model = net("tanh")
     target = np.zeros_like(x)
-    (site,) = diagnostics.diagnose(model, x, target, loss=loss, batch_size=32).sites
+    (site,) = diagnostics.diagnose(model, x, target, loss=loss).sites
     # d/ds mean((tanh(x) + s)^2) at s = 0, per unit: 2 tanh(x), averaged over cases and outputs.
     expected = np.linalg.norm((2 * np.tanh(x)).mean(axis=0) / 4)
     assert site.gradient_norm == pytest.approx(expected, rel=1e-4)

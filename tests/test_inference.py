@@ -180,3 +180,13 @@ def test_evaluate_needs_data_or_a_run(folder, labelled):
         inference.evaluate(folder / "model_int8.tflite")
     with pytest.raises(errors.InvalidValueError, match="run folder"):
         inference.evaluate(folder / "model_int8.tflite", labelled, precision="int8")
+
+
+def test_a_folder_stands_for_the_files_in_it(tmp_path):
+    (tmp_path / "below").mkdir()
+    for name in ("a.jpg", ".hidden.jpg", "below/b.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    assert inference.files_of([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "below/b.jpg"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(errors.MissingFileError, match="holds no files"):
+        inference.files_of([tmp_path / "empty"])

@@ -12,7 +12,8 @@ from actzoo.plan import Phase, Plan, Recipe, apply_settings
 def example() -> Plan:
     return Plan(
         data="/data", domain="vision", task="classification", content_hash="0",
-        classes=("a", "b"), preprocessing=({"step": "decode_image"},), model="simple_net",
+        classes=("a", "b"), preprocessing=({"step": "decode_image"},),
+        inputs={"image": {"shape": [4, 4, 3], "dtype": "float32"}}, model="simple_net",
         model_config={"num_classes": 2, "units": [8], "dropout": 0.0, "input_shape": [4, 4, 3]},
         recipe=Recipe(phases=(Phase("train", "all", "inputs", 3, 1e-3),)),
         precisions=("float32",), num_examples={"train": 8, "val": 2, "test": 2},

@@ -2,8 +2,14 @@
 
 import pytest
 
-from actzoo import domains, planning, stages
-from actzoo.plan import DEFAULT_LIMITS
+from actzoo import domains, models, planning, stages
+from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT
+
+TRAINING = models.TrainingDefaults()
+
+
+def phases(count, batch, epochs=None, *, examples=None, is_dense=False, from_weights=False):
+    return planning._phases(count, batch, epochs, TRAINING, examples, is_dense, from_weights)
 
 
 @pytest.mark.parametrize(
@@ -11,20 +17,31 @@ from actzoo.plan import DEFAULT_LIMITS
     [(20, 8, 300), (100, 8, 209), (3_068, 32, 59), (9_000, 32, 20), (1_000_000, 64, 15)],
 )
 def test_epochs_follow_from_the_amount_of_data(count, batch, epochs):
-    (phase,) = planning._phases(count, batch, None, from_weights=False)
+    (phase,) = phases(count, batch)
     assert phase.epochs == epochs
 
 
 def test_given_weights_train_the_head_first_on_features():
-    head, rest = planning._phases(1_000, 32, None, from_weights=True)
+    head, rest = phases(1_000, 32, from_weights=True)
     assert (head.trains, head.on) == ("head", "features")
     assert (rest.trains, rest.on) == ("all", "inputs")
     assert rest.learning_rate < head.learning_rate
 
 
 def test_epochs_of_the_user_win():
-    assert planning._phases(1_000, 32, 7, from_weights=False)[0].epochs == 7
-    assert planning._phases(1_000, 32, 7, from_weights=True)[1].epochs == 7
+    assert phases(1_000, 32, 7)[0].epochs == 7
+    assert phases(1_000, 32, 7, from_weights=True)[1].epochs == 7
+
+
+def test_the_data_may_say_how_much_is_shown():
+    assert phases(1_000, 32, examples=30_000)[0].epochs == 30
+    assert phases(1_000, 32, examples=20_000, from_weights=True)[1].epochs == 5
+
+
+def test_a_head_of_every_place_is_not_trained_on_stored_features():
+    head, rest = phases(1_000, 32, is_dense=True, from_weights=True)
+    assert (head.trains, head.on, head.epochs) == ("head", "inputs", 1)
+    assert (rest.trains, rest.on) == ("all", "inputs")
 
 
 @pytest.mark.parametrize(("count", "size"), [(5, 5), (100, 8), (200, 16), (3_000, 32), (10**5, 64)])
@@ -33,14 +50,20 @@ def test_batches_never_exceed_the_data(count, size):
 
 
 def test_limits_let_two_cases_of_a_small_split_differ():
-    assert planning._limits(372) == (DEFAULT_LIMITS, [])
-    limits, reasons = planning._limits(20)
+    assert planning._limits(372, is_dense=False) == (DEFAULT_LIMITS, [])
+    limits, reasons = planning._limits(20, is_dense=False)
     assert limits == {"agreement": 0.9, "score_drop": 0.1}
     assert "only 20" in reasons[0]
     for count in range(8, 400):
-        limits, _ = planning._limits(count)
+        limits, _ = planning._limits(count, is_dense=False)
         assert (count - 2) / count >= limits["agreement"]
         assert 2 / count <= limits["score_drop"] or count > 133
+
+
+def test_limits_of_masks_do_not_depend_on_the_number_of_cases():
+    for count in (3, 400):
+        limits, reasons = planning._limits(count, is_dense=True)
+        assert limits == {**DEFAULT_LIMITS, "agreement": DENSE_AGREEMENT} and not reasons
 
 
 def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):

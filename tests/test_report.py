@@ -7,24 +7,31 @@ from html.parser import HTMLParser
 import fake_run
 import pytest
 
-from actzoo import errors, report, results, wording
-from actzoo.report import charts, embedded
+from actzoo import errors, inference, progress, report, results, wording
+from actzoo.cli import summaries
+from actzoo.report import charts, embedded, panels
 from actzoo.report import figures as report_figures
 
 
 class Page(HTMLParser):
-    """A page as a browser reads it: elements, attributes, text."""
+    """A page as a browser reads it: elements, attributes, text.
+
+    A `wbr` is no element of its own here but a place where a word may break.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str, str | None]] = []
         self.text: list[str] = []
-        self._inside_style = False
+        self._inside_style = self._within_word = False
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag, attrs):
+        if tag == "wbr" and not attrs:
+            self._within_word = True
+            return
         self.tags.append(tag)
         self.attributes += [(tag, name, value) for name, value in attrs]
         self._inside_style = tag == "style"
@@ -33,8 +40,13 @@ class Page(HTMLParser):
         self._inside_style = False
 
     def handle_data(self, data):
-        if not self._inside_style:
+        if self._inside_style:
+            return
+        if self._within_word:
+            self.text[-1] += data
+        else:
             self.text.append(data)
+        self._within_word = False
 
     @property
     def words(self) -> str:
@@ -49,6 +61,26 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(run):
     return Page(report.render(run).read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def masks(tmp_path_factory):
+    return fake_run.make_masks(tmp_path_factory.mktemp("report") / "brains")
+
+
+@pytest.fixture(scope="module")
+def masks_page(masks):
+    return Page(report.render(masks).read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def texts_page(tmp_path_factory):
+    run = fake_run.make_texts(tmp_path_factory.mktemp("report") / "banking")
+    return Page(report.render(run).read_text("utf-8"))
+
+
+def scored(run):
+    return json.loads((run / "metrics.json").read_text("utf-8"))["test"]
 
 
 def test_the_top_says_what_it_is_how_good_and_whether_it_is_proved(run, page):
@@ -196,6 +228,226 @@ def test_an_old_page_stays_where_a_new_one_cannot_be_written(run, monkeypatch):
     monkeypatch.undo()
     assert results.RunFolder(run).report.read_bytes() == before
     assert not list(run.glob(".tmp-*"))
+
+
+# --- masks -------------------------------------------------------------------------------------
+
+
+def test_the_top_of_masks_says_dice_and_distance(masks, masks_page):
+    test = scored(masks)
+    low, high = test["dice_interval"]
+    for part in (
+        "tells 3 classes apart in every pixel, trained from scratch on 180 cases",
+        f"{test['dice']['mean']:.3f} mean Dice",
+        "over those 20 of 21 held-out cases that hold any foreground",
+        f"95% interval {low:.3f} to {high:.3f}",
+        f"IoU {test['iou']['mean']:.3f}",
+        f"HD95 {test['hd95_mm']['mean']:.2f} mm",
+        "180 to train, 40 to validate, 21 to test",
+    ):
+        assert part in masks_page.words
+
+
+def test_a_notice_stands_before_any_number(masks_page):
+    words = masks_page.words
+    title = words.index("hippocampus3d", words.index("Training report"))
+    assert title < words.index(fake_run.NOTICE) < words.index(fake_run.ABOUT)
+    assert words.index(fake_run.ABOUT) < words.index("mean Dice")
+
+
+def test_without_a_notice_there_is_no_frame_for_one(page):
+    assert "note" not in [value for _, name, value in page.attributes if name == "role"]
+
+
+def test_masks_have_their_own_parts_and_none_of_a_class_per_example(masks, masks_page):
+    words = masks_page.words
+    for part in ("Class by class", "Case by case", "Scores of each case", "HD95"):
+        assert part in words
+    for part in ("What is taken for what", "How sure it is", "accuracy", "most frequent class"):
+        assert part not in words.replace("costs int8 accuracy", "")
+    for name, found in scored(masks)["per_class"].items():
+        row = f"{name} 20 {found['dice']:.3f} {found['iou']:.3f} {found['hd95_mm']:.2f} mm"
+        assert row in words
+
+
+def test_cases_are_told_by_their_mean_over_classes(tmp_path):
+    run = fake_run.make_masks(tmp_path / "run", pictures=False)
+    text = "split,id,dice_a,dice_b\nval,v,0.1,0.1\ntest,x,0.4,0.6\ntest,y,0.9,\ntest,z,,\n"
+    (run / "evaluation" / "predictions.csv").write_text(text, "utf-8")
+    words = Page(report.render(run).read_text("utf-8")).words
+    assert "Dice of each of 2 cases" in words
+    assert "The middle case has 0.700; the lowest, x , has 0.500." in words
+
+
+def test_masks_are_kept_by_the_highest_dice_and_classes_by_the_lowest_loss(tmp_path):
+    rows = "1,all,1,9,0.1,3,0.2,1\n2,all,1,9,0.1,2,0.7,1\n3,all,1,9,0.1,1,0.5,1\n"
+    for make, score, kept in (
+        (fake_run.make_masks, "dice", "epoch 2, the highest validation Dice"),
+        (fake_run.make, "accuracy", "epoch 3, the lowest validation loss"),
+    ):
+        run = make(tmp_path / score, pictures=False)
+        header = f"epoch,phase,learning_rate,loss,{score},val_loss,val_{score},seconds\n"
+        (run / "history.csv").write_text(header + rows, "utf-8")
+        assert kept in Page(report.render(run).read_text("utf-8")).words
+
+
+def test_files_of_masks_are_compared_by_dice(masks_page):
+    for part in (
+        "Agreement: the mean Dice between its masks and those of the trained model",
+        "Dice at most 0.015 lower",
+        "its Dice is 0.867, that of float32 0.871",
+    ):
+        assert part in masks_page.words
+
+
+def test_pictures_much_wider_than_high_get_room(page, masks_page):
+    def classes(page):
+        return [value for _, name, value in page.attributes if name == "class" and value]
+
+    assert "gallery wide" in classes(masks_page)
+    assert "gallery wide" not in classes(page)
+
+
+def test_without_spacing_nothing_is_said_of_millimetres(tmp_path):
+    run = fake_run.make_masks(tmp_path / "run", spacing=False, pictures=False)
+    panels = json.loads((run / "evaluation" / "panels.json").read_text("utf-8"))
+    panels["panels"] = [p for p in panels["panels"] if p["kind"] != "table"]
+    (run / "evaluation" / "panels.json").write_text(json.dumps(panels), "utf-8")
+    words = Page(report.render(run).read_text("utf-8")).words
+    assert " mm" not in words
+
+
+# --- sentences ---------------------------------------------------------------------------------
+
+
+def test_panels_of_sentences_are_drawn(texts_page):
+    words = texts_page.words
+    for part in (
+        "Tokens of each text What is longer is cut",
+        "64 are read",
+        "Balance of the classes The largest class has 180 texts, the smallest 30. Rare classes",
+        "Pairs that are taken for each other",
+        "3 × 64 tokens (token_ids, segment_ids, padding_mask)",
+        "vocabulary 8,000 entries",
+    ):
+        assert part in words
+    assert words.index("Results") < words.index("Pairs that are") < words.index("20 epochs in 2")
+    for sentence in fake_run.SENTENCES:
+        assert " ".join(sentence.split()) in words
+
+
+def test_long_sentences_wrap_and_names_break_at_their_joints(texts_page):
+    cells = [value for tag, name, value in texts_page.attributes if (tag, name) == ("td", "class")]
+    assert cells.count("text long") == len(fake_run.SENTENCES)
+    environment = report._environment()
+    assert environment.filters["name"]("card_payment") == "card_<wbr>payment"
+
+
+# --- panels ------------------------------------------------------------------------------------
+
+
+def shown(panel, home):
+    return panels.shown(panel, panels.Pictures(home))
+
+
+def test_every_kind_of_panel_is_documented_and_says_what_is_missing(tmp_path):
+    for kind in panels._KINDS:
+        assert f'"{kind}"' in panels.__doc__
+        assert shown({"kind": kind}, tmp_path)["gap"]
+
+
+@pytest.mark.parametrize("kind", [None, "pie", 3, [], {}])
+def test_a_panel_of_a_later_version_is_named_as_a_gap(kind, tmp_path):
+    assert "cannot draw" in shown({"kind": kind}, tmp_path)["gap"]
+
+
+def test_a_panel_stands_where_it_says():
+    given = [{"title": "Mistakes"}, {"title": "Mistakes", "section": "data"},
+             {"section": "results"}, {"section": "elsewhere"}, "no panel"]  # fmt: skip
+    assert panels.of_section(given, "data") == [given[1], given[3]]
+    assert panels.of_section(given, "results") == [given[0], given[2]]
+
+
+def test_numbers_of_a_column_have_the_same_digits(tmp_path):
+    rows = [["a", 0.5, 12, "97%"], ["b", None, 1204.0, "3%"], ["c", 1]]
+    found = shown({"kind": "table", "columns": ["x", "y"], "rows": rows}, tmp_path)
+    assert found["rows"] == [("a", "0.500", "12", "97%"), ("b", "–", "1,204", "3%"),
+                             ("c", "1.000", "–", "–")]  # fmt: skip
+    assert [column["figure"] for column in found["columns"]] == [False, True, True, True]
+    assert not found["long"]
+
+
+def test_a_mark_lies_at_its_value_and_the_axis_reaches_it():
+    chart = report_figures.histogram({"values": [1, 2, 2, 3], "mark": 5, "mark_label": "cut"})
+    columns = {tick.label: tick.at for tick in chart.x_ticks}
+    assert chart.mark == columns["5"]
+    assert (chart.mark_label, chart.mark_anchor) == ("cut", "end")
+
+
+def test_values_far_above_all_others_share_the_last_column():
+    chart = report_figures.histogram({"values": [1, 2, 3, 4, 5] * 40 + [90_000]})
+    assert [bar.kind for bar in chart.bars] == [0] * 5 + [1]
+    assert chart.about == "The last column joins all from 6 to 90,000."
+
+
+def test_the_parts_of_a_row_stand_side_by_side():
+    found = report_figures.balance({"labels": ["a", "b"], "series": {"x": [30, 10], "y": [10, 10]}})
+    assert [row["bars"] for row in found["rows"]] == [[(0, 75), (75, 25)], [(0, 25), (25, 25)]]
+
+
+# --- the console -------------------------------------------------------------------------------
+
+
+def test_a_score_is_one_line_for_every_kind_of_run(run, masks):
+    for folder, first, rest in (
+        (run, "Test accuracy 0.811 (95 % interval", "370 examples); macro recall 0.811"),
+        (masks, "Test Dice 0.871 (95 % interval 0.850 to 0.890, 21 cases)", "; HD95 2.16 mm"),
+    ):
+        line = summaries.score_line("Test", scored(folder))
+        assert line.startswith(first)
+        assert rest in line
+    assert summaries.score_line("Test", {"n": 0}) == "Test: nothing to score on"
+    one = {"n": 1, "dice": {"a": 0.5, "mean": 0.5}, "dice_interval": None, "empty": 0}
+    assert summaries.score_line("Test", one) == "Test Dice 0.500 (1 case)"
+
+
+def test_classes_and_files_are_told_by_their_own_measures(run, masks):
+    tables = {}
+    for folder in (run, masks):
+        verification = json.loads((folder / "export" / "verify.json").read_text("utf-8"))
+        tables[folder] = (
+            summaries.class_table(scored(folder)).splitlines()[0].split(),
+            summaries.verification_table(verification).splitlines()[0],
+        )
+    assert tables[run][0] == ["class", "examples", "precision", "recall", "F1"]
+    assert tables[masks][0] == ["class", "cases", "Dice", "IoU", "HD95", "mm"]
+    assert "accuracy" in tables[run][1]
+    assert "Dice" in tables[masks][1]
+    assert summaries.class_table({"n": 0}) is None
+
+
+def test_masks_are_answered_with_their_file_and_shares(tmp_path):
+    answers = [
+        summaries.answer(found, 5)
+        for found in (
+            inference.Prediction("a.nii", None, None, {}, mask="out/a.nii", shares={"=x": 0.25}),
+            inference.Prediction("=b.nii", None, None, {}, error="It is cut off."),
+        )
+    ]
+    assert answers[0]["mask"] == "out/a.nii"
+    assert "shares" not in answers[1]
+    table = summaries.answer_table(answers).splitlines()
+    assert re.split(" {2,}", table[1]) == ["a.nii", "out/a.nii", "=x 25.0%"]
+    text = summaries.write_answers(tmp_path, answers).read_text("utf-8")
+    assert text == (
+        "input,mask,share of =x,error\na.nii,out/a.nii,0.250000,\n'=b.nii,,,It is cut off.\n"
+    )
+
+
+def test_an_epoch_is_told_by_whatever_was_scored():
+    row = {"epoch": 1, "phase": "all", "loss": 1.0, "dice": 0.5, "val_loss": 2.0, "val_dice": 0.4}
+    line = "loss 1.000  dice 0.500  validation loss 2.000  dice 0.400"
+    assert progress._scores(row) == line
 
 
 # --- figures -----------------------------------------------------------------------------------

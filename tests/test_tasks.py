@@ -14,7 +14,7 @@ def cases():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
     logits = rng.normal(size=(200, 3)) + 1.5 * np.eye(3)[labels]
-    return labels, tasks.Classification().probabilities(logits)
+    return labels, tasks.softmax(logits)
 
 
 def test_scores_are_those_of_scikit_learn(cases):
@@ -47,7 +47,7 @@ def test_scores_on_nothing_are_not_computed():
 
 
 def test_probabilities_are_finite_for_huge_logits():
-    made = tasks.Classification().probabilities(np.array([[1e30, -1e30, 0.0]]))
+    made = tasks.softmax(np.array([[1e30, -1e30, 0.0]]))
     np.testing.assert_allclose(made, [[1, 0, 0]])
 
 
@@ -58,6 +58,6 @@ def test_agreement_counts_first_classes():
 
 def test_class_weights_lift_rare_classes_and_keep_the_mean():
     labels = np.array([0] * 90 + [1] * 10)
-    weights = tasks.Classification().class_weights(labels, 2)
+    weights = tasks.class_weights(labels, 2)
     assert weights[1] / weights[0] == pytest.approx(3.0)
     assert weights[labels].mean() == pytest.approx(1.0)

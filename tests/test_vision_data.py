@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -266,14 +267,20 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
     notes = []
     source = opened(PHOTOS, notes.append)
     assert len(source) == 280 and len(source.classes) == 10 and not notes
-    plan = DOMAIN.call("inputs", source.fingerprint(), {})
-    assert plan.shape == (96, 96, 3) and plan.augmentation["flip"]
-    inputs = data.load_inputs(source, [0, 200], plan.steps)["image"]
+    plan = DOMAIN.call("inputs", source, {}, {})
+    assert plan.config == {"input_shape": [96, 96, 3]} and plan.augmentation["flip"]
+    inputs = data.load_samples(source, [0, 200], data.Preparation(plan.steps))["image"]
     expected = preprocessing.apply(plan.steps, source.raw(200))["image"]
     np.testing.assert_array_equal(inputs[1], expected)
 
 
 # --- inputs and panels -------------------------------------------------------------------------
+
+
+def planned(overrides=None, **changes):
+    return DOMAIN.call(
+        "inputs", SimpleNamespace(fingerprint=lambda: fingerprint(**changes)), {}, overrides or {}
+    )
 
 
 def fingerprint(count=3000, side=200, loss=0.1, grey=0.0):
@@ -299,8 +306,8 @@ def fingerprint(count=3000, side=200, loss=0.1, grey=0.0):
     ],
 )
 def test_size_and_fit_follow_the_data(changes, side, fit):
-    plan = DOMAIN.call("inputs", fingerprint(**changes), {})
-    assert plan.shape == (side, side, 3)
+    plan = planned(**changes)
+    assert plan.config == {"input_shape": [side, side, 3]}
     assert plan.steps[-1] == {"step": "resize_image", "height": side, "width": side, "fit": fit}
     assert len(plan.reasons) == 3
     preprocessing.validate(plan.steps)
@@ -308,13 +315,13 @@ def test_size_and_fit_follow_the_data(changes, side, fit):
 
 
 def test_small_grey_pictures_are_never_mirrored():
-    assert DOMAIN.call("inputs", fingerprint(side=28, grey=1.0), {}).augmentation["flip"] is False
-    assert DOMAIN.call("inputs", fingerprint(side=28), {}).augmentation["flip"] is True
+    assert planned(side=28, grey=1.0).augmentation["flip"] is False
+    assert planned(side=28).augmentation["flip"] is True
 
 
 def test_a_given_model_decides_the_size():
-    plan = DOMAIN.call("inputs", fingerprint(), {"input_shape": [64, 80, 3]})
-    assert plan.shape == (64, 80, 3) and plan.steps[-1]["width"] == 80
+    plan = planned({"input_shape": [64, 80, 3]})
+    assert plan.inputs["image"]["shape"] == [64, 80, 3] and plan.steps[-1]["width"] == 80
 
 
 @dataclasses.dataclass

@@ -52,6 +52,9 @@ class Grids:
     def labels(self) -> np.ndarray:
         return self._labels
 
+    def parts(self) -> None:
+        return None
+
     def ids(self) -> list[str]:
         return [str(index) for index in range(len(self))]
 
@@ -77,8 +80,11 @@ def open_grids(path: str, options: object) -> Grids:
     return Grids(path)
 
 
-def inputs(fingerprint: data.Fingerprint, overrides: object) -> domains.InputPlan:
-    return domains.InputPlan((6, 6, 1), ({"step": "read_grid"},), {}, ("grids are 6 x 6",))
+def inputs(source: Grids, split: object, overrides: object) -> domains.InputPlan:
+    described = {"image": {"shape": [6, 6, 1], "dtype": "float32", "range": [0, 255]}}
+    return domains.InputPlan(
+        {"input_shape": [6, 6, 1]}, described, ({"step": "read_grid"},), {}, ("grids are 6 x 6",)
+    )
 
 
 def read_grid(value: bytes | np.ndarray | dict, **settings: object) -> dict[str, np.ndarray]:

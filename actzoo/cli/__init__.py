@@ -61,6 +61,7 @@ def _global_options(
 
 
 @app.command()
+@options.with_data_options
 def run(
     data: options.Data,
     out: options.Out,
@@ -74,10 +75,10 @@ def run(
     export: options.Export = None,
     resume: options.Resume = False,
     settings: options.Settings = None,
-    strict: options.Strict = False,
     allow_rare: options.AllowRare = False,
-    max_pixels: options.MaxPixels = None,
     force: options.Force = False,
+    *,
+    data_options: dict[str, Any],
 ) -> None:
     """Do everything: plan, train, evaluate, diagnose, export, verify, report.
 
@@ -90,7 +91,7 @@ def run(
             data, out, task=task, model=model, activation=activation, weights=weights,
             epochs=epochs, batch_size=batch_size, seed=seed, export=_precisions(export),
             resume=resume, force=force, settings=_settings(settings),
-            options=_options_of_data(strict, allow_rare, max_pixels),
+            options={**data_options, **({"allow_rare": True} if allow_rare else {})},
         )  # fmt: skip
     console.say(summaries.score_line("Test", summaries.mapping(outcome.metrics.get("test"))))
     console.say()
@@ -106,6 +107,7 @@ def run(
 
 
 @app.command()
+@options.with_data_options
 def plan(
     data: options.Data,
     out: options.Out,
@@ -119,9 +121,9 @@ def plan(
     export: options.Export = None,
     resume: options.Resume = False,
     settings: options.Settings = None,
-    strict: options.Strict = False,
     allow_rare: options.AllowRare = False,
-    max_pixels: options.MaxPixels = None,
+    *,
+    data_options: dict[str, Any],
 ) -> None:
     """Look at the data and write plan.json, every decision with its reason; edit it at will."""
     from actzoo import stages
@@ -131,7 +133,7 @@ def plan(
             data, out, task=task, model=model, activation=activation, weights=weights,
             epochs=epochs, batch_size=batch_size, seed=seed, export=_precisions(export),
             resume=resume, settings=_settings(settings),
-            options=_options_of_data(strict, allow_rare, max_pixels),
+            options={**data_options, **({"allow_rare": True} if allow_rare else {})},
         )  # fmt: skip
     for reason in made.reasons:
         console.say(f"- {errors.shown(reason, 400)}")
@@ -323,12 +325,19 @@ def predict(
         ),
     ],
     inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT...", help="Files, or folders of them.", show_default=False),
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files, or folders of them; for a text model sentences, too.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Write predictions.csv into this folder.", show_default=False),
+        typer.Option(
+            help="Write predictions.csv, and predicted masks, into this folder.",
+            show_default=False,
+        ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes to name per input.")] = 5,
     trust: options.Trust = False,
@@ -336,14 +345,19 @@ def predict(
     as_json: options.Json = False,
 ) -> None:
     """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
-    from actzoo import inference
+    from actzoo import inference, tasks
 
-    files = _files(inputs)
     with (
         console.working(),
         contextlib.closing(inference.open_model(model, trust=trust, threads=threads)) as predictor,
     ):
-        answers = predictor.predict(files)
+        if predictor.card is not None and tasks.get_task(predictor.card.task).is_dense and not out:
+            raise errors.InvalidValueError(
+                "This model answers with masks, which are files.\n"
+                "Name a folder for them: --out FOLDER",
+                fix="--out FOLDER",
+            )
+        answers = predictor.predict(inputs, out=out)
         if not predictor.verified:
             console.tell(
                 f"warning: no recorded hash says that {_path(model)} is the file that was exported."
@@ -486,31 +500,6 @@ def _settings(pairs: Sequence[str] | None) -> dict[str, str]:
                 f"--set {errors.shown(key.strip())} is given twice.\nGive it once.", given=pair
             )
         found[key.strip()] = value
-    return found
-
-
-def _options_of_data(strict: bool, allow_rare: bool, max_pixels: int | None) -> dict[str, Any]:
-    """Return the options that were given; the others are left to the kind of data."""
-    options = {"strict": strict, "allow_rare": allow_rare, "max_pixels": max_pixels}
-    return {name: value for name, value in options.items() if value}
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """Return files; a folder stands for all files below it that are not hidden."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
-        if not inside:
-            raise errors.MissingFileError(f"The folder {_path(path)} holds no files.")
-        found += inside
     return found
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from actzoo import domains
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
 Data = Annotated[
@@ -61,14 +66,8 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse data with unreadable files instead of going on.")
-]
 AllowRare = Annotated[
     bool, typer.Option("--allow-rare", help="Accept classes with fewer than three examples.")
-]
-MaxPixels = Annotated[
-    int | None, typer.Option(min=1, help="Largest picture to open.", show_default=False)
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Train even if the memory may not be enough.")]
@@ -78,3 +77,37 @@ Trust = Annotated[
     typer.Option("--trust", help="Open a model that can run any code, as a SavedModel can."),
 ]
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
+
+
+def with_data_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each way in which our kinds of data can be opened.
+
+    Args:
+        command: Takes `data_options`, a mapping of those that the user gave.
+    """
+    options = {option.name: option for spec in domains.builtin() for option in spec.options}
+    plain = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [parameter for parameter in plain if parameter.name != "data_options"]
+    for name, option in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        shown = typer.Option(flag, help=option.help, show_default=False)
+        is_flag = option.kind is bool
+        kind: Any = bool if is_flag else option.kind | None
+        parameters.append(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=False if is_flag else None,
+                annotation=Annotated[kind, shown],
+            )
+        )
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        found = {name: given.pop(name) for name in options}
+        chosen = {name: v for name, v in found.items() if v is not None and v is not False}
+        command(**given, data_options=chosen)
+
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_options

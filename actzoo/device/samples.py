@@ -7,6 +7,7 @@ inputs, Keras' outputs on both, and each file's own outputs at export. Plain arr
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FEW_SAMPLES = 32  # below, calibration is noted as thin
 CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
 REFERENCE_CASES = 1000
+REFERENCE_VALUES = 8_000_000  # of Keras' outputs; a mask has many, and each precision as many
 RAW_CASES = 64
 RAW_BYTES = 20 << 20
 # Factors that carry hidden values past |x| = 100, where unstable forms overflow.
@@ -32,15 +34,19 @@ class Reference:
 
     Attributes:
         inputs: Input name -> `(n, ...)`.
-        ids: Names of the cases; counted where left out.
-        labels: True classes by name; empty where unknown.
+        ids: Names of the samples; counted where left out.
+        labels: True classes by name; empty where unknown, or where targets are masks.
         raw: The first cases as a user would send them, encoded; may be empty.
+        masks: True masks `(n, ...)` of class indices; None where each sample has one class.
+        cases: Number of the case that each sample belongs to; each its own where left out.
     """
 
     inputs: Mapping[str, np.ndarray]
     ids: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     raw: tuple[bytes, ...] = ()
+    masks: np.ndarray | None = None
+    cases: tuple[int, ...] = ()
 
 
 def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
@@ -143,7 +149,9 @@ def as_reference(
         found = Reference(_by_name(fallback, names, "reference"))
     else:
         found = Reference(_random_inputs(model, card))
-    count = min(REFERENCE_CASES, len(next(iter(found.inputs.values()))))
+    outputs = math.prod(size or 1 for size in model.outputs[0].shape[1:])
+    most = min(REFERENCE_CASES, max(16, REFERENCE_VALUES // outputs))
+    count = min(most, len(next(iter(found.inputs.values()))))
     if count == 0:
         raise errors.DataError("The reference set is empty; give at least one case.")
     unknown = sorted(set(found.labels) - set(map(str, card.classes)))
@@ -155,8 +163,19 @@ def as_reference(
             allowed=card.classes,
         )
     ids = found.ids or tuple(str(i) for i in range(count))
-    inputs = {name: _compact(value[:count]) for name, value in found.inputs.items()}
-    return Reference(inputs, ids[:count], found.labels[:count], found.raw[:count])
+    cases = found.cases or tuple(range(count))
+    floats = {tensor.name: "float" in str(tensor.dtype) for tensor in model.inputs}
+    return Reference(
+        {
+            name: _compact(value[:count]) if floats[name] else value[:count].astype("int32")
+            for name, value in found.inputs.items()
+        },
+        ids[:count],
+        found.labels[:count],
+        found.raw[: 1 + max(cases[:count])],
+        None if found.masks is None else found.masks[:count],
+        cases[:count],
+    )
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
@@ -207,32 +226,71 @@ def extreme_inputs(
     return found
 
 
+def calibration_of_run(source: Any, plan: Any, train: np.ndarray, data: Any) -> Any:
+    """Return training samples to calibrate with, by input name."""
+    preparation = data.Preparation.of(plan.domain, plan.preprocessing)
+    order = data.rng(plan.recipe.seed, "calibration").permutation(train)
+    chosen = np.sort(order[:CALIBRATION_SAMPLES])
+    if preparation.cutter is None:
+        return data.load_samples(source, chosen, preparation)
+    # Of few cases, several parts each.
+    times = min(8, -(-CALIBRATION_SAMPLES // len(chosen))) if source.parts() is not None else 1
+    drawn = [
+        data.load_training_samples(source, chosen, preparation, plan.recipe.seed + k)[0]
+        for k in range(times)
+    ]
+    return {
+        name: np.concatenate([one[name] for one in drawn])[:CALIBRATION_SAMPLES]
+        for name in drawn[0]
+    }
+
+
 def reference_of_run(source: Any, held_out: np.ndarray, plan: Any, data: Any) -> Reference:
     """Return held-out cases, an equal share of each class where there are too many."""
-    labels = np.asarray(source.labels())
+    preparation = data.Preparation.of(plan.domain, plan.preprocessing)
     chosen = np.asarray(held_out)
-    if len(chosen) > REFERENCE_CASES:
-        shuffled = data.rng(plan.recipe.seed, "reference").permutation(chosen)
-        by_class = np.argsort(labels[shuffled], kind="stable")
-        # Every k-th of the cases ordered by class keeps the shares.
-        picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)
-        chosen = np.sort(shuffled[by_class[picks]])
+    labels = source.labels()
+    if labels is None:
+        chosen = data.rng(plan.recipe.seed, "reference").permutation(chosen)[:REFERENCE_CASES]
+    else:
+        chosen = _shares(np.asarray(labels), chosen, plan.recipe.seed, data)
     raw: list[bytes] = []
-    # Cases of all classes first, so that the encoded ones show each.
-    order = _spread(labels[chosen])
-    chosen = chosen[order]
     for index in chosen[:RAW_CASES]:
         content = source.raw(int(index))
         if sum(map(len, raw)) + len(content) > RAW_BYTES:
             break
         raw.append(content)
     ids = source.ids()
-    return Reference(
-        inputs=data.load_inputs(source, chosen, plan.preprocessing),
-        ids=tuple(str(ids[int(index)]) for index in chosen),
-        labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
-        raw=tuple(raw),
+    names = [str(ids[int(index)]) for index in chosen]
+    if labels is not None:
+        return Reference(
+            inputs=data.load_samples(source, chosen, preparation),
+            ids=tuple(names),
+            labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
+            raw=tuple(raw),
+        )
+    inputs, masks, cases = data.load_masked_samples(
+        source, chosen, preparation, REFERENCE_CASES, REFERENCE_VALUES // len(plan.classes)
     )
+    return Reference(
+        inputs=inputs,
+        ids=tuple(names[case] for case in cases),
+        raw=tuple(raw),
+        masks=masks,
+        cases=tuple(cases),
+    )
+
+
+def _shares(labels: np.ndarray, held_out: np.ndarray, seed: int, data: Any) -> np.ndarray:
+    """Return at most `REFERENCE_CASES` examples, the shares of classes kept, all classes first."""
+    chosen = held_out
+    if len(chosen) > REFERENCE_CASES:
+        shuffled = data.rng(seed, "reference").permutation(chosen)
+        by_class = np.argsort(labels[shuffled], kind="stable")
+        # Every k-th of the cases ordered by class keeps the shares.
+        picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)
+        chosen = np.sort(shuffled[by_class[picks]])
+    return chosen[_spread(labels[chosen])]
 
 
 def _spread(labels: np.ndarray) -> np.ndarray:
@@ -257,11 +315,17 @@ def reference_arrays(
     lengths = [len(item) for item in cases.raw]
     joined = b"".join(cases.raw)
     positions = {str(name): index for index, name in enumerate(card.classes)}
+    targets = np.array([positions[name] for name in cases.labels], "int64")
+    if cases.masks is not None:
+        targets = cases.masks.astype("uint8")
     return {
         "ids": np.array(cases.ids, dtype=np.str_),
         "labels": np.array(cases.labels, dtype=np.str_),
-        "targets": np.array([positions[name] for name in cases.labels], "int64"),
+        "targets": targets,
+        "cases": np.array(cases.cases, "int64"),
         "classes": np.array(card.classes, dtype=np.str_),
+        # In the order of masks' numbers: the truth keeps its own names, whatever becomes of others.
+        "target_classes": np.array(() if cases.masks is None else card.classes, dtype=np.str_),
         "raw_bytes": np.frombuffer(joined, np.uint8),
         "raw_offsets": np.cumsum([0, *lengths]).astype("int64"),
         **{f"input_{name}": value for name, value in cases.inputs.items()},

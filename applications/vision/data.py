@@ -181,6 +181,9 @@ class Pictures:
         """Return the class of each picture `(n,)`."""
         return self._labels
 
+    def parts(self) -> None:
+        """Return None: each picture is one sample."""
+
     def ids(self) -> list[str]:
         """Return the name of each picture."""
         return self._ids

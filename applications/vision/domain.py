@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DomainSpec, InputPlan
+from actzoo.domains import DataOption, DomainSpec, InputPlan
 
 if TYPE_CHECKING:
-    from actzoo.data import Fingerprint
+    from actzoo.data import Source
 
 _HERE = "actzoo.applications.vision"
 
@@ -29,6 +29,11 @@ DOMAIN = DomainSpec(
     ),
     augmenter=f"{_HERE}.augmentation:augmenter",
     panels=f"{_HERE}.panels:panels",
+    options=(
+        DataOption("strict", bool, "Refuse what would else be set aside."),
+        DataOption("max_pixels", int, "Largest picture, height times width."),
+        DataOption("data_dir", str, "Where prepared TensorFlow Datasets lie."),
+    ),
     data_forms=(
         "a folder of class folders with pictures, or train/, val/, test/ above them",
         "tfds:NAME[/CONFIG] with pictures and labels",
@@ -55,28 +60,30 @@ def sniff(path: str) -> str | None:
     return folder.looks_like_classes(path)
 
 
-def inputs(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> InputPlan:
+def inputs(source: Source, split: Mapping[str, Any], overrides: Mapping[str, Any]) -> InputPlan:
     """Choose picture size, fit and augmentation from the data.
 
     Args:
-        fingerprint: Of the pictures.
+        source: The pictures.
+        split: Split -> indices; sizes are chosen from all pictures alike.
         overrides: `input_shape` `(height, width, 3)` where the model is given already.
 
     Returns:
         The model's input, its steps and the reasons.
     """
+    fingerprint = source.fingerprint()
     details = fingerprint.details
     shorter, loss = details["median_shorter_side"], details["median_crop_loss"]
     reasons = []
     if "input_shape" in overrides:
-        shape = tuple(overrides["input_shape"])
-        if len(shape) != 3 or shape[2] != 3:
+        wanted = tuple(overrides["input_shape"])
+        if len(wanted) != 3 or wanted[2] != 3:
             raise errors.InvalidValueError(
-                f"input_shape={shape} does not fit pictures: it takes height, width and 3 "
+                f"input_shape={wanted} does not fit pictures: it takes height, width and 3 "
                 "channels, as in [96, 96, 3].",
-                given=shape,
+                given=wanted,
             )
-        height, width = (int(size) for size in shape[:2])
+        height, width = (int(size) for size in wanted[:2])
         reasons.append(f"pictures of {height} x {width} px, as the model asks")
     else:
         side, why = _side(shorter, fingerprint.num_examples)
@@ -92,7 +99,11 @@ def inputs(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> InputPlan:
     resize = {"step": "resize_image", "height": height, "width": width, "fit": fit}
     augmentation, why = _augmentation(details)
     reasons.append(why)
-    return InputPlan((height, width, 3), (decode, resize), augmentation, tuple(reasons))
+    shape = [height, width, 3]
+    described = {"image": {"shape": shape, "dtype": "float32", "range": [0, 255]}}
+    return InputPlan(
+        {"input_shape": shape}, described, (decode, resize), augmentation, tuple(reasons)
+    )
 
 
 def _side(shorter: int, count: int) -> tuple[int, str]:

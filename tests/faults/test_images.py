@@ -31,6 +31,7 @@ STEPS = (
     {"step": "decode_image"},
     {"step": "resize_image", "height": 16, "width": 16, "fit": "crop"},
 )
+PREPARED = data.Preparation(STEPS)
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_f25_eight_orientations_give_one_upright_picture(tmp_path, kind):
     source, _ = look(root)
     for index, name in enumerate(source.ids()):
         if "turned" in name:
-            trained_on = data.load_inputs(source, [index], STEPS)["image"][0]
+            trained_on = data.load_samples(source, [index], PREPARED)["image"][0]
             predicted = preprocessing.apply(STEPS, source.raw(index))["image"]
             np.testing.assert_array_equal(trained_on, predicted)
 
@@ -331,7 +332,7 @@ def test_f30_odd_sizes_are_trained_on_and_extreme_ones_noted(tmp_path):
         (root / f"cat/{name}.png").write_bytes(encoded(noise(4, *size)))
     source, notes = look(root)
     noted(notes, "2 pictures are over 10 times as long as wide", "line.png", "pole.png")
-    found = data.load_inputs(source, np.arange(len(source)), STEPS)
+    found = data.load_samples(source, np.arange(len(source)), PREPARED)
     assert found["image"].shape == (16, 16, 16, 3)
 
 
@@ -508,7 +509,7 @@ def test_f39_nothing_is_written_beside_the_data(tmp_path, cache):
         os.utime(path, (1e9, 1e9))
     before = snapshot(root)
     source, _ = look(root)
-    data.load_inputs(source, [0, 1], STEPS)
+    data.load_samples(source, [0, 1], PREPARED)
     assert snapshot(root) == before
     assert [p.name for p in cache.rglob("*") if p.is_file()] == ["scan.npz"]
 

@@ -26,15 +26,17 @@ HOSTILE = (
     "]]>&lt;&amp;",
     "\x00\x1b[31m\u202e",
 )
-PLAIN = tuple(f"class {i}" for i in range(len(HOSTILE)))
+HARMLESS = tuple(chr(97 + i) * len(text) for i, text in enumerate(HOSTILE))  # just as long
+MAKERS = [fake_run.make, fake_run.make_texts, fake_run.make_masks]
+every_kind_of_run = pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
 
 
 def render(run: Path) -> Page:
     return Page(report.render(run).read_text("utf-8"))
 
 
-def poisoned(run: Path) -> Path:
-    """Put hostile text wherever a file of the run holds text that comes from outside."""
+def poisoned(run: Path, texts: tuple[str, ...] = HOSTILE) -> Path:
+    """Put texts wherever a file of the run holds text that comes from outside."""
 
     def poison(value):
         if isinstance(value, dict):
@@ -42,7 +44,7 @@ def poisoned(run: Path) -> Path:
         if isinstance(value, list):
             return [poison(inner) for inner in value]
         free = isinstance(value, str) and value not in KEPT and not value.startswith("pictures/")
-        return HOSTILE[len(value) % len(HOSTILE)] + value if free else value
+        return texts[len(value) % len(texts)] + value if free else value
 
     for file in [*run.glob("*.json"), *run.glob("stages/*.json"), *run.glob("e*/*.json")]:
         data = json.loads(file.read_text("utf-8"))
@@ -53,12 +55,16 @@ def poisoned(run: Path) -> Path:
     return run
 
 
-KEPT = {"gallery", "bars", "hidden", "gate", "output", "none", "Mistakes the model was surest of"}
+KEPT = {
+    "gallery", "bars", "histogram", "table", "note", "results", "data",
+    "hidden", "gate", "output", "none", "Mistakes the model was surest of",
+}  # fmt: skip
 
 
-def test_f119_hostile_text_changes_no_element_and_no_attribute(tmp_path):
-    plain = render(fake_run.make(tmp_path / "plain", classes=PLAIN))
-    hostile = render(poisoned(fake_run.make(tmp_path / "hostile", classes=HOSTILE)))
+@every_kind_of_run
+def test_f119_hostile_text_changes_no_element_and_no_attribute(make, tmp_path):
+    plain = render(poisoned(make(tmp_path / "plain", classes=HARMLESS), HARMLESS))
+    hostile = render(poisoned(make(tmp_path / "hostile", classes=HOSTILE)))
     assert hostile.tags == plain.tags
 
     def structure(page):
@@ -73,8 +79,9 @@ def test_f119_hostile_text_changes_no_element_and_no_attribute(tmp_path):
     assert not any(c in "".join(hostile.text) for c in "\x00\x1b\u202e")
 
 
-def test_f119_the_page_loads_nothing_and_runs_nothing(tmp_path):
-    run = fake_run.make(tmp_path / "run", classes=HOSTILE)
+@every_kind_of_run
+def test_f119_the_page_loads_nothing_and_runs_nothing(make, tmp_path):
+    run = make(tmp_path / "run", classes=HOSTILE)
     page = render(run)
     assert not {"script", "link", "iframe", "object", "embed", "base", "form", "a"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
@@ -97,11 +104,12 @@ def test_f119_the_page_loads_nothing_and_runs_nothing(tmp_path):
     assert "unsafe" not in policies[0]
 
 
-def test_f119_the_policy_allows_exactly_the_style_of_the_page(tmp_path):
+@every_kind_of_run
+def test_f119_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
     import base64
     import hashlib
 
-    text = report.render(fake_run.make(tmp_path / "run")).read_text("utf-8")
+    text = report.render(make(tmp_path / "run")).read_text("utf-8")
     style = text[text.index("<style>") + 7 : text.index("</style>")]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in text
@@ -138,9 +146,10 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("make", [fake_run.make, fake_run.make_masks])
 @pytest.mark.parametrize("name", FILES)
-def test_f121_a_missing_or_broken_file_becomes_a_named_gap(name, tmp_path):
-    run = fake_run.make(tmp_path / "run", pictures=False)
+def test_f121_a_missing_or_broken_file_becomes_a_named_gap(name, make, tmp_path):
+    run = make(tmp_path / "run", pictures=False)
     for kind, content in DAMAGE.items():
         if content is None:
             (run / name).unlink()
@@ -165,6 +174,17 @@ def test_f121_partial_metrics_show_what_is_there(tmp_path):
     words = render(run).words
     assert "50.0%" in words
     assert "no confusion matrix" in words
+
+
+@pytest.mark.parametrize("how", fake_run.DAMAGE)
+def test_f121_partial_scores_of_masks_show_what_is_there(how, tmp_path):
+    run = fake_run.make_masks(tmp_path / "run", pictures=False)
+    page = render(fake_run.damage(run, how))
+    _inside(page)
+    assert "A unet with the activation leaky_relu" in page.words
+    assert "This part" not in page.words
+    assert "What is taken for what" not in page.words
+    assert not re.search(r"\b(nan|inf|None)\b", page.words)
 
 
 JUNK = (None, True, -1, 10**400, 1e300, "", "x" * 10_000, [], {}, [[]], {"a": {}}, [None], "NaN")
@@ -192,10 +212,11 @@ def _spoil(value, chance):
     return path
 
 
+@pytest.mark.parametrize("make", [fake_run.make, fake_run.make_masks])
 @pytest.mark.parametrize("seed", range(12))
-def test_f121_any_value_anywhere_leaves_a_page(seed, tmp_path):
+def test_f121_any_value_anywhere_leaves_a_page(seed, make, tmp_path):
     chance = random.Random(seed)
-    run = fake_run.make(tmp_path / "run", pictures=False, epochs=9, each=3)
+    run = make(tmp_path / "run", pictures=False)
     names = [name for name in FILES if name.endswith(".json")]
     originals = {name: json.loads((run / name).read_text("utf-8")) for name in names}
     for _ in range(8):
@@ -223,9 +244,12 @@ def _inside(page: Page) -> None:
             assert 0 <= float(value) <= height, (tag, name, value)
 
 
-HEADER = "epoch,phase,learning_rate,loss,accuracy,val_loss,val_accuracy,seconds\n"
+HEADER = "epoch,phase,learning_rate,loss,{0},val_loss,val_{0},seconds\n"
 
 
+@pytest.mark.parametrize(
+    ("make", "score"), [(fake_run.make, "accuracy"), (fake_run.make_masks, "dice")]
+)
 @pytest.mark.parametrize(
     "rows",
     [
@@ -236,9 +260,9 @@ HEADER = "epoch,phase,learning_rate,loss,accuracy,val_loss,val_accuracy,seconds\
         "x,y\n,,,,,,,,,,,\n",
     ],
 )
-def test_f122_numbers_that_are_none_are_drawn_legibly(rows, tmp_path):
-    run = fake_run.make(tmp_path / "run", pictures=False)
-    (run / "history.csv").write_text(HEADER + rows, "utf-8")
+def test_f122_numbers_that_are_none_are_drawn_legibly(rows, make, score, tmp_path):
+    run = make(tmp_path / "run", pictures=False)
+    (run / "history.csv").write_text(HEADER.format(score) + rows, "utf-8")
     diagnostics = json.loads((run / "diagnostics.json").read_text("utf-8"))
     for site, value in zip(diagnostics["sites"], (1e300, None, -1.0, 0, 1e-300), strict=False):
         site.update(gradient_norm=value, zero_fraction=value, outlier_ratio=value, units=0)
@@ -258,6 +282,30 @@ def test_f122_a_thousand_classes_and_a_hundred_thousand_rows_fit(tmp_path):
     assert "All 1000 classes" in page.words
 
 
+def test_f122_a_hundred_thousand_cases_and_a_hundred_structures_fit(tmp_path):
+    names = tuple(f"structure {i}" for i in range(100))
+    run = fake_run.make_masks(tmp_path / "run", classes=names, cases=50)
+    own = ",".join(f"dice_{name}" for name in names[:3])
+    rows = "".join(f"test,case {i},0.{i % 97:02},0.5,\n" for i in range(100_000))
+    (run / "evaluation" / "predictions.csv").write_text(f"split,id,{own}\n{rows}", "utf-8")
+    page = render(run)
+    _inside(page)
+    assert results.RunFolder(run).report.stat().st_size < 5_000_000
+    assert "Dice of each of 100,000 cases" in page.words
+    assert "All 100 classes" in page.words
+
+
+@pytest.mark.parametrize("mark", [-1e300, 1e300, 0, 0.5, float("nan"), "x", [], 10**400])
+@pytest.mark.parametrize("values", [[7], [1, 2, 3000], [0.25, 0.5], [1e300, -1e300], []])
+def test_f122_a_mark_anywhere_lies_inside_of_its_histogram(values, mark, tmp_path):
+    panel = {"title": "t", "kind": "histogram", "values": values, "mark": mark}
+    run = fake_run.make(tmp_path / "run", pictures=False)
+    (run / "evaluation" / "panels.json").write_text(json.dumps({"panels": [panel]}), "utf-8")
+    page = render(run)
+    _inside(page)
+    assert "This part" not in page.words
+
+
 def test_f122_pictures_stop_before_the_page_grows_too_large(tmp_path):
     run = fake_run.make(tmp_path / "run", pictures=False)
     for index in range(200):
@@ -271,19 +319,25 @@ def test_f122_pictures_stop_before_the_page_grows_too_large(tmp_path):
     assert "no picture" in page.words
 
 
-def test_f123_names_of_any_script_are_text_that_the_reader_draws(tmp_path):
+@every_kind_of_run
+def test_f123_names_of_any_script_are_text_that_the_reader_draws(make, tmp_path):
     names = ("قميص", "连衣裙", "👩🏽‍🔬", "שמלה", "เสื้อ", "naïve")
-    run = fake_run.make(tmp_path / "run", classes=names, pictures=False)
+    run = make(tmp_path / "run", classes=names)
     page = render(run)
     for name in names:
         assert name in page.words
-    # No name is burned into a picture, and each class has a number beside its name.
+    # No name is burned into a picture.
     assert not any(value.startswith("data:image/png") for _, n, value in page.attributes
                    if n == "src")  # fmt: skip
-    assert "2 连衣裙" in page.words
     assert '<meta charset="utf-8">' in results.RunFolder(run).report.read_text("utf-8")
 
 
-def test_f123_names_that_are_not_unicode_do_not_stop_the_page(tmp_path):
-    run = fake_run.make(tmp_path / "run", classes=("a\udc80", "b"), pictures=False)
+def test_f123_a_class_in_a_confusion_matrix_has_a_number_beside_its_name(tmp_path):
+    names = ("قميص", "连衣裙", "naïve")
+    assert "2 连衣裙" in render(fake_run.make(tmp_path / "run", classes=names)).words
+
+
+@every_kind_of_run
+def test_f123_names_that_are_not_unicode_do_not_stop_the_page(make, tmp_path):
+    run = make(tmp_path / "run", classes=("a\udc80", "b"))
     assert "a\\udc80" in render(run).words

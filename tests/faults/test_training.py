@@ -235,7 +235,7 @@ def test_f71_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
     scored = stages.evaluate(run)["test"]
     noted = results.run_warnings(results.RunFolder(run))
     constant = scored["accuracy"] <= scored["constant_accuracy"]
-    assert constant == any("most frequent class" in text for text in noted)
+    assert constant == any("ignores the input" in text for text in noted)
 
 
 def test_f113_paths_of_a_plan_are_read_and_never_written(grids, tmp_path):
@@ -326,5 +326,7 @@ def test_f112_preprocessing_that_does_not_fit_the_model_is_refused(grids, tmp_pa
     plan = json.loads((run / "plan.json").read_text())
     plan["model_config"]["input_shape"] = [8, 8, 1]
     (run / "plan.json").write_text(json.dumps(plan))
-    with pytest.raises(errors.InvalidValueError, match=r"shape \(6, 6, 1\); its model takes"):
+    with pytest.raises(
+        errors.InvalidValueError, match=r"shape \(6, 6, 1\), .* its model takes \(8, 8, 1\)"
+    ):
         stages.train(run)
