@@ -1,4 +1,4 @@
-"""Building blocks of the convolutional architectures: tensors in, tensor out.
+"""Building blocks of the architectures: tensors in, tensor out.
 
 Architectures are written once with these; the activation is looked up here and nowhere else, so
 any model takes any activation. Every layer gets a name that says place and role, because surgery,
@@ -6,6 +6,10 @@ diagnostics and weight files find layers by name.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -161,6 +165,7 @@ def two_convolutions(
     *,
     activation: activations.ActivationLike,
     norm: str = "batch",
+    ends_active: bool = True,
     name: str,
 ) -> keras.KerasTensor:
     """One level of a U-Net: two 3×3 convolutions, each normalised and activated.
@@ -170,6 +175,7 @@ def two_convolutions(
         filters: Output channels.
         activation: What `activations.get` takes.
         norm: "batch" or "group".
+        ends_active: Apply the last activation; else that is left to the caller.
         name: Prefix of the layers' names.
 
     Returns:
@@ -186,5 +192,149 @@ def two_convolutions(
             kernel_initializer=kernel_initializer(activation),
             name=f"{prefix}_conv",
         )(x)
-        x = activate(normalise(x, name=prefix), activation, name=f"{prefix}_act")
+        x = normalise(x, name=prefix)
+        if number == 1 or ends_active:
+            x = activate(x, activation, name=f"{prefix}_act")
     return x
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class PositionEmbedding(keras.layers.Layer):
+    """Add a learned vector for each position.
+
+    Args:
+        positions: Longest sequence.
+        **kwargs: Of `keras.layers.Layer`.
+    """
+
+    def __init__(self, positions: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.positions = positions
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the table `(positions, width)`."""
+        self.embeddings = self.add_weight(
+            shape=(self.positions, input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="embeddings",
+        )
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return `inputs` `(batch, length, width)` plus the vectors of its positions."""
+        return inputs + self.embeddings[: keras.ops.shape(inputs)[1]]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "positions": self.positions}
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class Attention(keras.layers.Layer):
+    """Scaled dot-product attention of several heads, without weights of its own.
+
+    Args:
+        heads: How many; the width of the vectors is a multiple.
+        mask_bias: Added to the scores of places that are masked.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Reference:
+        Vaswani et al., 2017, "Attention Is All You Need", arXiv:1706.03762.
+    """
+
+    def __init__(self, heads: int, mask_bias: float = -12.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads, self.mask_bias = heads, mask_bias
+
+    def call(self, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        """Return `(batch, length, width)`.
+
+        Args:
+            inputs: Query, key and value `(batch, length, width)`, and the mask `(batch, length)`,
+                1 for places that may be looked at.
+        """
+        query, key, value, mask = inputs
+        size = query.shape[-1] // self.heads
+        length = keras.ops.shape(query)[1]
+
+        def split(x: keras.KerasTensor) -> keras.KerasTensor:
+            x = keras.ops.reshape(x, (-1, length, self.heads, size))
+            return keras.ops.transpose(x, (0, 2, 1, 3))
+
+        scores = keras.ops.matmul(
+            split(query) / math.sqrt(size), keras.ops.transpose(split(key), (0, 1, 3, 2))
+        )
+        hidden = 1.0 - keras.ops.cast(mask, scores.dtype)
+        scores = scores + self.mask_bias * hidden[:, None, None, :]
+        seen = keras.ops.matmul(keras.ops.softmax(scores, axis=-1), split(value))
+        seen = keras.ops.transpose(seen, (0, 2, 1, 3))
+        return keras.ops.reshape(seen, (-1, length, self.heads * size))
+
+    def compute_output_shape(self, shapes: Sequence[tuple[int | None, ...]]) -> Any:
+        """Return the shape of the query."""
+        return shapes[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "heads": self.heads, "mask_bias": self.mask_bias}
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class FirstToken(keras.layers.Layer):
+    """Take the vector of the first place: `(batch, length, width)` to `(batch, width)`."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Return `inputs[:, 0]`."""
+        return inputs[:, 0]
+
+
+def transformer_encoder(
+    x: keras.KerasTensor,
+    mask: keras.KerasTensor,
+    *,
+    heads: int,
+    feed_forward: int,
+    activation: activations.ActivationLike,
+    dropout: float = 0.0,
+    mask_bias: float = -12.0,
+    epsilon: float = 1e-12,
+    name: str,
+) -> keras.KerasTensor:
+    """Self-attention and two dense layers, each with a shortcut and a normalisation after it.
+
+    Args:
+        x: `(batch, length, width)`.
+        mask: `(batch, length)`, 1 for tokens and 0 for padding.
+        heads: Of the attention.
+        feed_forward: Width of the hidden dense layer.
+        activation: Of the hidden dense layer.
+        dropout: Share dropped of each branch's output.
+        mask_bias: See `Attention`.
+        epsilon: Of the normalisations.
+        name: Prefix of the layers' names.
+
+    Returns:
+        A tensor of the shape of `x`.
+
+    Reference:
+        Vaswani et al., 2017, "Attention Is All You Need", arXiv:1706.03762.
+    """
+    width = x.shape[-1]
+
+    def dense(x: keras.KerasTensor, units: int, part: str) -> keras.KerasTensor:
+        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        return keras.layers.Dense(units, kernel_initializer=initializer, name=f"{name}_{part}")(x)
+
+    def merged(x: keras.KerasTensor, branch: keras.KerasTensor, part: str) -> keras.KerasTensor:
+        if dropout:
+            branch = keras.layers.Dropout(dropout, name=f"{name}_{part}_dropout")(branch)
+        x = keras.layers.Add(name=f"{name}_{part}_add")([x, branch])
+        return keras.layers.LayerNormalization(epsilon=epsilon, name=f"{name}_{part}_norm")(x)
+
+    queries, keys, values = (
+        dense(x, width, f"attention_{part}") for part in ("query", "key", "value")
+    )
+    attention = Attention(heads, mask_bias, name=f"{name}_attention")
+    seen = attention([queries, keys, values, mask])
+    x = merged(x, dense(seen, width, "attention_output"), "attention")
+    hidden = activate(dense(x, feed_forward, "feed_forward"), activation, name=f"{name}_act")
+    return merged(x, dense(hidden, width, "feed_forward_output"), "feed_forward")

@@ -16,7 +16,12 @@ from actzoo import archives, errors
 from actzoo._lazy import resolve
 from actzoo.registry import Registry
 
-BUILTIN = ("actzoo.applications.vision",)  # packages with a `domain` and a `catalog` module
+# Packages with a `domain` and a `catalog` module, in the order in which they look at data.
+BUILTIN = (
+    "actzoo.applications.medical",
+    "actzoo.applications.vision",
+    "actzoo.applications.text",
+)
 
 
 @dataclasses.dataclass(frozen=True)

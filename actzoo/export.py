@@ -340,9 +340,14 @@ class _Work:
             return self._float("float32")
         out = self.scratch / f"{precision}.tflite"
         if precision != "int8":
-            self.converter.run(
-                "quantize", source=str(self._float("float32")), out=str(out), precision=precision
-            )
+            source = self._float("float32")
+            if tflite.has_lookup(tflite.read(source.read_bytes())):
+                saved = str(self._save("float32", ()))
+                self.converter.run("convert", saved_model=saved, out=str(out), stored=precision)
+            else:
+                self.converter.run(
+                    "quantize", source=str(source), out=str(out), precision=precision
+                )
             return out
         calibration = self.scratch / "calibration.npz"
         arrays = self._as_taken(samples or {})

@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ class ModelSpec:
         summary: One line.
         paper: Source.
         training: How it is trained.
+        small: Options it takes from scratch where there is little data.
         aliases: Other spellings.
     """
 
@@ -77,6 +78,7 @@ class ModelSpec:
     summary: str
     paper: str = ""
     training: TrainingDefaults = TrainingDefaults()
+    small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
     def defaults(self) -> dict[str, Any]:

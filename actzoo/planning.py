@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
+LITTLE_DATA = 20_000  # training examples; below, an architecture takes its smaller form
 
 
 def make_plan(
@@ -177,13 +178,12 @@ def _samples(source: Source, indices: np.ndarray) -> int:
 
 
 def _fit_capacity(spec: models.ModelSpec, config: dict[str, Any], count: int) -> list[str]:
-    """Choose the width where the architecture has one."""
-    if "width" not in spec.defaults():
+    """Take the architecture's smaller form where there is little data."""
+    if not spec.small or count >= LITTLE_DATA:
         return []
-    if count >= 20_000:
-        return []
-    config.update(width=0.5, dropout=0.1)
-    return [f"width 0.5: {count:,} training examples from scratch do not fill a full-width net"]
+    config.update(spec.small)
+    shown = ", ".join(f"{key} {value}" for key, value in spec.small.items())
+    return [f"{shown}: {count:,} training examples from scratch do not fill the full net"]
 
 
 def _batch_size(count: int) -> tuple[int, str]:

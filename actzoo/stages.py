@@ -62,6 +62,7 @@ class Evaluation:
         source: The opened data.
         splits: Split -> indices.
         classes: Names.
+        steps: Preprocessing.
         test_indices: Of the held-out examples, in order.
         labels: Their true classes `(n,)`; None where they have masks.
         outputs: What the model gave for each: probabilities `(classes,)`, or a mask of class
@@ -73,6 +74,7 @@ class Evaluation:
     source: Source
     splits: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
+    steps: tuple[dict[str, Any], ...]
     test_indices: np.ndarray
     labels: np.ndarray | None
     outputs: Sequence[np.ndarray]
@@ -456,16 +458,32 @@ def evaluate(run: RunLike) -> dict[str, Any]:
         domain = domains.DOMAINS.get(made.domain)
         labels = source.labels()
         evaluation = Evaluation(
-            source, splits, made.classes, splits["test"],
+            source, splits, made.classes, made.preprocessing, splits["test"],
             None if labels is None else labels[splits["test"]],
             assessed["test"].outputs, tuple(assessed["test"].rows), folder.evaluation,
         )  # fmt: skip
-        panels = domain.call("panels", evaluation) if domain.panels else []
+        panels = [] if labels is None else [_balance(labels, splits, made.classes)]
+        panels += domain.call("panels", evaluation) if domain.panels else []
         shown = {"format": results.FORMAT, "panels": panels, "notice": domain.notice}
         results.write_json(folder.panels, shown)
         results.write_json(folder.metrics, found)
         log.close(_reads(folder, "evaluate"))
     return found
+
+
+def _balance(
+    labels: np.ndarray, splits: Mapping[str, np.ndarray], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the report's panel on the number of examples of each class."""
+    return {
+        "title": "Examples of each class",
+        "kind": "bars",
+        "labels": list(classes),
+        "series": {
+            name: np.bincount(labels[indices], minlength=len(classes)).tolist()
+            for name, indices in splits.items()
+        },
+    }
 
 
 def _write_predictions(

@@ -1,4 +1,8 @@
-"""A run folder as a real run leaves it, made in milliseconds; for tests of what reads one."""
+"""Run folders as real runs leave them, made in milliseconds; for tests of what reads one.
+
+`make` leaves a run on pictures, `make_texts` one on sentences, `make_masks` one whose examples
+have masks; `damage` spoils the last in one of the ways of `DAMAGE`.
+"""
 
 import csv
 import json
@@ -8,7 +12,17 @@ from pathlib import Path
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt",
            "t-shirt")  # fmt: skip
+INTENTS = tuple(
+    f"{first}_{second}"
+    for first in ("activate_my", "balance_not_updated_after", "card_payment", "cash_withdrawal",
+                  "exchange", "top_up_by_bank_transfer", "verify")
+    for second in ("card", "charge", "cheque_or_cash_deposit", "declined", "fee_charged", "limits",
+                   "not_recognised", "pending", "rate", "refund_not_showing_up", "wrong_amount")
+)  # fmt: skip
+STRUCTURES = ("anterior hippocampus", "posterior hippocampus")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
+NOTICE = "For research only, not a medical device."
+ABOUT = "This data is an averaged template of many brains and shows no patient."
 
 
 def _write(path: Path, data: object) -> None:
@@ -163,11 +177,11 @@ def make(
     return path
 
 
-def _history(path: Path, epochs: int, chance: random.Random) -> None:
+def _history(path: Path, epochs: int, chance: random.Random, score: str = "accuracy") -> None:
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss",
-                         "val_accuracy", "seconds"])  # fmt: skip
+        writer.writerow(["epoch", "phase", "learning_rate", "loss", score, "val_loss",
+                         f"val_{score}", "seconds"])  # fmt: skip
         for epoch in range(1, epochs + 1):
             done = epoch / epochs
             phase, rate = ("head", 1e-3) if epoch <= 8 else ("all", 3e-4)
@@ -303,3 +317,290 @@ def _export(folder: Path, score: dict, card: dict, passed: bool) -> None:
     _write(folder / "model.json", card)
     for precision in PRECISIONS:
         (folder / f"model_{precision}.tflite").write_bytes(b"TFL3")
+
+
+# --- sentences -----------------------------------------------------------------------------------
+
+
+def make_texts(path: Path, *, classes: tuple[str, ...] = INTENTS, sentences=()) -> Path:
+    """Write the run folder of a text classification.
+
+    Args:
+        path: Where.
+        classes: Names.
+        sentences: Of the table of mistakes, on top of its own.
+    """
+    make(path, classes=classes, each=12, epochs=20, pictures=False)
+    config = {"length": 64, "vocab_size": 8000, "num_classes": len(classes), "activation": "gelu"}
+    words = [f"##{chr(97 + i % 26)}{i}" for i in range(8000)]
+    inputs = {
+        name: {"shape": [64], "dtype": "int32", "range": [0, high]}
+        for name, high in (("token_ids", 7999), ("segment_ids", 1), ("padding_mask", 1))
+    }
+    changes = {
+        "domain": "text", "inputs": inputs,
+        "preprocessing": [{"step": "tokenize", "vocabulary": words, "lowercase": True,
+                           "length": 64}],
+    }  # fmt: skip
+    _change(path / "plan.json", data="/somewhere/data/banking77", model="bert_mini",
+            model_config=config, precisions=["float32", "dynamic"], **changes,
+            reasons=["64 tokens: 99% of the training texts are no longer"])  # fmt: skip
+    _change(path / "model.json", name="bert_mini", config=config, **changes)
+    verification = json.loads((path / "export" / "verify.json").read_text("utf-8"))
+    _write(path / "export" / "verify.json",
+           {name: verification[name] for name in ("float32", "dynamic")})  # fmt: skip
+    _change(path / "export" / "export.json", precisions=["float32", "dynamic"])
+    chance = random.Random(5)
+    lengths = [min(400, 4 + int(chance.lognormvariate(2.3, 0.5))) for _ in range(3000)] + [1204]
+    _write(path / "evaluation" / "panels.json", {"format": 1, "panels": [
+        {"title": "Tokens of each text", "kind": "histogram", "values": lengths,
+         "xlabel": "tokens", "mark": 64, "mark_label": "64 are read",
+         "about": "What is longer is cut: 0.4% of the texts."},
+        {"title": "Balance of the classes", "kind": "note",
+         "text": ["The largest class has 180 texts, the smallest 30.",
+                  "Rare classes weigh more in the loss."]},
+        {"title": "Texts of each class", "kind": "bars", "labels": classes,
+         "series": {"train": [chance.randrange(30, 180) for _ in classes],
+                    "val": [12 for _ in classes], "test": [12 for _ in classes]}},
+        {"title": "Pairs that are taken for each other", "kind": "table", "section": "results",
+         "columns": ["One", "Other", "Mistakes"],
+         "rows": [[name, classes[(i + 1) % len(classes)], 9 - i]
+                  for i, name in enumerate(classes[:6])]},
+        {"title": "Mistakes the model was surest of", "kind": "table", "section": "results",
+         "columns": ["Text", "Is", "The model says", "Probability"],
+         "rows": [[text, classes[i % len(classes)], classes[(i + 3) % len(classes)],
+                   f"{97 - i}%"] for i, text in enumerate((*SENTENCES, *sentences))]},
+    ]})  # fmt: skip
+    return path
+
+
+SENTENCES = (
+    "I was charged twice for the same coffee yesterday, the app shows both payments as pending and "
+    "nobody on the phone could tell me when, or whether, I am going to get my money back.",
+    "where is it",
+    "Why does the exchange rate differ from the one you promised?",
+    "لماذا تم رفض بطاقتي عند الدفع في المتجر أمس؟",
+    "我昨天在商店付款时为什么我的银行卡被拒绝了，并且应用程序没有显示任何原因？",
+    "Pneumonoultramicroscopicsilicovolcanoconiosis" * 4,
+    '<b>bold</b> <script>alert(1)</script> {{7*7}} & "quoted" text\nin two\tlines',
+)
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+def make_masks(
+    path: Path,
+    *,
+    classes: tuple[str, ...] = STRUCTURES,
+    cases: int = 20,
+    spacing: bool = True,
+    passed: bool = True,
+    pictures: bool = True,
+    notice: str = NOTICE,
+    about: tuple[str, ...] = (ABOUT,),
+) -> Path:
+    """Write the run folder of a segmentation.
+
+    Args:
+        path: Where.
+        classes: Names, without background.
+        cases: Held-out cases; one more has no foreground.
+        spacing: Whether distances are known in mm.
+        passed: Whether the verification holds.
+        pictures: Whether the overlays have files.
+        notice: Sentence at the top.
+        about: Sentences on this data.
+    """
+    make(path, epochs=30, passed=passed, pictures=False)
+    chance = random.Random(11)
+    config = {"input_shape": [64, 64, 1], "num_classes": len(classes) + 1,
+              "activation": "leaky_relu"}  # fmt: skip
+    named = ["background", *classes]
+    steps = [{"step": "read_volume"}, {"step": "zscore"}, {"step": "tiles", "size": [64, 64]}]
+    inputs = {"image": {"shape": [64, 64, 1], "dtype": "float32", "range": [-10, 10]}}
+    shared = {"domain": "medical", "task": "segmentation", "classes": named,
+              "preprocessing": steps, "inputs": inputs}  # fmt: skip
+    _change(path / "plan.json", data="/somewhere/data/hippocampus3d", model="unet",
+            model_config=config, **shared,
+            num_examples={"train": 180, "val": 40, "test": cases + 1},
+            reasons=["64 x 64: the middle slice has 36 x 50 pixels"])  # fmt: skip
+    _change(path / "model.json", name="unet", config=config, **shared)
+    _history(path / "history.csv", 30, chance, "dice")
+    rows = _case_rows(classes, cases, spacing, chance)
+    score = _mask_score(classes, rows, spacing)
+    _write(path / "metrics.json",
+           {"format": 1, "task": "segmentation", "test": score, "val": score})  # fmt: skip
+    _case_file(path / "evaluation" / "predictions.csv", classes, rows)
+    _overlays(path / "evaluation", classes, rows, pictures, notice, about)
+    verification = json.loads((path / "export" / "verify.json").read_text("utf-8"))
+    for name, found in verification.items():
+        lower = {"int8": 0.004}.get(name, 0.0)
+        short = {key: value for key, value in score.items() if key != "hd95_mm"}
+        found["test"] = {**short, "dice": {k: v - lower for k, v in score["dice"].items()}}
+    _write(path / "export" / "verify.json", verification)
+    return path
+
+
+def _case_rows(classes, cases: int, spacing: bool, chance) -> list[dict]:
+    rows = []
+    for index in range(cases):
+        row: dict = {"id": f"hippocampus_{index:03}.nii.gz"}
+        for name in classes:
+            dice = min(0.98, max(0.05, chance.betavariate(18, 3)))
+            row[f"dice_{name}"], row[f"iou_{name}"] = dice, dice / (2 - dice)
+            row[f"hd95_mm_{name}"] = 1 + 9 * (1 - dice) if spacing else None
+        rows.append(row)
+    return [*rows, {"id": "hippocampus_empty.nii.gz"}]
+
+
+def _mask_score(classes, rows: list[dict], spacing: bool) -> dict:
+    def means(kind: str) -> dict:
+        found = {}
+        for name in classes:
+            known = [row[f"{kind}_{name}"] for row in rows if f"{kind}_{name}" in row]
+            found[name] = sum(known) / len(known)
+        return {**found, "mean": sum(found.values()) / len(found)}
+
+    dice, iou = means("dice"), means("iou")
+    distance = means("hd95_mm") if spacing else None
+    return {
+        "n": len(rows),
+        "dice": dice,
+        "dice_interval": [dice["mean"] - 0.021, dice["mean"] + 0.019],
+        "iou": iou,
+        "hd95_mm": distance,
+        "loss": 0.0713,
+        "empty": 1,
+        "per_class": {
+            name: {"dice": dice[name], "iou": iou[name],
+                   "hd95_mm": distance and distance[name], "n": len(rows) - 1}
+            for name in classes
+        },
+    }  # fmt: skip
+
+
+def _case_file(path: Path, classes, rows: list[dict]) -> None:
+    columns = [f"{kind}_{name}" for kind in ("dice", "iou", "hd95_mm") for name in classes]
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["split", "id", *columns])
+        for split in ("val", "test"):
+            for row in rows:
+                cells = [row.get(name) for name in columns]
+                writer.writerow([split, row["id"], *("" if value is None else f"{value:.4f}"
+                                                     for value in cells)])  # fmt: skip
+
+
+def overlay(path: Path, seed: int = 0, size: tuple[int, int] = (480, 160)) -> Path:
+    """Write three panes side by side: a picture, its mask, the predicted mask."""
+    from PIL import Image, ImageDraw
+
+    chance = random.Random(seed)
+    width, height = size[0] // 3, size[1]
+    image = Image.new("RGB", size)
+    draw = ImageDraw.Draw(image)
+    x, y = chance.randrange(width // 4, width // 2), chance.randrange(height // 4, height // 2)
+    for pane in range(3):
+        left = pane * width
+        draw.rectangle((left, 0, left + width - 3, height), fill=(40, 40, 46))
+        draw.ellipse((left + 20, 12, left + width - 20, height - 12), fill=(120, 120, 124))
+        if pane:
+            wide = x // 2 + 6 * (pane - 1)
+            draw.ellipse((left + x, y, left + x + wide, y + 40), outline=(230, 159, 0), width=3)
+            draw.ellipse(
+                (left + x, y + 40, left + x + wide, y + 66), outline=(86, 180, 233), width=3
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=80)
+    return path
+
+
+def _overlays(folder: Path, classes, rows, pictures: bool, notice: str, about) -> None:
+    items = []
+    ranked = sorted(rows[:-1], key=lambda row: -row[f"dice_{classes[0]}"])
+    middle = len(ranked) // 2
+    picked = [*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]]
+    for index, (row, words) in enumerate(
+        zip(picked, ("Best", "Best", "Middle", "Middle", "Worst", "Worst"), strict=False)
+    ):
+        name = f"pictures/case{index}.jpg"
+        if pictures:
+            overlay(folder / name, index)
+        shown = ", ".join(f"{c} {row.get(f'dice_{c}', 0):.2f}" for c in classes)
+        items.append({"picture": name, "caption": f"{words} {index % 2 + 1}: Dice {shown}",
+                      "detail": row["id"]})  # fmt: skip
+    columns = ["Case", *(f"Dice {name}" for name in classes), "HD95 mm"]
+    table = [
+        [row["id"], *(row.get(f"dice_{name}") for name in classes),
+         row.get(f"hd95_mm_{classes[0]}")] for row in rows
+    ]  # fmt: skip
+    panels = [
+        {"title": "Pixels of each class", "kind": "bars", "labels": classes,
+         "series": {"train": [60_000 - 9_000 * i for i in range(len(classes))]}},
+        {"title": "Best, middle and worst cases", "kind": "gallery", "section": "results",
+         "about": "Left the picture, in the middle the true mask, on the right what the model "
+         "marks.", "items": items},
+        {"title": "Scores of each case", "kind": "table", "section": "results",
+         "columns": columns, "rows": table},
+    ]  # fmt: skip
+    _write(folder / "panels.json",
+           {"format": 1, "notice": notice, "about": about, "panels": panels})  # fmt: skip
+
+
+def _change(path: Path, **fields: object) -> None:
+    _write(path, {**json.loads(path.read_text("utf-8")), **fields})
+
+
+def _without_distances(run: Path) -> None:
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    for split in ("test", "val"):
+        metrics[split]["hd95_mm"] = None
+        for found in metrics[split]["per_class"].values():
+            del found["hd95_mm"]
+    _write(run / "metrics.json", metrics)
+
+
+def _changed_score(**fields: object):
+    def change(run: Path) -> None:
+        metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+        metrics["test"].update(fields)
+        _write(run / "metrics.json", metrics)
+
+    return change
+
+
+def _cases_are(text: str):
+    def change(run: Path) -> None:
+        (run / "evaluation" / "predictions.csv").write_text(text, "utf-8")
+
+    return change
+
+
+def _history_of_training_only(run: Path) -> None:
+    (run / "history.csv").write_text("epoch,loss,dice\n1,0.9,0.1\n2,0.5,0.6\n", "utf-8")
+
+
+def _no_scores(run: Path) -> None:
+    (run / "metrics.json").unlink()
+
+
+DAMAGE = {
+    "no distances": _without_distances,
+    "no scores": _no_scores,
+    "no mean": _changed_score(dice={"anterior hippocampus": 0.9}),
+    "one number": _changed_score(dice=0.5, iou="x", hd95_mm=[]),
+    "no interval": _changed_score(dice_interval=[None, 1], empty=[]),
+    "no classes": _changed_score(per_class=None),
+    "empty classes": _changed_score(per_class={"a": None, "b": {"dice": None, "n": 0}}),
+    "cases without a number": _cases_are("split,id,dice_a,iou_a\ntest,x,,\ntest,y,nan,inf\n"),
+    "cases out of range": _cases_are("split,id,dice_a\ntest,x,-1e300\ntest,y,1e300\ntest,z,2\n"),
+    "a cut case": _cases_are('split,id,dice_a,dice_b\ntest,x,0.5,0.7\ntest,"y'),
+    "history of training only": _history_of_training_only,
+}
+
+
+def damage(run: Path, how: str) -> Path:
+    """Spoil the run folder of a segmentation; `how` is a key of `DAMAGE`."""
+    DAMAGE[how](run)
+    return run

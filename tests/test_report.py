@@ -248,6 +248,24 @@ def test_the_top_of_masks_says_dice_and_distance(masks, masks_page):
         assert part in masks_page.words
 
 
+def test_the_scores_of_masks_here_have_the_form_of_real_ones(masks):
+    import numpy as np
+
+    from actzoo import tasks
+
+    truth = np.array([[0, 1], [2, 2]])
+    case = (truth, np.eye(3)[truth], (1.0, 1.0))
+    classes = ["background", *fake_run.STRUCTURES]
+    assessed = tasks.Segmentation().assess([case, case], classes)
+
+    def form(value):
+        return {k: form(v) for k, v in value.items()} if isinstance(value, dict) else None
+
+    assert form(assessed.score) == form(scored(masks))
+    header = (masks / "evaluation" / "predictions.csv").read_text("utf-8").splitlines()[0]
+    assert sorted(assessed.rows[0]) == sorted(header.split(",")[2:])
+
+
 def test_a_notice_stands_before_any_number(masks_page):
     words = masks_page.words
     title = words.index("hippocampus3d", words.index("Training report"))

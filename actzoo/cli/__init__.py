@@ -190,13 +190,9 @@ def evaluate(
             title = "Validation" if name == "val" else "Test"
             console.say(summaries.score_line(title, summaries.mapping(scored[name])))
     test = summaries.mapping(scored.get("test"))
-    rows = [
-        (name, *(score.get(key) for key in ("n", "precision", "recall", "f1")))
-        for name, score in summaries.mapping(test.get("per_class")).items()
-    ]
-    if rows:
+    if (table := summaries.class_table(test)) is not None:
         console.say()
-        console.say(wording.table(("class", "examples", "precision", "recall", "F1"), rows))
+        console.say(table)
 
 
 @app.command()
@@ -366,8 +362,7 @@ def predict(
     if as_json:
         console.say_json(found)
     else:
-        rows = [(row["input"], row["label"] or "-", row["probability"]) for row in found]
-        console.say(wording.table(("input", "class", "probability"), rows))
+        console.say(summaries.answer_table(found))
     for row in found:
         if "error" in row:
             console.tell(f"{errors.shown(row['input'], 200)}: {row['error']}")

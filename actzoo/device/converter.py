@@ -155,17 +155,23 @@ def _ending(code: int | None) -> str:
 # --- jobs, run in the child ----------------------------------------------------------------------
 
 
-def convert(saved_model: str, out: str) -> dict[str, Any]:
-    """Convert a SavedModel to a float `.tflite` of builtin operators.
+def convert(saved_model: str, out: str, stored: str = "float32") -> dict[str, Any]:
+    """Convert a SavedModel to a `.tflite` of builtin operators with float values.
 
     Args:
         saved_model: The folder.
         out: The file to write.
+        stored: How weights are stored: "float32", "float16", or "dynamic" for 8 bits. Unlike
+            `quantize`, this reaches tables that rows are looked up in.
     """
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if stored != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if stored == "float16":
+        converter.target_spec.supported_types = [tf.float16]
     try:
         data = converter.convert()
     except Exception as error:
@@ -283,14 +289,14 @@ def _calibrate(
     made = {i for op in graph.operators for i in op.outputs} | set(graph.inputs)
     wanted = [i for i in sorted(made) if graph.tensors[i].dtype == "float32"]
     details = interpreter.get_signature_runner().get_input_details()
-    indices = {name: detail["index"] for name, detail in details.items()}
+    taken = {name: (detail["index"], detail["dtype"]) for name, detail in details.items()}
     low = dict.fromkeys(wanted, np.inf)
     high = dict.fromkeys(wanted, -np.inf)
     with np.errstate(invalid="ignore"):
         for k in range(len(next(iter(samples.values())))):
-            for name, index in indices.items():
+            for name, (index, dtype) in taken.items():
                 value = samples[name][k : k + 1]
-                interpreter.set_tensor(index, np.ascontiguousarray(value, "float32"))
+                interpreter.set_tensor(index, np.ascontiguousarray(value, dtype))
             interpreter.invoke()
             for i in wanted:
                 try:

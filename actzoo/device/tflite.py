@@ -249,6 +249,13 @@ def _text(value: bytes | str | None) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
 
 
+def has_lookup(graph: Graph) -> bool:
+    """Say whether rows of a table of weights are looked up, as those of an embedding are."""
+    return any(
+        op.name == "GATHER" and graph.tensors[op.inputs[0]].constant for op in graph.operators
+    )
+
+
 def layers_of(tensor: str, layers: Mapping[str, Any]) -> Iterator[str]:
     """Yield those of some layers that a tensor's name mentions.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MOST_TEXT = 600  # characters of any single text
+_JOINTS = re.compile(r"([_/])(?=[^\W_]{2})")  # within names of classes and files
 
 
 def render(run: RunFolder | str | os.PathLike[str]) -> Path:
@@ -49,17 +51,22 @@ def render(run: RunFolder | str | os.PathLike[str]) -> Path:
 def _environment() -> jinja2.Environment:
     import jinja2
 
+    shown = _Shown()
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("actzoo", "templates"),
         autoescape=True,  # by value: a guess by the name's ending fails for .html.j2
         undefined=jinja2.StrictUndefined,
-        finalize=_Shown(),
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        share=wording.share, number=wording.number, size=wording.size, label=wording.label
+        share=wording.share,
+        number=wording.number,
+        size=wording.size,
+        label=lambda text, limit=80: shown.name(wording.label(text, limit)),
+        name=shown.name,
     )
     return environment
 
@@ -84,6 +91,12 @@ class _Shown:
         return "".join(
             c if c.isprintable() or c in "\u200c\u200d" else errors.shown(c) for c in value
         )
+
+    def name(self, text: Any) -> Markup:
+        """Return a text that may be broken within names like `card_payment` where it is long."""
+        from markupsafe import Markup, escape
+
+        return Markup(_JOINTS.sub(r"\1<wbr>", str(escape(self(str(text))))))
 
 
 def _source(environment: jinja2.Environment, name: str) -> str:

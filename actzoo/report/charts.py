@@ -75,6 +75,7 @@ class Chart:
     bars: tuple[Bar, ...] = ()
     bands: tuple[Band, ...] = ()
     mark: float | None = None
+    mark_label: str = ""
     missing: int = 0
     width: int = WIDTH
     height: int = HEIGHT
@@ -83,6 +84,11 @@ class Chart:
     right: int = WIDTH - RIGHT
     bottom: int = HEIGHT - BOTTOM
 
+    @property
+    def mark_anchor(self) -> str:
+        """The side to which the mark's label has room."""
+        return "end" if self.mark is not None and self.mark > self.width / 2 else "start"
+
 
 def line_chart(
     title: str,
@@ -90,6 +96,7 @@ def line_chart(
     *,
     about: str = "",
     share: bool = False,
+    per_cent: bool = True,
     from_zero: bool = False,
     x_label: str = "epoch",
     bands: Sequence[tuple[str, int]] = (),
@@ -101,7 +108,8 @@ def line_chart(
         title: Heading.
         series: Name -> values, all of one length; what is no finite number leaves a gap.
         about: A sentence below the heading.
-        share: Values lie in `[0, 1]` and are shown in per cent.
+        share: Values lie in `[0, 1]`.
+        per_cent: Shares are shown in per cent, else as they are.
         from_zero: The y axis begins at 0.
         x_label: Name of the x axis.
         bands: Names and lengths of stretches of the x axis.
@@ -115,7 +123,7 @@ def line_chart(
     if not known:
         return None
     count = max(len(values) for values in drawn.values())
-    y, y_ticks = _y_axis(known, share=share, from_zero=from_zero)
+    y, y_ticks = _y_axis(known, share=share, per_cent=per_cent, from_zero=from_zero)
     x = _linear(1, count, LEFT, WIDTH - RIGHT)
     step = math.ceil(count / MOST_POINTS)
     start, stretches = 1, []
@@ -147,6 +155,8 @@ def column_chart(
     kinds: Sequence[int] = (),
     hints: Sequence[str] = (),
     x_ticks: Sequence[tuple[float, str]] | None = None,
+    mark: float | None = None,
+    mark_label: str = "",
 ) -> Chart | None:
     """Return one column per value, from left to right.
 
@@ -160,6 +170,8 @@ def column_chart(
         kinds: Number of each column's colour; all 0 where left out.
         hints: Text of each column, shown when pointed at.
         x_ticks: Position in columns (0 is the left edge) and label; counts where left out.
+        mark: A place on the x axis to mark, in columns.
+        mark_label: What is marked.
 
     Returns:
         The chart, or None where there is nothing to draw.
@@ -198,6 +210,8 @@ def column_chart(
         tuple(Tick(_round(LEFT + slot * at), label) for at, label in x_ticks),
         y_ticks,
         bars=tuple(bars),
+        mark=None if mark is None else _round(LEFT + slot * min(max(mark, 0.0), len(drawn))),
+        mark_label=mark_label,
         missing=len(drawn) - len(known),
     )
 
@@ -206,16 +220,24 @@ def column_chart(
 
 
 def _y_axis(
-    known: Sequence[float], *, share: bool, log: bool = False, from_zero: bool = False
+    known: Sequence[float],
+    *,
+    share: bool,
+    per_cent: bool = True,
+    log: bool = False,
+    from_zero: bool = False,
 ) -> tuple[Callable[[float], float], tuple[Tick, ...]]:
     low, high = min(known), max(known)
     bottom, top = HEIGHT - BOTTOM, TOP
     if share:
         # Half of the axis is enough where all values lie in its upper half.
         low = 0.0 if low < 0.5 or from_zero else 0.5
-        high = 1.0 if high > 0.5 else _above(high)
+        high = 1.0 if high > 0.5 else above(high)
         scale = _linear(low, high, bottom, top)
-        return scale, _ticks(scale, _nice(low, high, 5 if low else 4), lambda v: f"{v * 100:.3g}%")
+        marks = _nice(low, high, 5 if low else 4)
+        if per_cent:
+            return scale, _ticks(scale, marks, lambda v: f"{v * 100:.3g}%")
+        return scale, _ticks(scale, marks, lambda v: f"{v:.3g}")
     low, high = float(low), float(high)
     if log or (low > 0 and high / low > 1000 and not from_zero):
         first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -228,7 +250,7 @@ def _y_axis(
         low, high = min(low, 0.0), max(high, 0.0) or (1.0 if low >= 0 else 0.0)
     if high == low:
         low, high = low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5)
-    step = _above((high - low) / 4)
+    step = above((high - low) / 4)
     low, high = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
     scale = _linear(low, high, bottom, top)
     return scale, _ticks(scale, _nice(low, high, 4), lambda v: f"{v:.4g}")
@@ -252,8 +274,8 @@ def _logarithmic(first: int, last: int, start: float, end: float) -> Callable[[f
     return lambda value: inner(math.log10(value)) if value > 0 else start
 
 
-def _above(value: float) -> float:
-    """Return the next round number that is not below `value`; 1 for 0."""
+def above(value: float) -> float:
+    """Return the next round number (1, 2, 5, 10, …) that is not below `value`; 1 for 0."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -262,7 +284,7 @@ def _above(value: float) -> float:
 
 def _nice(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round numbers that span `[low, high]` or lie just inside of it."""
-    step = _above((high - low) / count)
+    step = above((high - low) / count)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     values = [index * step for index in range(first, min(last, first + 12) + 1)]
@@ -271,7 +293,7 @@ def _nice(low: float, high: float, count: int) -> list[float]:
 
 def _whole_ticks(count: int) -> list[int]:
     """Return whole numbers from 1 to `count` for an axis."""
-    step = max(1, round(_above(count / 5)))
+    step = max(1, round(above(count / 5)))
     inner = [at for at in range(step, count + 1, step) if at > 1]
     return [1, *inner] if not inner or inner[0] - 1 >= step / 2 else inner
 

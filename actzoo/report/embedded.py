@@ -24,6 +24,24 @@ def kind_of(content: bytes) -> str | None:
     return "webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
 
 
+def size_of(content: bytes) -> tuple[int, int] | None:
+    """Return width and height of a JPEG or PNG by its header; None where it does not tell."""
+    try:
+        if content.startswith(b"\x89PNG"):
+            width, height = struct.unpack(">II", content[16:24])
+            return width, height
+        at = 2
+        while content[at] == 0xFF:
+            marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
+                height, width = struct.unpack(">HH", content[at + 5 : at + 9])
+                return width, height
+            at += 2 + length
+    except (struct.error, IndexError):
+        pass
+    return None
+
+
 def data_uri(kind: str, content: bytes) -> Markup:
     """Return a picture as the value of a `src` attribute."""
     from markupsafe import Markup

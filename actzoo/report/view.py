@@ -6,74 +6,28 @@ names it and the command that makes it.
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import dataclasses
 import functools
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from actzoo import errors, results, wording
-from actzoo.report import charts, embedded, figures
+from actzoo.report import charts, figures, files, panels, predictions, scores
 from actzoo.report.figures import MOST_ROWS, mapping, objects, sequence, whole
 from actzoo.results import RunFolder
 from actzoo.wording import finite
 
-PICTURE_BUDGET = 2_500_000  # bytes of all pictures; base64 adds a third
-PICTURE_LIMIT = 150_000
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 SITE_NUMBERS = ("zero_fraction", "saturated_fraction", "gradient_norm", "outlier_ratio")
 FILE_NUMBERS = ("size_bytes", "latency_ms", "agreement", "max_abs_error", "mean_abs_error",
                 "custom_operators")  # fmt: skip
-SCORES = (
-    ("accuracy", "Accuracy"),
-    ("macro_recall", "Macro recall"),
-    ("macro_f1", "Macro F1"),
-    ("loss", "Log loss"),
-    ("constant_accuracy", "Always the most frequent class"),
-    ("n", "Examples"),
-)
+MOST_CLASSES = 30  # of the table of classes, before only the lowest are shown at once
+LOWEST = 15
+MOST_CURVES = 8
+CURVES_LAST = ("learning_rate",)
+MOST_ENTRIES = 12  # of a setting that is a list
+DATA_ENDINGS = r"\.(zip|tar\.gz|tgz|csv|tsv|jsonl?|parquet)$"
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
-
-# --- reading what may be broken ----------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class _File:
-    """A JSON file of the run: what it holds, and what is wrong with it."""
-
-    data: Mapping[str, Any]
-    gap: str | None
-
-
-def _read(run: RunFolder, path: Path, what: str, command: str) -> _File:
-    name = path.relative_to(run.path).as_posix()
-    if not path.is_file():
-        return _File({}, f"{name} is missing. `{command}` makes it.")
-    try:
-        data = results.read_json(path, what)
-        empty = not set(data) - {"format"}
-        return _File(data, f"{name} is empty. `{command}` makes it anew." if empty else None)
-    except (errors.ActzooError, OSError) as error:
-        first = str(error).splitlines()[0].replace(f"{run.path}{os.sep}", "")
-        return _File({}, f"{name} cannot be used: {first} `{command}` makes it anew.")
-
-
-def _read_rows(path: Path) -> Iterable[dict[str, str]]:
-    """Yield the rows of a CSV file; stops quietly where the file is cut."""
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-        with contextlib.suppress(csv.Error):
-            yield from csv.DictReader(line.replace("\0", "") for line in file)
-
-
-def _cell(text: str | None) -> float | None:
-    try:
-        return charts.finite(float(text)) if text else None
-    except ValueError:
-        return None
 
 
 # --- the page ----------------------------------------------------------------------------------
@@ -85,22 +39,27 @@ class ReportView:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         here = errors.shown(run.path.name or "RUN")
-        self.plan = _read(run, run.plan, "plan", f"actzoo plan DATA --out {here}")
-        self.card = _read(run, run.card, "model card", f"actzoo train {here}")
-        self.metrics = _read(run, run.metrics, "metrics", f"actzoo evaluate {here}")
-        self.panels = _read(run, run.panels, "panels", f"actzoo evaluate {here}")
-        self.diagnostics = _read(run, run.diagnostics, "diagnostics", f"actzoo diagnose {here}")
-        self.verification = _read(run, run.verification, "verification", f"actzoo verify {here}")
         exported = results.ExportFolder(run.export).record
-        self.export = _read(run, exported, "export record", f"actzoo export {here}")
+        read = functools.partial(files.read_json, run)
+        self.plan = read(run.plan, "plan", f"actzoo plan DATA --out {here}")
+        self.card = read(run.card, "model card", f"actzoo train {here}")
+        self.metrics = read(run.metrics, "metrics", f"actzoo evaluate {here}")
+        self.panels = read(run.panels, "panels", f"actzoo evaluate {here}")
+        self.diagnostics = read(run.diagnostics, "diagnostics", f"actzoo diagnose {here}")
+        self.verification = read(run.verification, "verification", f"actzoo verify {here}")
+        self.export = read(exported, "export record", f"actzoo export {here}")
+        self.test = mapping(self.metrics.data.get("test"))
+        validation = mapping(self.metrics.data.get("val"))
+        self.subject = scores.subject([*self.test, *validation, *files.columns(run.history)])
         self.here = here
-        self.budget = PICTURE_BUDGET
+        self.pictures = panels.Pictures(run.evaluation)
 
     def view(self) -> dict[str, Any]:
         """Return the variables of the template."""
         return {
             name: self._guarded(name, make)
             for name, make in (
+                ("notice", self._notice),
                 ("top", self._headline),
                 ("data", self._about_data),
                 ("scores", self._about_scores),
@@ -128,36 +87,47 @@ class ReportView:
     def _headline(self) -> dict[str, Any]:
         plan, card = self.plan.data, self.card.data
         config = mapping(plan.get("model_config")) or mapping(card.get("config"))
-        test = mapping(self.metrics.data.get("test"))
-        accuracy = finite(test.get("accuracy"))
-        interval = [finite(value) for value in sequence(test.get("accuracy_interval"))]
-        low, high = interval if len(interval) == 2 else (None, None)
-        constant = finite(test.get("constant_accuracy"))
+        main, test = self.subject.main, self.test
+        value, interval = main.of(test), main.interval(test)
+        constant = finite(test.get(f"constant_{main.key}"))
         name = str(plan.get("data") or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+        classes = len(self._classes())
         return {
-            "title": re.sub(r"\.(zip|tar\.gz|tgz|csv|json)$", "", name) or self.here,
+            "title": re.sub(DATA_ENDINGS, "", name) or self.here,
             "model": plan.get("model") or card.get("name"),
             "activation": config.get("activation"),
-            "classes": len(self._classes()) or None,
+            "does": self.subject.does.format(wording.number(classes)) if classes else None,
             "counts": self._counts(),
+            "noun": self.subject.noun,
             "start": "scratch" if plan.get("weights") in (None, "none") else "weights",
-            "accuracy": accuracy,
-            "interval": None if low is None or high is None else (low, high),
-            "constant": constant,
+            "value": None if value is None else main.shown(value),
+            "meaning": self.subject.meaning.format(self.subject.size(test)),
+            "interval": interval and tuple(map(main.shown, interval)),
+            "constant": None if constant is None else main.shown(constant),
             "strip": {
-                name: None if value is None else round(2 + 356 * min(1.0, max(0.0, value)), 1)
-                for name, value in (
-                    ("accuracy", accuracy), ("low", low if high is not None else None),
-                    ("high", high), ("constant", constant),
+                name: None if at is None else round(2 + 356 * min(1.0, max(0.0, at)), 1)
+                for name, at in (
+                    ("value", value), ("low", interval and interval[0]),
+                    ("high", interval and interval[1]), ("constant", constant),
                 )
             },
-            "n": whole(test.get("n")),
-            "doubt": low is not None and constant is not None and low <= constant,
-            "gap": self.metrics.gap or (None if accuracy is not None else
-                   "metrics.json holds no accuracy for the test split."),
+            "beside": [
+                (row.title, row.shown(found))
+                for row in scores.MEASURES
+                if row.key in self.subject.beside and (found := row.of(test)) is not None
+            ],
+            "doubt": bool(interval and constant is not None and interval[0] <= constant),
+            "gap": self.metrics.gap or (None if value is not None else
+                   f"metrics.json holds no {main.name} for the test split."),
             "seal": self._seal(),
             "facts": self._facts(),
         }  # fmt: skip
+
+    def _notice(self) -> dict[str, Any]:
+        """Return what must be said before any number: of this kind of data, and of this data."""
+        notice = self.panels.data.get("notice")
+        about = sequence(self.panels.data.get("about"))
+        return {"text": str(notice) if notice else None, "about": [str(text) for text in about]}
 
     def _classes(self) -> list[str]:
         found = sequence(self.plan.data.get("classes")) or sequence(self.card.data.get("classes"))
@@ -192,15 +162,14 @@ class ReportView:
         if counts:
             words = {"train": "to train", "val": "to validate", "test": "to test"}
             facts.append(
-                ("Examples", ", ".join(f"{counts[name]:,} {words[name]}" for name in counts))
+                (
+                    self.subject.noun.capitalize(),
+                    ", ".join(f"{counts[name]:,} {words[name]}" for name in counts),
+                )
             )
-        shape = [
-            size
-            for name in mapping(self.card.data.get("inputs")).values()
-            for size in sequence(mapping(name).get("shape"))
-        ]
-        if shape:
-            facts.append(("Input", " × ".join(map(str, shape))))
+        given = self._inputs()
+        if given:
+            facts.append(("Input", given))
         epochs, seconds = self._time()
         if epochs:
             facts.append(("Training", f"{epochs} epochs in {wording.duration(seconds)}"))
@@ -211,72 +180,39 @@ class ReportView:
         ]
         if sizes:
             size, name, latency = min(sizes)
-            speed = "" if latency is None else f", {latency:.3g} ms an example"
+            speed = "" if latency is None else f", {latency:.3g} ms an inference"
             facts.append(("Smallest file", f"{name}, {wording.size(size)}{speed}"))
         return facts
+
+    def _inputs(self) -> str:
+        """Return what the model reads, inputs of one shape and kind together."""
+        named = mapping(self.card.data.get("inputs")) or mapping(self.plan.data.get("inputs"))
+        kinds: dict[str, list[str]] = {}
+        for name, described in named.items():
+            shape = " × ".join(str(size) for size in sequence(mapping(described).get("shape")))
+            kinds.setdefault(shape, []).append(str(name))
+        found = []
+        for shape, names in kinds.items():
+            times = f"{len(names)} × " if len(names) > 1 else ""
+            unit = " tokens" if any("token" in name for name in names) else ""
+            listed = f" ({', '.join(names)})" if len(named) > 1 else ""
+            found.append(f"{times}{shape}{unit}{listed}")
+        return "; ".join(text for text in found if text)
 
     # --- the data ------------------------------------------------------------------------------
 
     def _about_data(self) -> dict[str, Any]:
-        found = self._panels(of_results=False)
+        found = self._panels("data")
         nothing = "panels.json names nothing to show." if not found else None
         return {"gap": self.panels.gap or nothing, "panels": found}
 
-    def _panels(self, *, of_results: bool) -> list[dict[str, Any]]:
+    def _panels(self, section: str) -> list[dict[str, Any]]:
         found = []
-        for panel in objects(self.panels.data.get("panels")):
+        for panel in panels.of_section(self.panels.data.get("panels"), section):
             title = str(panel.get("title", ""))
-            section = panel.get("section", "results" if "mistake" in title.lower() else "data")
-            if (section == "results") == of_results:
-                made = self._guarded(title, functools.partial(self._panel, panel))
-                found.append({"title": title, **made})
+            made = self._guarded(title, functools.partial(panels.shown, panel, self.pictures))
+            found.append({"title": title, **made})
         return found
-
-    def _panel(self, panel: Mapping[str, Any]) -> dict[str, Any]:
-        kind = panel.get("kind")
-        if kind == "gallery":
-            groups = self._gallery(objects(panel.get("items")))
-            single = all(len(group["pictures"]) == 1 for group in groups)
-            return {"kind": kind, "groups": groups, "single": single}
-        if kind == "bars":
-            return {"kind": kind, **figures.balance(panel)}
-        if kind == "table":
-            rows = [sequence(row) for row in sequence(panel.get("rows"))]
-            return {"kind": kind, "columns": sequence(panel.get("columns")),
-                    "rows": rows[:MOST_ROWS]}  # fmt: skip
-        if kind == "histogram":
-            return {"kind": kind, "chart": figures.histogram(panel)}
-        return {"kind": None, "gap": "This version of actzoo cannot draw this panel."}
-
-    def _gallery(self, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return pictures, neighbours with the same caption in one group."""
-        groups: list[dict[str, Any]] = []
-        for item in items:
-            picture = self._picture(str(item.get("picture", "")))
-            caption = str(item.get("caption", ""))
-            detail = str(item.get("detail", ""))
-            if groups and groups[-1]["caption"] == caption:
-                groups[-1]["pictures"].append(picture)
-                groups[-1]["detail"] = ""
-            else:
-                groups.append({"caption": caption, "detail": detail, "pictures": [picture]})
-        return groups
-
-    def _picture(self, name: str) -> Any:
-        """Return a picture of the evaluation as a data URI; None where it cannot be shown."""
-        home = self.run.evaluation.resolve()
-        try:
-            path = (home / name).resolve()
-            if not path.is_relative_to(home) or path.stat().st_size > PICTURE_LIMIT:
-                return None
-            content = path.read_bytes()
-        except (OSError, ValueError):
-            return None
-        kind = embedded.kind_of(content)
-        if kind is None or len(content) > self.budget:
-            return None
-        self.budget -= len(content)
-        return embedded.data_uri(kind, content)
 
     # --- the scores ----------------------------------------------------------------------------
 
@@ -286,80 +222,93 @@ class ReportView:
             for split in ("test", "val")
             if self.metrics.data.get(split)
         }
-        rows = [
-            (words, key, [finite(score.get(key)) for score in splits.values()])
-            for key, words in SCORES
-            if any(finite(score.get(key)) is not None for score in splits.values())
-        ]
-        test = splits.get("test", {})
-        classes = self._class_rows(mapping(test.get("per_class")))
+        pairs = self.subject.has_pairs
         return {
             "gap": self.metrics.gap,
             "splits": list(splits),
-            "rows": rows,
-            "classes": classes[:MOST_ROWS],
-            "numbered": figures.numbered(self._names(test)),
-            "more_classes": max(0, len(classes) - MOST_ROWS),
-            "confusion": self._guarded(
-                "confusion", lambda: figures.confusion(test.get("confusion"), self._names(test))
-            ),
-            "trust": self._guarded("predictions", self._trust),
-            "panels": self._panels(of_results=True),
+            "rows": self._score_rows(list(splits.values())),
+            "about": self.subject.about,
+            **self._about_classes(),
+            "confusion": self._guarded("confusion", self._confusion) if pairs else None,
+            "predictions": self._guarded("predictions", self._about_predictions),
+            "panels": self._panels("results"),
         }
 
-    def _names(self, test: Mapping[str, Any]) -> list[str]:
-        return [str(name) for name in mapping(test.get("per_class"))] or self._classes()
-
-    def _class_rows(self, per_class: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _score_rows(self, splits: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+        count = scores.Measure("n", self.subject.noun, "count")
+        found = [(row, [row.of(score) for score in splits]) for row in (*scores.MEASURES, count)]
         return [
+            (row.title, [row.shown(value) for value in values])
+            for row, values in found
+            if any(value is not None for value in values)
+        ]
+
+    def _names(self) -> list[str]:
+        return [str(name) for name in mapping(self.test.get("per_class"))] or self._classes()
+
+    def _about_classes(self) -> dict[str, Any]:
+        per_class = mapping(self.test.get("per_class"))
+        measures = scores.class_measures(per_class)
+        ground = self.subject.of_class
+        rows: list[dict[str, Any]] = [
             {
                 "number": number,
                 "name": str(name),
-                **{
-                    key: finite(mapping(found).get(key))
-                    for key in ("n", "precision", "recall", "f1")
-                },
+                "n": finite(mapping(found).get("n")),
+                "values": [row.shown(row.of(mapping(found)), digits=0) for row in measures],
+                "bar": ground.of(mapping(found)),
             }
             for number, (name, found) in enumerate(per_class.items(), start=1)
         ]
+        known = [row for row in rows if row["bar"] is not None]
+        lowest = sorted(known, key=lambda row: row["bar"])[:LOWEST]
+        return {
+            "classes": rows[:MOST_ROWS],
+            "lowest": lowest if len(rows) > MOST_CLASSES else [],
+            "more_classes": max(0, len(rows) - MOST_ROWS),
+            "numbered": self.subject.has_pairs and figures.numbered(self._names()),
+            "columns": [row.title for row in measures],
+            "noun": self.subject.noun,
+            "bar": ground.name,
+            "class_about": self.subject.class_about,
+        }
 
-    def _trust(self) -> dict[str, Any]:
-        """Return how often the model is right at each level of its own probability."""
-        path = self.run.predictions
+    def _confusion(self) -> dict[str, Any]:
+        return figures.confusion(self.test.get("confusion"), self._names())
+
+    def _about_predictions(self) -> dict[str, Any]:
+        """Return what single predictions tell, by the columns they have."""
+        path, main = self.run.predictions, self.subject.main
         if not path.is_file():
             return {"gap": f"evaluation/{path.name} is missing. "
                     f"`actzoo evaluate {self.here}` makes it."}  # fmt: skip
-        counts, hits = [0] * 10, [0] * 10
-        for row in _read_rows(path):
-            probability = _cell(row.get("probability"))
-            if row.get("split") != "test" or probability is None:
-                continue
-            level = min(9, max(0, int(probability * 10)))
-            counts[level] += 1
-            hits[level] += row.get("correct") == "1"
-        rows = [
-            {"from": level / 10, "to": (level + 1) / 10, "n": n, "right": hits[level] / n}
-            for level, n in enumerate(counts)
-            if n
-        ]
-        return {"rows": rows[::-1], "gap": None if rows else "predictions.csv holds no test rows."}
+        columns = files.columns(path)
+        if "probability" in columns and (levels := predictions.trust(files.rows(path))):
+            return {"levels": levels}
+        own = [name for name in columns if name.startswith(f"{main.key}_")]
+        if cases := predictions.case_scores(files.rows(path), own):
+            return {"cases": predictions.case_spread(cases, main)}
+        return {"gap": f"{path.name} holds no test rows."}
 
     # --- training ------------------------------------------------------------------------------
 
     def _history(self) -> list[dict[str, str]]:
-        return list(_read_rows(self.run.history)) if self.run.history.is_file() else []
+        return list(files.rows(self.run.history))
 
     def _time(self) -> tuple[int, float]:
         rows = self._history()
-        return len(rows), sum(max(0.0, _cell(row.get("seconds")) or 0.0) for row in rows)
+        return len(rows), sum(max(0.0, files.cell(row.get("seconds")) or 0.0) for row in rows)
 
     def _about_training(self) -> dict[str, Any]:
         rows = self._history()
         if not rows:
             what = "is empty" if self.run.history.is_file() else "is missing"
             return {"gap": f"history.csv {what}. `actzoo train {self.here}` makes it."}
-        columns = {key: [_cell(row.get(key)) for row in rows] for key in (
-            "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate")}  # fmt: skip
+        columns = {
+            name: [files.cell(row.get(name)) for row in rows]
+            for name in files.columns(self.run.history)
+            if name not in ("epoch", "phase", "seconds")
+        }
         bands: list[tuple[str, int]] = []
         for row in rows:
             phase = str(row.get("phase") or "")
@@ -367,30 +316,17 @@ class ReportView:
                 bands[-1] = (phase, bands[-1][1] + 1)
             else:
                 bands.append((phase, 1))
-        known = [(loss, at) for at, loss in enumerate(columns["val_loss"], 1) if loss is not None]
-        best = min(known)[1] if known else None
-        drawn = [
-            charts.line_chart(
-                "Loss", {"training": columns["loss"], "validation": columns["val_loss"]},
-                bands=bands, mark=best,
-            ),
-            charts.line_chart(
-                "Accuracy",
-                {"training": columns["accuracy"], "validation": columns["val_accuracy"]},
-                share=True,
-                bands=bands,
-                mark=best,
-            ),
-            charts.line_chart(
-                "Learning rate", {"learning rate": columns["learning_rate"]}, bands=bands,
-                from_zero=True,
-            ),
-        ]  # fmt: skip
+        best = self.subject.best_epoch(columns)
+        recipe = mapping(self.plan.data.get("recipe"))
+        drawn = _curves(columns, bands, best)
         return {
-            "gap": None if any(drawn) else "history.csv holds no numbers that can be drawn.",
-            "charts": [chart for chart in drawn if chart is not None],
+            "gap": None if drawn else "history.csv holds no numbers that can be drawn.",
+            "charts": drawn,
+            "augmented": bool(recipe.get("augmentation")),
+            "smoothed": bool(finite(recipe.get("label_smoothing"))),
             "phases": [{"name": name, "epochs": length} for name, length in bands],
             "best": best,
+            "best_about": self.subject.best_about,
             "epochs": len(rows),
             "missing": sum(value is None for values in columns.values() for value in values),
         }
@@ -442,7 +378,8 @@ class ReportView:
         return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
 
     def _about_exports(self) -> dict[str, Any]:
-        rows = []
+        main = self.subject.main
+        rows: list[dict[str, Any]] = []
         for name, found in self._measures().items():
             operators = {
                 str(key): count
@@ -453,25 +390,31 @@ class ReportView:
                 {
                     "precision": name,
                     "passed": found.get("passed") is True,
-                    "accuracy": finite(mapping(found.get("test")).get("accuracy")),
+                    "score": main.of(mapping(found.get("test"))),
                     "num_operators": sum(operators.values()) or None,
                     "operators": sorted(operators.items(), key=lambda item: (-item[1], item[0])),
                     "worst_case": found.get("worst_case"),
                     **{key: finite(found.get(key)) for key in FILE_NUMBERS},
                 }
             )
-        files = mapping(self.export.data.get("files"))
+        digests = mapping(self.export.data.get("files"))
         limits = [mapping(found.get("limits")) for found in self._measures().values()]
+        agreement, drop = (
+            finite(next((found.get(key) for found in limits), None))
+            for key in ("agreement", "score_drop")
+        )
         return {
             "gap": self.verification.gap or (None if rows else "verify.json names no file."),
             "record_gap": self.export.gap,
-            "rows": rows,
+            "rows": [{**row, "score": main.shown(row["score"])} for row in rows],
+            "score": main.title,
+            "agreement": self.subject.agreement,
             "limits": {
-                key: finite(next((found.get(key) for found in limits), None))
-                for key in ("agreement", "score_drop")
+                "agreement": agreement,
+                "drop": None if drop is None else f"{main.name} at most {main.step(drop)} lower",
             },
-            "gain": _gain(rows),
-            "files": [(name, str(digest)) for name, digest in sorted(files.items())][:100],
+            "gain": _gain(rows, main),
+            "files": [(name, str(digest)) for name, digest in sorted(digests.items())][:100],
             "notes": [str(note) for note in sequence(self.export.data.get("notes"))][:50],
         }
 
@@ -492,9 +435,7 @@ class ReportView:
             "gap": self.plan.gap,
             "reasons": [wording.sentence(reason) for reason in sequence(plan.get("reasons"))][:50],
             "phases": phases,
-            "settings": [
-                (key.replace("_", " "), wording.plain(value)) for key, value in settings.items()
-            ],
+            "settings": [(key.replace("_", " "), _brief(value)) for key, value in settings.items()],
             "steps": [_step(step) for step in objects(plan.get("preprocessing"))],
         }
 
@@ -511,11 +452,11 @@ class ReportView:
                 ("Prove once more that the exported files compute what was trained",
                  f"actzoo verify {here}"),
                 ("Ask the exported file",
-                 f"actzoo predict {here}/export/model_{best}.tflite FILE --json"),
+                 f"actzoo predict {here}/export/model_{best}.tflite {self.subject.question}"),
             ],
             "versions": [(k, str(v)) for k, v in mapping(card.get("versions")).items()],
             "weights": [
-                (key.replace("_", " "), wording.plain(value))
+                (key.replace("_", " "), _brief(value))
                 for key, value in mapping(card.get("weights")).items()
             ],
             "hashes": [
@@ -530,8 +471,44 @@ class ReportView:
         return {"texts": texts[:50], "more": max(0, len(texts) - 50)}
 
 
-def _gain(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Say what the smallest file gains over float32."""
+def _curves(
+    columns: Mapping[str, Sequence[float | None]],
+    bands: Sequence[tuple[str, int]],
+    best: int | None,
+) -> list[charts.Chart]:
+    """Return a chart for each column of the history, beside it what validation gave.
+
+    Args:
+        columns: Name -> one value per epoch; `val_<name>` is drawn with `<name>`.
+        bands: Phases and their epochs.
+        best: Epoch to mark, counted from 1.
+    """
+    measures = {row.key: row for row in scores.MEASURES}
+    found = []
+    for name in sorted(columns, key=CURVES_LAST.__contains__):
+        if name.startswith("val_") and name.removeprefix("val_") in columns:
+            continue
+        words = name.replace("_", " ")
+        measure = measures.get(name, scores.Measure(name, words, "number"))
+        curves = {words: columns[name]}
+        if f"val_{name}" in columns:
+            curves = {"training": columns[name], "validation": columns[f"val_{name}"]}
+        found.append(
+            charts.line_chart(
+                words.capitalize() if measure.form == "number" else measure.title,
+                curves,
+                share=measure.form in ("per cent", "share"),
+                per_cent=measure.form == "per cent",
+                from_zero=name == "learning_rate",
+                bands=bands,
+                mark=best if len(curves) > 1 else None,
+            )
+        )
+    return [chart for chart in found if chart is not None][:MOST_CURVES]
+
+
+def _gain(rows: Sequence[Mapping[str, Any]], main: scores.Measure) -> str | None:
+    """Say what the smallest file gains over float32, and what it costs."""
     by_name = {row["precision"]: row for row in rows}
     base = by_name.get("float32")
     other = by_name.get("int8") or by_name.get("dynamic")
@@ -545,15 +522,31 @@ def _gain(rows: Sequence[Mapping[str, Any]]) -> str | None:
         ratio = base["latency_ms"] / other["latency_ms"]
         speed = f"{ratio:.1f} times faster" if ratio >= 1 else f"{1 / ratio:.1f} times slower"
         text += f" and {speed} on the machine that measured it"
+    if base["score"] is not None and other["score"] is not None:
+        text += (
+            f"; its {main.name} is {main.shown(other['score'])}, that of float32 "
+            f"{main.shown(base['score'])}"
+        )
     return text + "."
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    rest = ", ".join(
-        f"{key} {wording.plain(value)}" for key, value in step.items() if key != "step"
-    )
+    rest = ", ".join(f"{key} {_brief(value)}" for key, value in step.items() if key != "step")
     name = str(step.get("step", "?")).replace("_", " ")
     return f"{name} ({rest})" if rest else name
+
+
+def _brief(value: Any) -> str:
+    """Return a setting in words; of what is long, as a vocabulary, only how much there is."""
+    if isinstance(value, Mapping):
+        if len(value) > MOST_ENTRIES:
+            return f"{len(value):,} entries"
+        return ", ".join(f"{key} {_brief(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        if len(value) > MOST_ENTRIES:
+            return f"{len(value):,} entries"
+        return ", ".join(_brief(inner) for inner in value) or "none"
+    return wording.label(wording.plain(value))
 
 
 def _quoted(name: str) -> str:

@@ -164,6 +164,7 @@ MODELS = (
         domain="vision",
         summary="Inverted residuals with depthwise convolutions; small and fast on phones.",
         paper="Sandler et al., 2018, arXiv:1801.04381",
+        small={"width": 0.5, "dropout": 0.1},
     ),
     ModelSpec(
         name="resnet18",

@@ -1,4 +1,4 @@
-"""What a report shows of pictures: samples of each class, their numbers, the worst mistakes."""
+"""What a report shows of pictures: samples of each class, the worst mistakes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
         evaluation: The held-out split, scored.
 
     Returns:
-        A gallery of samples, bars of class counts, a gallery of the mistakes the model was surest
-        of.
+        A gallery of samples, and one of the mistakes the model was surest of.
     """
-    found = [_samples(evaluation), _balance(evaluation)]
+    found = [_samples(evaluation)]
     mistakes = _mistakes(evaluation)
     return [*found, mistakes] if mistakes["items"] else found
 
@@ -58,19 +57,6 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     return {"title": title, "kind": "gallery", "items": items}
 
 
-def _balance(evaluation: Evaluation) -> dict[str, Any]:
-    labels, number = evaluation.source.labels(), len(evaluation.classes)
-    return {
-        "title": "Pictures of each class",
-        "kind": "bars",
-        "labels": list(evaluation.classes),
-        "series": {
-            name: np.bincount(labels[indices], minlength=number).tolist()
-            for name, indices in evaluation.splits.items()
-        },
-    }
-
-
 def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
     labels, probabilities = evaluation.labels, evaluation.probabilities
     guesses = probabilities.argmax(axis=1)
@@ -90,7 +76,12 @@ def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
                 ),
             }
         )
-    return {"title": "Mistakes the model was surest of", "kind": "gallery", "items": items}
+    return {
+        "title": "Mistakes the model was surest of",
+        "kind": "gallery",
+        "section": "results",
+        "items": items,
+    }
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -1,0 +1,170 @@
+"""Texts as a domain: how they are recognised, how long inputs are, what a report shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from actzoo import errors
+from actzoo.domains import DataOption, DomainSpec, InputPlan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from actzoo.applications.text.data import Texts
+
+_HERE = "actzoo.applications.text"
+
+DOMAIN = DomainSpec(
+    name="text",
+    summary="Sentences and short texts, classified.",
+    task="classification",
+    default_model="bert_mini",
+    default_precisions=("float32", "dynamic"),
+    sniff=f"{_HERE}.domain:sniff",
+    open=f"{_HERE}.data:open_texts",
+    inputs=f"{_HERE}.domain:inputs",
+    planned=("vocabulary_size", "max_length"),
+    steps=(("tokenize", f"{_HERE}.tokenizer:tokenize"),),
+    augmenter=f"{_HERE}.augmentation:augmenter",
+    length=f"{_HERE}.tokenizer:length",
+    read=f"{_HERE}.data:read_given",
+    files=f"{_HERE}.tokenizer:files",
+    panels=f"{_HERE}.panels:panels",
+    options=(
+        DataOption("text_column", str, "Column of the texts."),
+        DataOption("label_column", str, "Column of the labels."),
+        DataOption("delimiter", str, "Between the fields of a CSV, if no comma."),
+        DataOption("encoding", str, "Of the file, if not UTF-8."),
+        DataOption("strict", bool, "Refuse what would else be set aside."),
+    ),
+    data_forms=(
+        "a .csv, .tsv, .jsonl or .parquet file with a text and a label column, or a folder with "
+        "train.* and test.* of these",
+    ),
+    aliases=("texts", "sentences"),
+)
+
+COVERED = 99  # percentile of the lengths that the model's length holds
+LONGEST = 256  # tokens, unless asked for: time grows with the square
+VOCABULARY = 8_000  # tokens at most, unless asked for
+PER_TOKEN = 20  # words of the training texts for each token of the vocabulary, at least
+SMALLEST_VOCABULARY = 1_000
+UNREADABLE_SHARE = 0.01  # of texts with unknown tokens only; more are refused
+
+
+def sniff(path: str) -> str | None:
+    """Return why a path seems to hold a table of texts, or None."""
+    from actzoo.applications.text import table
+
+    if path.startswith("tfds:"):
+        return None
+    found = table.find(path)
+    return f"a table, {found[0][1].name}" if found else None
+
+
+def inputs(
+    source: Texts, split: Mapping[str, Sequence[int]], overrides: Mapping[str, Any]
+) -> InputPlan:
+    """Train the tokenizer on the training split, and choose the length of the inputs.
+
+    Args:
+        source: The texts.
+        split: Split -> indices; nothing but "train" is looked at.
+        overrides: `vocabulary_size` and `max_length` where they are asked for or given weights
+            have them; "preprocessing" of given weights, whose tokenizer is kept.
+
+    Returns:
+        The model's inputs, the step and the reasons.
+
+    Raises:
+        DataError: Too many texts hold nothing that the tokenizer knows.
+    """
+    from actzoo.applications.text import augmentation, tokenizer
+
+    texts = [source.text(int(index)) for index in split["train"]]
+    given = next(
+        (dict(s) for s in overrides.get("preprocessing", ()) if s.get("step") == "tokenize"), None
+    )
+    reasons = []
+    if given is None:
+        words = sum(len(text.split()) for text in texts)
+        most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))
+        most = int(overrides.get("vocabulary_size", most))
+        vocabulary = tokenizer.train(texts, most)
+        given = {"step": "tokenize", "vocabulary": vocabulary, "lowercase": True}
+        reasons.append(
+            f"a WordPiece vocabulary of {vocabulary.count(' ') + 1:,} tokens, learned from the "
+            f"{len(texts):,} training texts ({words:,} words) alone"
+        )
+    else:
+        reasons.append("the tokenizer of the given weights is kept")
+    lengths, known = tokenizer.count_tokens(texts, given)
+    _check_known(source, split, known)
+    inherited = "preprocessing" in overrides
+    length, why = _length(lengths, overrides.get("max_length"), exact=not inherited)
+    reasons.append(why)
+    size = given["vocabulary"].count(" ") + 1
+    step = {
+        "step": "tokenize",
+        "length": length,
+        **{k: v for k, v in given.items() if k != "length"},
+    }
+    settings = augmentation.Settings()
+    reasons.append(
+        f"in training {settings.mask:.0%} of the tokens are hidden, so that the model does not "
+        "lean on single words"
+    )
+    whole = {"shape": [length], "dtype": "int32"}
+    return InputPlan(
+        config={
+            "vocabulary_size": size,
+            "max_length": overrides["max_length"] if inherited else length,
+        },
+        inputs={
+            "input_ids": {**whole, "range": [0, size - 1]},
+            "token_type_ids": {**whole, "range": [0, 1]},
+            "attention_mask": {**whole, "range": [0, 1]},
+        },
+        steps=(step,),
+        augmentation=dataclasses.asdict(settings),
+        reasons=tuple(reasons),
+    )
+
+
+def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int, str]:
+    """Return the length of the inputs in tokens, and why."""
+    import numpy as np
+
+    if asked is not None and exact:
+        length, why = int(asked), "as asked for"
+    else:
+        covering = max(16, math.ceil(np.percentile(lengths, COVERED) / 8) * 8)
+        limit = LONGEST if asked is None else int(asked)
+        length = min(covering, limit)
+        why = (
+            f"enough for {COVERED} % of the training texts"
+            if length == covering
+            else f"the most that {'is worth its time' if asked is None else 'the model takes'}"
+        )
+    cut = int((lengths > length).sum())
+    cuts = f"{cut:,} of {len(lengths):,} are cut" if cut else "none is cut"
+    return length, f"{length} tokens a text: {why} (median {int(np.median(lengths))}); {cuts}"
+
+
+def _check_known(source: Texts, split: Mapping[str, Sequence[int]], known: np.ndarray) -> None:
+    """Refuse texts of which the tokenizer knows nothing, where they are many."""
+    unknown = (known == 0).nonzero()[0]
+    if len(unknown) > UNREADABLE_SHARE * len(known):
+        ids = source.ids()
+        named = ", ".join(errors.shown(ids[int(split["train"][i])], 80) for i in unknown[:10])
+        raise errors.DataError(
+            f"{len(unknown):,} of {len(known):,} training texts hold only tokens that the "
+            f"tokenizer does not know: {named}.\n"
+            "Are they of another language than the given weights? Train from scratch: "
+            "--weights none",
+            given=len(unknown),
+            fix="--weights none",
+        )

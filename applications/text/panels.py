@@ -1,0 +1,70 @@
+"""What a report shows of texts: their lengths, and the sentences it was most wrong about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo.applications.text import tokenizer
+
+if TYPE_CHECKING:
+    from actzoo.stages import Evaluation
+
+MISTAKES = 20
+SHOWN = 400  # characters of a text
+
+
+def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the report's panels on the data.
+
+    Args:
+        evaluation: The held-out split, scored.
+
+    Returns:
+        A histogram of lengths, and a table of the mistakes the model was surest of.
+    """
+    found = [_lengths(evaluation)]
+    mistakes = _mistakes(evaluation)
+    return [*found, mistakes] if mistakes["rows"] else found
+
+
+def _lengths(evaluation: Evaluation) -> dict[str, Any]:
+    step = evaluation.steps[-1]
+    texts = [evaluation.source.text(int(index)) for index in evaluation.splits["train"]]
+    lengths, _ = tokenizer.count_tokens(texts, step)
+    return {
+        "title": "Length of the training texts",
+        "kind": "histogram",
+        "values": lengths.tolist(),
+        "xlabel": "tokens",
+        "mark": int(step["length"]),
+        "mark_label": "the model's length",
+        "about": f"{int((lengths > step['length']).sum()):,} of {len(lengths):,} texts are longer "
+        "than the model's input and are cut.",
+    }
+
+
+def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
+    labels, probabilities = evaluation.labels, evaluation.probabilities
+    guesses = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(guesses != labels)
+    worst = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")][:MISTAKES]
+    rows = []
+    for row in worst:
+        text = evaluation.source.text(int(evaluation.test_indices[row]))
+        rows.append(
+            [
+                text if len(text) <= SHOWN else f"{text[:SHOWN]} …",
+                evaluation.classes[int(labels[row])],
+                evaluation.classes[int(guesses[row])],
+                round(float(probabilities[row, guesses[row]]), 3),
+            ]
+        )
+    return {
+        "title": "Mistakes the model was surest of",
+        "kind": "table",
+        "section": "results",
+        "columns": ["text", "is", "predicted", "probability"],
+        "rows": rows,
+    }

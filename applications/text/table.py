@@ -1,0 +1,351 @@
+"""Tables of texts as users have them: CSV, TSV, JSONL and Parquet, read whole or refused.
+
+What is read is exactly what stands there: nothing is guessed about a broken row. A message names
+the file, the line and, where bytes are wrong, the byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from actzoo import errors
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+}
+FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts
+_BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rows of one file.
+
+    Attributes:
+        name: Of the file.
+        columns: Names, in order.
+        rows: Cells as text, one list per row, in the order of `columns`.
+        lines: Line of the file that each row begins at, counted from 1.
+    """
+
+    name: str
+    columns: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+
+def find(path: str) -> list[tuple[str, Path]]:
+    """Return the tables of a file or folder, each with its split; "" where it has none.
+
+    A folder holds `train.*` and whatever `val.*` and `test.*` there are, or one table alone.
+
+    Raises:
+        DataError: Two files claim the same split.
+    """
+    place = Path(path)
+    if place.is_file():
+        return [("", place)] if place.suffix.lower() in SUFFIXES else []
+    if not place.is_dir():
+        return []
+    tables = sorted(
+        file
+        for file in place.iterdir()
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    )
+    found: dict[str, Path] = {}
+    for file in tables:
+        split = SPLIT_NAMES.get(file.stem.lower())
+        if split is None:
+            continue
+        if split in found:
+            raise errors.DataError(
+                f"{errors.shown(place, 160)} holds two tables for {split}: "
+                f"{errors.shown(found[split].name)} and {errors.shown(file.name)}.\nKeep one.",
+                given=str(place),
+            )
+        found[split] = file
+    if "train" in found:
+        order = ("train", "val", "test")
+        return [(split, found[split]) for split in order if split in found]
+    return [("", tables[0])] if len(tables) == 1 and not found else []
+
+
+def read(path: Path, *, delimiter: str | None = None, encoding: str | None = None) -> Table:
+    """Read a table.
+
+    Args:
+        path: A file with one of `SUFFIXES`.
+        delimiter: Between the fields of a CSV; None is a comma, or a tab in a `.tsv`.
+        encoding: Of its text; None is UTF-8, or what its byte order mark says.
+
+    Raises:
+        DataError: It cannot be read as it stands; names the line.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _parquet(path)
+    text = _decoded(path, encoding)
+    if suffix == ".jsonl":
+        return _json_lines(path.name, text)
+    return _separated(path.name, text, delimiter or ("\t" if suffix == ".tsv" else ","))
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a text file, decoded like a table."""
+    return _decoded(path, None).splitlines()
+
+
+def refuse(name: str, line: int | None, what: str, fix: str) -> errors.DataError:
+    """Return the error about a line of a table."""
+    where = errors.shown(name, 120) + (f", line {line:,}" if line is not None else "")
+    return errors.DataError(f"{where}: {what}\n{fix}", given=name, fix=fix)
+
+
+def _decoded(path: Path, encoding: str | None) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} cannot be read: {error.strerror}.", given=str(path)
+        ) from error
+    marked = next((name for mark, name in _BOMS if raw.startswith(mark)), None)
+    chosen = marked or encoding or "utf-8"
+    try:
+        text = codecs.decode(raw, chosen)
+    except LookupError as error:
+        raise errors.InvalidValueError(
+            f"There is no encoding '{errors.shown(chosen)}'.\nUse a name of Python's, such as "
+            "utf-8, cp1252, latin-1 or utf-16-le.",
+            given=chosen,
+        ) from error
+    except UnicodeError as error:
+        at = getattr(error, "start", 0)
+        raise refuse(
+            path.name,
+            raw.count(b"\n", 0, at) + 1,
+            f"byte {at:,} of the file is no {chosen} text.",
+            "Save the file as UTF-8, or name its encoding: --encoding cp1252",
+        ) from error
+    at = text.find("\0")
+    if at >= 0:
+        guess = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+        many = raw[:4000].count(0) * 4 > len(raw[:4000])
+        raise refuse(
+            path.name,
+            text.count("\n", 0, at) + 1,
+            f"there is a NUL byte at byte {len(text[:at].encode()):,} of the file.",
+            f"It seems to be UTF-16: --encoding {guess}"
+            if many
+            else "Remove it; a text file holds none.",
+        )
+    return text
+
+
+# --- separated values --------------------------------------------------------------------------
+
+
+def _separated(name: str, text: str, delimiter: str) -> Table:
+    if len(delimiter) != 1:
+        raise errors.InvalidValueError(
+            f"The delimiter is {errors.shown(repr(delimiter))}; it is one character.",
+            given=delimiter,
+        )
+    try:
+        table = _table_of(name, list(_rows(name, text, delimiter, csv.QUOTE_MINIMAL)))
+        _check_swallowed(table, delimiter)
+    except errors.DataError:
+        # Tab-separated files are often written without any quoting: then quotes are mere letters.
+        if delimiter != "\t" or not _even(text):
+            raise
+        table = _table_of(name, list(_rows(name, text, delimiter, csv.QUOTE_NONE)))
+    return table
+
+
+def _even(text: str) -> bool:
+    """Say whether all lines have the same number of tabs."""
+    return len({line.count("\t") for line in text.splitlines() if line}) == 1
+
+
+def _rows(name: str, text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the fields of each row that is not blank."""
+    before = csv.field_size_limit(FIELD_BYTES)
+    try:
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
+        )
+        line = 1
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise refuse(
+                    name,
+                    line,
+                    f"a quote is not closed, or stands inside a quoted field ({error}).",
+                    'Write a quote inside a quoted field twice, as in "he said ""yes""".',
+                ) from error
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    finally:
+        csv.field_size_limit(before)
+
+
+def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
+    if not rows:
+        raise refuse(name, None, "the file is empty.", "Give a table with a header and rows.")
+    columns = _checked_columns(name, rows[0][1])
+    for line, row in rows[1:]:
+        if len(row) != len(columns):
+            raise refuse(
+                name,
+                line,
+                f"{len(row)} fields where the header has {len(columns)} "
+                f"({errors.shown(', '.join(columns), 120)}).",
+                "A field that holds the delimiter or a line break must stand in quotes.",
+            )
+    return Table(name, columns, [row for _, row in rows[1:]], [line for line, _ in rows[1:]])
+
+
+def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
+    stripped = [column.strip() for column in columns]
+    twice = {column for column in stripped if stripped.count(column) > 1}
+    if twice:
+        raise refuse(
+            name,
+            1,
+            f"the column '{errors.shown(min(twice))}' is there twice.",
+            "Rename one of them.",
+        )
+    return stripped
+
+
+def _check_swallowed(table: Table, delimiter: str) -> None:
+    """Refuse a field that seems to have swallowed rows, because a quote was left open."""
+    for row, line in zip(table.rows, table.lines, strict=True):
+        for cell in row:
+            inner = cell.splitlines()[1:-1]
+            whole = sum(part.count(delimiter) == len(table.columns) - 1 for part in inner)
+            if whole >= 1 and 2 * whole >= len(inner):
+                raise refuse(
+                    table.name,
+                    line,
+                    f"a field holds {len(inner) + 2:,} lines, {whole:,} of which look like rows of "
+                    f"{len(table.columns)} columns.",
+                    "A quote seems to be left open there: close it, or remove it.",
+                )
+
+
+# --- JSON and Parquet --------------------------------------------------------------------------
+
+
+def _json_lines(name: str, text: str) -> Table:
+    columns: list[str] = []
+    rows, lines = [], []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        found = _json_object(name, number, line)
+        if not columns:
+            columns = list(found)
+        missing = [column for column in columns if column not in found]
+        more = [column for column in found if column not in columns]
+        if missing or more:
+            what = (
+                f"the key '{errors.shown(missing[0])}' is missing"
+                if missing
+                else f"the key '{errors.shown(more[0])}' is new"
+            )
+            raise refuse(
+                name,
+                number,
+                f"{what}; the first line has {errors.shown(', '.join(columns), 120)}.",
+                "Give every line the same keys.",
+            )
+        rows.append([_cell(found[column]) for column in columns])
+        lines.append(number)
+    if not rows:
+        raise refuse(name, None, "the file is empty.", "Give one JSON object per line.")
+    return Table(name, columns, rows, lines)
+
+
+def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
+    problem = None
+    try:
+        found = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        problem = f"it is no JSON: {error.msg} at character {error.pos + 1}."
+    except RecursionError:
+        problem = "it is nested too deeply."
+    except ValueError as error:
+        problem = f"{error}."
+    else:
+        if isinstance(found, dict):
+            return found
+        problem = f"it holds {type(found).__name__}, not an object."
+    raise refuse(name, number, problem, 'Each line is one object: {"text": "...", "label": "..."}')
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key '{errors.shown(twice)}' is there twice")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a table shows it; what is missing is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode()  # JSON may hold half of a surrogate pair
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise errors.missing_extra("pyarrow", "text", "Reading .parquet tables") from None
+    try:
+        found = parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise refuse(
+            path.name,
+            None,
+            f"it is no Parquet table: {errors.shown(error, 120)}.",
+            "Write it anew.",
+        ) from error
+    columns = _checked_columns(path.name, found.column_names)
+    cells = [[_cell(value) for value in column.to_pylist()] for column in found.columns]
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return Table(path.name, columns, rows, list(range(1, len(rows) + 1)))

@@ -1,0 +1,249 @@
+"""Texts into token ids: WordPiece, trained on a user's texts or taken with given weights.
+
+The vocabulary stands in the plan and in the model's card as a setting of the `tokenize` step, so a
+plan repeats itself and `predict` needs no other file. Rules of normalisation, the same everywhere
+because one library applies them: Unicode form NFC; control and format characters (zero-width ones,
+byte order marks, direction overrides) are dropped; white space is one space; CJK characters stand
+alone; lower case; accents are kept, unless `strip_accents` says otherwise, as BERT's own does.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+LETTERS = 1000  # kept in the alphabet; rarer ones are unknown
+LEAST_FREQUENCY = 2
+_INNER = 0xF0000  # first of the code points that letters after the first are written with
+_IDEOGRAPHS = "\u2e80"  # from here on mostly letters that stand alone
+LONGEST_WORD = 100  # characters; longer ones are unknown
+INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def check_installed() -> None:
+    """Refuse to begin where the library is missing.
+
+    Raises:
+        MissingExtraError: Names the command that installs it.
+    """
+    try:
+        import tokenizers  # noqa: F401
+    except ImportError:
+        raise errors.missing_extra("tokenizers", "text", "Reading texts") from None
+
+
+def train(texts: Iterable[str], size: int) -> str:
+    """Return a WordPiece vocabulary learned from texts.
+
+    The library's own WordPiece trainer numbers letters in random order, so two trainings differ.
+    Its trainer of byte pairs does not: it is given words whose letters after the first are
+    written with other code points, which become the `##` of WordPiece.
+
+    Args:
+        texts: Of the training split only.
+        size: Tokens at most.
+
+    Returns:
+        The tokens, joined by spaces, in the order of their ids; the same for the same texts.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    words = _count_words(texts)
+    letters: collections.Counter[str] = collections.Counter()
+    for word, count in words.items():
+        letters.update(dict.fromkeys(word, count))
+    kept = sorted(letters, key=lambda letter: (-letters[letter], letter))[:LETTERS]
+    inner = {letter: chr(_INNER + number) for number, letter in enumerate(sorted(kept))}
+    outer = {code: letter for letter, code in inner.items()}
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    spelling = [inner[letter] for letter in kept if letter.isalnum() and letter < _IDEOGRAPHS]
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(SPECIAL),
+        min_frequency=LEAST_FREQUENCY,
+        initial_alphabet=[*kept, *spelling],  # so that words with new beginnings can be spelt
+        show_progress=False,
+    )
+    coded = (
+        " ".join([word[0] + "".join(inner[letter] for letter in word[1:])] * count)
+        for word, count in sorted(words.items())
+        if len(word) <= LONGEST_WORD and all(letter in inner for letter in word)
+    )
+    tokenizer.train_from_iterator(coded, trainer)
+    ids = tokenizer.get_vocab()
+    found = []
+    for token in sorted(ids, key=ids.__getitem__):
+        plain = "".join(outer.get(letter, letter) for letter in token)
+        found.append(f"##{plain}" if token[0] in outer else plain)
+    return " ".join([*SPECIAL, *found])
+
+
+def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
+    """Return how often each word occurs, normalised and divided as the tokenizer does."""
+    from tokenizers import Tokenizer, models
+
+    tokenizer = _pipeline(Tokenizer(models.WordPiece(unk_token=UNKNOWN)), True, False)
+    found: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        normal = tokenizer.normalizer.normalize_str(text)
+        found.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+    return found
+
+
+def _pipeline(tokenizer: Tokenizer, lowercase: bool, strip_accents: bool) -> Tokenizer:
+    from tokenizers import normalizers, pre_tokenizers
+
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.BertNormalizer(
+                clean_text=True,
+                handle_chinese_chars=True,
+                strip_accents=strip_accents,
+                lowercase=lowercase,
+            ),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+@functools.lru_cache(maxsize=8)
+def make(vocabulary: str, lowercase: bool = True, strip_accents: bool = False) -> Tokenizer:
+    """Return the tokenizer of a vocabulary, without truncation or padding.
+
+    Args:
+        vocabulary: Tokens joined by spaces.
+        lowercase: Fold capitals.
+        strip_accents: Fold accented letters.
+
+    Raises:
+        InvalidValueError: A special token is missing, or a token is there twice.
+    """
+    check_installed()
+    from tokenizers import Tokenizer, decoders, models, processors
+
+    tokens = vocabulary.split(" ")
+    ids = {token: number for number, token in enumerate(tokens)}
+    missing = [token for token in SPECIAL if token not in ids]
+    if missing or len(ids) != len(tokens):
+        problem = f"lacks {', '.join(missing)}" if missing else "names a token twice"
+        raise errors.InvalidValueError(
+            f"The vocabulary of the step tokenize {problem}.\n"
+            "Take the one that was saved with the model.",
+            given=len(tokens),
+        )
+    model = models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
+    tokenizer = _pipeline(Tokenizer(model), lowercase, strip_accents)
+    tokenizer.post_processor = processors.BertProcessing((LAST, ids[LAST]), (FIRST, ids[FIRST]))
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def _made(step: Mapping[str, Any]) -> Tokenizer:
+    options = bool(step.get("lowercase", True)), bool(step.get("strip_accents", False))
+    return make(str(step["vocabulary"]), *options)
+
+
+def count_tokens(texts: Sequence[str], step: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each text how many tokens it has, and how many of them are known.
+
+    Args:
+        texts: Any number.
+        step: Settings of `tokenize`; its length is not looked at.
+
+    Returns:
+        Tokens with `[CLS]` and `[SEP]` `(n,)`, and known tokens without these `(n,)`.
+    """
+    tokenizer = _made(step)
+    unknown = tokenizer.token_to_id(UNKNOWN)
+    lengths, known = np.zeros(len(texts), int), np.zeros(len(texts), int)
+    for start in range(0, len(texts), 1024):
+        for number, found in enumerate(tokenizer.encode_batch(list(texts[start : start + 1024]))):
+            lengths[start + number] = len(found.ids)
+            known[start + number] = sum(token != unknown for token in found.ids) - 2
+    return lengths, known
+
+
+def tokenize(
+    value: bytes | str | Mapping[str, np.ndarray],
+    length: int,
+    vocabulary: str,
+    lowercase: bool = True,
+    strip_accents: bool = False,
+) -> dict[str, np.ndarray]:
+    """Turn a text into the inputs of an encoder; a preprocessing step.
+
+    Args:
+        value: The text; as bytes UTF-8, as `Texts.load` gives it, or tokenized already.
+        length: Tokens, `[CLS]` and `[SEP]` included; longer texts are cut, shorter ones padded.
+        vocabulary: Tokens joined by spaces.
+        lowercase: Fold capitals.
+        strip_accents: Fold accented letters.
+
+    Returns:
+        `input_ids`, `token_type_ids`, `attention_mask`, int32 `(length,)` each.
+
+    Raises:
+        DataError: The bytes are no UTF-8, or the text is empty.
+    """
+    if isinstance(value, Mapping):
+        if INPUTS[0] in value:
+            return {name: np.asarray(value[name]) for name in INPUTS}
+        value = str(value["text"])
+    if isinstance(value, bytes):
+        try:
+            value = value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise errors.DataError(
+                f"The text is no UTF-8: byte {error.start:,} is wrong.", given=error.start
+            ) from error
+    tokenizer = make(vocabulary, lowercase, strip_accents)
+    ids = tokenizer.encode(value).ids
+    if len(ids) <= 2:
+        raise errors.DataError("The text is empty: it holds nothing that can be read.", given=value)
+    if len(ids) > length:
+        ids = [*ids[: length - 1], ids[-1]]
+    made = np.full(length, tokenizer.token_to_id(PADDING), "int32")
+    made[: len(ids)] = ids
+    mask = np.zeros(length, "int32")
+    mask[: len(ids)] = 1
+    return {"input_ids": made, "token_type_ids": np.zeros(length, "int32"), "attention_mask": mask}
+
+
+def length(inputs: Mapping[str, np.ndarray]) -> int:
+    """Return how many tokens a tokenized text has, padding left out."""
+    return int(np.asarray(inputs["attention_mask"]).sum())
+
+
+def files(steps: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return `tokenizer.json` and `vocab.txt` for whoever tokenizes elsewhere, on a phone.
+
+    Truncation and padding to the model's length are part of `tokenizer.json`.
+
+    Args:
+        steps: Of a plan or a card.
+    """
+    from tokenizers import Tokenizer
+
+    step = next((step for step in steps if step.get("step") == "tokenize"), None)
+    if step is None:
+        return {}
+    tokenizer = Tokenizer.from_str(_made(step).to_str())  # a copy: what follows changes it
+    tokenizer.enable_truncation(int(step["length"]))
+    padding = {"pad_id": tokenizer.token_to_id(PADDING), "pad_token": PADDING}
+    tokenizer.enable_padding(length=int(step["length"]), **padding)
+    return {
+        "tokenizer.json": tokenizer.to_str(pretty=True).encode(),
+        "vocab.txt": "".join(f"{token}\n" for token in step["vocabulary"].split(" ")).encode(),
+    }
