@@ -67,6 +67,7 @@ class ModelSpec:
         paper: Source.
         training: How it is trained.
         small: Options it takes from scratch where there is little data.
+        tiny: Options with which it trains in seconds, for `testing.check_model`.
         aliases: Other spellings.
     """
 
@@ -79,6 +80,7 @@ class ModelSpec:
     paper: str = ""
     training: TrainingDefaults = TrainingDefaults()
     small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tiny: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
     def defaults(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The first floor: every activation in the simplest model, eight of them in two real ones.
+"""The first floor: every activation in the simplest model, eight of them in real ones.
 
-Each pair is built, trained a little, saved, loaded, exported in float32 and int8 with builtin
-operators only, and verified; then one fresh process loads them all.
+Each pair is built, trained a little, saved, loaded, exported in float32 and in the 8-bit form of
+its domain with builtin operators only, and verified; then one fresh process loads them all.
 """
 
 import subprocess
@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from actzoo import activations, testing
+from actzoo import activations, domains, models, testing
 from actzoo.device.converter import Converter
 
+REAL_MODELS = ("mobilenet_v2", "resnet18", "unet", "bert_tiny")
 IN_REAL_MODELS = ("relu", "relu6", "leaky_relu", "prelu", "silu", "gelu", "mish", "selu")
 PAIRS = [
     *(("simple_net", name) for name in activations.names()),
-    *(("mobilenet_v2", name) for name in IN_REAL_MODELS),
-    *(("resnet18", name) for name in IN_REAL_MODELS),
+    *((model, name) for model in REAL_MODELS for name in IN_REAL_MODELS),
 ]
 
 pytestmark = pytest.mark.slow
@@ -41,13 +41,15 @@ def test_there_are_35_activations():
     ("model", "activation"), PAIRS, ids=[f"{model}-{name}" for model, name in PAIRS]
 )
 def test_pair_trains_saves_loads_exports_and_verifies(model, activation, folder, converter):
+    precisions = domains.DOMAINS.get(models.MODELS.get(model).domain).default_precisions
     found = testing.check_model(
         model,
         folder / f"{model}-{activation}",
+        precisions=precisions,
         converter=converter,
         **testing.small_config(model, activation),
     )
-    assert set(found) == {"float32", "int8"}
+    assert set(found) == set(precisions)
     for measures in found.values():
         assert measures["custom_operators"] == 0
         assert measures["passed"]
@@ -57,11 +59,11 @@ LOAD_ALL = """
 import pathlib, sys
 import numpy as np
 import actzoo
-from actzoo import testing
+from actzoo import models, testing
 
-held_out, _ = testing.coloured_pictures(200, seed=1)
 for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
-    outputs = actzoo.load_model(folder).predict(held_out, verbose=0)
+    held_out, _ = testing.lesson_for(folder.name.split("-")[0]).examples(200, 1)
+    outputs = models.by_input_name(actzoo.load_model(folder)).predict(held_out, verbose=0)
     if not np.array_equal(outputs, np.load(folder / "outputs.npy")):
         print(folder.name)
 print("loaded")

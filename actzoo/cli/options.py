@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,13 +80,24 @@ Trust = Annotated[
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
 
 
+def _domains() -> list[domains.DomainSpec]:
+    """Return the kinds of data whose options are shown.
+
+    Those of other packages are looked for only where data is opened: looking takes 0.1 s.
+    """
+    return list(domains.DOMAINS) if sys.argv[1:2] in (["run"], ["plan"]) else domains.builtin()
+
+
 def with_data_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each way in which our kinds of data can be opened.
 
     Args:
         command: Takes `data_options`, a mapping of those that the user gave.
     """
-    options = {option.name: option for spec in domains.builtin() for option in spec.options}
+    options: dict[str, domains.DataOption] = {}
+    for spec in _domains():
+        for option in spec.options:
+            options.setdefault(option.name, option)
     plain = inspect.signature(command, eval_str=True).parameters.values()
     parameters = [parameter for parameter in plain if parameter.name != "data_options"]
     for name, option in options.items():

@@ -8,14 +8,15 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.testing.activations import Check, CheckFailedError, activation_checks
-    from actzoo.testing.models import check_model, coloured_pictures, small_config
+    from actzoo.testing.models import Lesson, check_model, lesson_for, small_config
 
 __all__ = [
     "Check",
     "CheckFailedError",
+    "Lesson",
     "activation_checks",
     "check_model",
-    "coloured_pictures",
+    "lesson_for",
     "small_config",
 ]
 
@@ -27,7 +28,8 @@ __getattr__, __dir__ = _lazy.attach(
         "CheckFailedError": f"{_ACTIVATIONS}:CheckFailedError",
         "activation_checks": f"{_ACTIVATIONS}:activation_checks",
         "check_model": f"{_MODELS}:check_model",
-        "coloured_pictures": f"{_MODELS}:coloured_pictures",
+        "Lesson": f"{_MODELS}:Lesson",
+        "lesson_for": f"{_MODELS}:lesson_for",
         "small_config": f"{_MODELS}:small_config",
     },
 )

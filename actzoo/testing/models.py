@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,38 @@ from actzoo import activations, export, models, tasks, verify
 from actzoo.testing.activations import CheckFailedError
 
 SIDE = 32  # pixels of the pictures that model checks train on
+TOKENS, VOCABULARY = 16, 40  # of the texts
 EPOCHS = 16  # enough for outputs that are not tied; those of an untrained net nearly are
+CLASSES = ("red", "green", "blue")
+LEARNED = 0.9  # of the headline's score
 
-SMALL: dict[str, dict[str, Any]] = {  # configurations for 32 px that train in seconds
-    "simple_net": {"units": (16, 8)},
-    "mobilenet_v2": {"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
-    "resnet18": {"widths": (8, 8, 16, 16)},
-}
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """Something small that any sound network learns at once.
+
+    Attributes:
+        config: Options of the model that follow from it.
+        described: Inputs as a model's card describes them.
+        examples: `(count, seed) -> (inputs by name, targets)`.
+    """
+
+    config: dict[str, Any]
+    described: dict[str, dict[str, Any]]
+    examples: Callable[[int, int], tuple[dict[str, np.ndarray], np.ndarray]]
 
 
 def small_config(name: str, activation: str) -> dict[str, Any]:
     """Return options that make an architecture small, with an activation.
 
     Args:
-        name: "simple_net", "mobilenet_v2" or "resnet18".
-        activation: Canonical name. Two exponentials in a row span more than 8 bits can, so it
-            gets one layer.
+        name: An architecture whose row has `tiny` options.
+        activation: Canonical name. Two exponentials in a row span more than 8 bits can, so of
+            several dense layers it gets one.
     """
-    config = {**SMALL[name], "activation": activation}
-    if activation == "exponential" and name == "simple_net":
-        config["units"] = (16,)
+    config = {**models.MODELS.get(name).tiny, "activation": activation}
+    if activation == "exponential" and "units" in config:
+        config["units"] = config["units"][:1]
     return config
 
 
@@ -52,6 +65,65 @@ def coloured_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return np.clip(pictures, 0, 255).round().astype("float32"), labels
 
 
+def coloured_patches(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise with a patch of each of two colours in it, and where these are.
+
+    Returns:
+        Pictures `(n, 32, 32, 3)` in `[-3, 3]`, and masks `(n, 32, 32)`: 1 and 2 in the patches.
+    """
+    rng = np.random.default_rng(seed)
+    pictures = rng.normal(0, 0.5, (count, SIDE, SIDE, 3))
+    masks = np.zeros((count, SIDE, SIDE), "uint8")
+    for number in range(count):
+        for label, (low, high) in enumerate(((0, 16), (16, SIDE)), 1):
+            top, height = rng.integers(0, 16), rng.integers(8, 16)
+            left, width = rng.integers(low, high - 8), rng.integers(6, 9)
+            place = np.s_[number, top : top + height, left : left + width]
+            masks[place] = label
+            pictures[(*place, label)] += 2.0
+    return np.clip(pictures, -3, 3).astype("float32"), masks
+
+
+def marked_texts(count: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return token ids of which two tell the class, padded to different lengths.
+
+    Returns:
+        `input_ids`, `token_type_ids`, `attention_mask`, int32 `(n, 16)` each; labels `(n,)`.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    ids = rng.integers(8, VOCABULARY, (count, TOKENS))
+    for number, label in enumerate(labels):
+        ids[number, rng.choice(np.arange(1, 8), 2, replace=False)] = 5 + label
+    mask = np.arange(TOKENS) < rng.integers(8, TOKENS + 1, (count, 1))
+    inputs = {"input_ids": ids * mask, "token_type_ids": 0 * ids, "attention_mask": mask}
+    return {name: value.astype("int32") for name, value in inputs.items()}, labels
+
+
+def lesson_for(name: str) -> Lesson:
+    """Return what an architecture of the table can be taught in seconds."""
+    spec = models.MODELS.get(name)
+    if "vocabulary_size" in spec.defaults():
+        tokens = {"shape": [TOKENS], "dtype": "int32"}
+        described = {
+            "input_ids": {**tokens, "range": [0, VOCABULARY - 1]},
+            "token_type_ids": {**tokens, "range": [0, 1]},
+            "attention_mask": {**tokens, "range": [0, 1]},
+        }
+        config = {"vocabulary_size": VOCABULARY, "max_length": TOKENS}
+        return Lesson(config, described, marked_texts)
+    shape = (SIDE, SIDE, 3)
+    dense = tasks.get_task(spec.task).is_dense
+    make, limits = (coloured_patches, [-3, 3]) if dense else (coloured_pictures, [0, 255])
+
+    def examples(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        pictures, targets = make(count, seed)
+        return {"image": pictures}, targets
+
+    described = {"image": {"shape": list(shape), "dtype": "float32", "range": limits}}
+    return Lesson({"input_shape": shape}, described, examples)
+
+
 def check_model(
     name: str,
     folder: str | os.PathLike[str],
@@ -63,9 +135,9 @@ def check_model(
     """Build an architecture, train it a little, save, load, export and verify it.
 
     Args:
-        name: Architecture of the table, for pictures of 32 px.
-        folder: Gets `model.keras`, `model.json`, its outputs on `coloured_pictures(200, seed=1)` as
-            `outputs.npy`, and `export/`.
+        name: Architecture of the table.
+        folder: Gets `model.keras`, `model.json`, its outputs on `lesson_for(name).examples(200, 1)`
+            as `outputs.npy`, and `export/`.
         precisions: Exported.
         converter: A running `converter.Converter`, to check many models with one.
         **overrides: Options of the architecture.
@@ -82,12 +154,12 @@ def check_model(
         if not holds:
             raise CheckFailedError(f"{name} with {overrides}: {problem}.", given=name)
 
-    task = tasks.Classification()
-    pictures, labels = coloured_pictures(192)
-    model = models.build_model(
-        name, seed=0, num_classes=3, input_shape=(SIDE, SIDE, 3), **overrides
-    )
-    trainer = keras.Model(model.inputs, model.outputs)  # what is saved stays uncompiled
+    task = tasks.get_task(models.MODELS.get(name).task)
+    lesson = lesson_for(name)
+    inputs, targets = lesson.examples(192, 0)
+    config = {"num_classes": len(CLASSES), **lesson.config, **overrides}
+    model = models.build_model(name, seed=0, **config)
+    trainer = models.by_input_name(model)  # what is saved stays uncompiled
     # What makes no good hidden layer (exponential) blows up at a usual rate, and learns little.
     hidden = _makes_hidden_layers(overrides.get("activation"))
     trainer.compile(
@@ -96,23 +168,28 @@ def check_model(
         steps_per_execution=6,
     )
     losses = trainer.fit(
-        pictures, task.encode(labels, 3), batch_size=32, epochs=EPOCHS, shuffle=False, verbose=0
+        inputs,
+        task.encode(targets, len(CLASSES)),
+        batch_size=32,
+        epochs=EPOCHS,
+        shuffle=False,
+        verbose=0,
     ).history["loss"]
     require(bool(np.isfinite(losses).all()), f"the loss became {losses[-1]}")
     require(losses[-1] < losses[0], f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
-    held_out, truth = coloured_pictures(200, seed=1)
+    held_out, truth = lesson.examples(200, 1)
     card = models.ModelCard(
         name=name,
-        config=dict(overrides),
+        config=config,
         domain="",
         task=task.name,
-        classes=("red", "green", "blue"),
+        classes=CLASSES,
         preprocessing=(),
-        inputs={"image": {"shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255]}},
+        inputs=lesson.described,
     )
     models.save_model(model, folder, card)
     loaded = models.load_model(folder)
-    before, after = (m.predict(held_out, verbose=0) for m in (model, loaded))
+    before, after = (models.by_input_name(m).predict(held_out, verbose=0) for m in (model, loaded))
     require(bool(np.array_equal(before, after)), "the loaded model gives other outputs")
     np.save(Path(folder, "outputs.npy"), before, allow_pickle=False)
     exported = Path(folder, "export")
@@ -120,19 +197,22 @@ def check_model(
         loaded,
         exported,
         precision=precisions,
-        calibration=pictures,
+        calibration=inputs,
         card=card,
         reference=export.Reference(
-            inputs={"image": held_out}, labels=tuple(card.classes[i] for i in truth)
+            inputs=held_out,
+            labels=() if task.is_dense else tuple(CLASSES[i] for i in truth),
+            masks=truth if task.is_dense else None,
         ),
         converter=converter,
         note=lambda _: None,
     )
     found = verify.verify(exported)
     require(found.passed, "; ".join(finding.what for finding in found.findings))
-    score = min(measures["test"]["accuracy"] for measures in found.precisions.values())
+    score = min(task.value(measures["test"]) for measures in found.precisions.values())
     require(
-        score > 0.9 or not hidden, f"it has not learned to tell three colours apart ({score:.3f})"
+        score > LEARNED or not hidden,
+        f"it has not learned to tell its classes apart ({task.headline} {score:.3f})",
     )
     return dict(found.precisions)
 

@@ -101,6 +101,7 @@ _TRAINING = TrainingDefaults(
     weight_decay=0.05,
     patience=3,
 )
+_TINY = {"width": 32, "heads": 2, "layers": 2}
 _PAPER = "Turc et al., 2019, arXiv:1908.08962; Devlin et al., 2018, arXiv:1810.04805"
 
 MODELS = (
@@ -113,6 +114,7 @@ MODELS = (
         summary="Transformer encoder, 2 layers of 128; the smallest of BERT's shape.",
         paper=_PAPER,
         training=_TRAINING,
+        tiny=_TINY,
     ),
     ModelSpec(
         name="bert_mini",
@@ -123,5 +125,6 @@ MODELS = (
         summary="Transformer encoder, 4 layers of 256; the default for texts.",
         paper=_PAPER,
         training=_TRAINING,
+        tiny=_TINY,
     ),
 )
