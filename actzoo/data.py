@@ -64,6 +64,7 @@ class Fingerprint:
         details: Numbers that only this kind of data has.
         content_hash: Changes when any example or label does.
         notes: Warnings about the data, one sentence each.
+        about: What the data says of itself, one sentence each, for the report.
     """
 
     domain: str
@@ -73,6 +74,7 @@ class Fingerprint:
     details: dict[str, Any]
     content_hash: str
     notes: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -104,6 +106,10 @@ class Source(Protocol):
 
     def ids(self) -> list[str]:
         """Return the name of every example."""
+        ...
+
+    def identities(self) -> Sequence[str] | None:
+        """Return what each name stands for, where names hide it; None where they do not."""
         ...
 
     def splits(self) -> list[str | None]:

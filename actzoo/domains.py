@@ -166,24 +166,28 @@ def check_exists(path: str) -> None:
         )
 
 
-def recognise(path: str) -> DomainSpec:
+def recognise(path: str, task: str | None = None) -> DomainSpec:
     """Return the domain of a user's data.
 
     Args:
         path: What the user gave as DATA.
+        task: What shall be learned, where the content leaves a choice.
 
     Raises:
         MissingFileError: There is nothing at the path.
-        DataError: No domain recognises it.
+        DataError: No domain recognises it, or none for the task.
     """
     check_exists(path)
     place = path if is_scheme(path) else str(archives.folder_of(path))
+    others = []
     for spec in DOMAINS:
-        if spec.call("sniff", place) is not None:
+        reason = spec.call("sniff", place)
+        if reason is not None and task in (None, spec.task):
             return spec
-    forms = "; ".join(form for spec in DOMAINS for form in spec.data_forms)
-    raise errors.DataError(
-        f"{errors.shown(path, 200)} holds no data that actzoo recognises.\nAccepted: {forms}.",
-        given=path,
-        allowed=[form for spec in DOMAINS for form in spec.data_forms],
-    )
+        if reason is not None:
+            others.append(f"{spec.name} data for {spec.task} ({reason})")
+    forms = [form for spec in DOMAINS for form in spec.data_forms if task in (None, spec.task)]
+    found = f"{errors.shown(path, 200)} holds no data that actzoo recognises"
+    if others:
+        found = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
+    raise errors.DataError(f"{found}.\nAccepted: {'; '.join(forms)}.", given=path, allowed=forms)

@@ -61,9 +61,13 @@ def make_plan(
 
     Returns:
         The plan, checked.
+
+    Raises:
+        InvalidValueError: The model is for another kind of data.
     """
     fingerprint = source.fingerprint()
     spec = models.MODELS.get(model or domain.default_model)
+    _check_fits(spec, domain)
     start = weights.locate(weights_from)
     reasons: list[str] = []
     notes = list(notes)
@@ -143,6 +147,22 @@ def make_plan(
     )
     plan.check()
     return plan
+
+
+def _check_fits(spec: models.ModelSpec, domain: domains.DomainSpec) -> None:
+    """Refuse a model that cannot take the domain's inputs or does another task."""
+
+    def fits(row: models.ModelSpec) -> bool:
+        return row.task == domain.task and set(domain.planned) <= set(row.defaults())
+
+    if not fits(spec):
+        fitting = [row.name for row in models.MODELS if fits(row)]
+        raise errors.InvalidValueError(
+            f"{spec.name} is made for {spec.domain} data ({spec.task}); what lies there is "
+            f"{domain.name} data ({domain.task}).\nModels that fit: {', '.join(fitting)}.",
+            given=spec.name,
+            allowed=fitting,
+        )
 
 
 def _absolute(data: str) -> str:

@@ -97,6 +97,11 @@ class RunFolder:
         return self.evaluation / "predictions.csv"
 
     @property
+    def identities(self) -> Path:
+        """Return the table of what the names of examples stand for, where they hide it."""
+        return self.evaluation / "identities.csv"
+
+    @property
     def panels(self) -> Path:
         """What the domain shows of the data, `panels.json`."""
         return self.evaluation / "panels.json"

@@ -212,7 +212,7 @@ def plan(
 
         activations.parse(activation)
     if task is not None:
-        tasks.TASKS.get(task)
+        task = tasks.TASKS.get(task).name
     _check_positive("epochs", epochs)
     _check_positive("batch_size", batch_size)
     text = os.fspath(data)
@@ -228,7 +228,7 @@ def plan(
                 log.note(sentence)
             log.close({"data": made.content_hash})
         return made
-    domain = domains.recognise(text)
+    domain = domains.recognise(text, task)
     from actzoo import data as data_room
 
     with _stage(folder, "plan") as log:
@@ -455,6 +455,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
                 f"{task.headline} {floor:.3f}."
             )
         _write_predictions(folder, source, splits, assessed)
+        _write_identities(folder, source)
         domain = domains.DOMAINS.get(made.domain)
         labels = source.labels()
         evaluation = Evaluation(
@@ -464,7 +465,12 @@ def evaluate(run: RunLike) -> dict[str, Any]:
         )  # fmt: skip
         panels = [] if labels is None else [_balance(labels, splits, made.classes)]
         panels += domain.call("panels", evaluation) if domain.panels else []
-        shown = {"format": results.FORMAT, "panels": panels, "notice": domain.notice}
+        shown = {
+            "format": results.FORMAT,
+            "panels": panels,
+            "notice": domain.notice,
+            "about": source.fingerprint().about,
+        }
         results.write_json(folder.panels, shown)
         results.write_json(folder.metrics, found)
         log.close(_reads(folder, "evaluate"))
@@ -502,6 +508,21 @@ def _write_predictions(
             cells = {"split": name, "id": ids[index], **row}
             writer.writerow({key: _cell(value) for key, value in cells.items()})
     results.write_text(folder.predictions, text.getvalue())
+
+
+def _write_identities(folder: RunFolder, source: Source) -> None:
+    """Write what the names of examples stand for, where they hide it: for the data's keeper."""
+    hidden = source.identities()
+    if hidden is None:
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("id", "identity (may name a person: do not pass this file on)"))
+    writer.writerows(
+        (name, results.csv_cell(identity))
+        for name, identity in zip(source.ids(), hidden, strict=True)
+    )
+    results.write_text(folder.identities, text.getvalue())
 
 
 def _cell(value: Any) -> Any:

@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", help="folder of class folders, or an archive of one")
     parser.add_argument("run", help="folder for the results; must be new or empty")
-    parser.add_argument("--model", default="mobilenet_v2", choices=actzoo.list_models())
+    parser.add_argument("--model", default="mobilenet_v2")
     parser.add_argument("--activation", default="hard_silu")
     parser.add_argument("--epochs", type=int, help="decided from the amount of data if left out")
     given = parser.parse_args()

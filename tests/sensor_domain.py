@@ -62,6 +62,9 @@ class Windows:
     def ids(self) -> list[str]:
         return [f"window {number}" for number in range(len(self))]
 
+    def identities(self) -> None:
+        return None
+
     def splits(self) -> list[str | None]:
         return [None] * len(self)
 

@@ -48,6 +48,9 @@ class Numbers:
     def ids(self):
         return [str(i) for i in range(len(self))]
 
+    def identities(self) -> None:
+        return None
+
     def splits(self):
         return self.given_splits or [None] * len(self)
 

@@ -1,11 +1,19 @@
 """The rules: what the data leads to, and that a user's word wins."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from actzoo import domains, models, planning, stages
+from actzoo import domains, errors, models, planning, stages
 from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT
 
 TRAINING = models.TrainingDefaults()
+
+
+def write_pictures(folder):
+    folder.mkdir()
+    for name in ("one", "two"):
+        Image.fromarray(np.zeros((8, 8), "uint8")).save(folder / f"{name}.png")
 
 
 def phases(count, batch, epochs=None, *, examples=None, is_dense=False, from_weights=False):
@@ -64,6 +72,27 @@ def test_limits_of_masks_do_not_depend_on_the_number_of_cases():
     for count in (3, 400):
         limits, reasons = planning._limits(count, is_dense=True)
         assert limits == {**DEFAULT_LIMITS, "agreement": DENSE_AGREEMENT} and not reasons
+
+
+def test_a_model_for_other_data_is_refused_by_name(grids, tmp_path):
+    for model in ("unet", "bert_tiny"):
+        with pytest.raises(
+            errors.InvalidValueError, match=rf"{model} is made for(.|\n)*simple_net"
+        ):
+            stages.plan(grids, tmp_path / "run", model=model)
+        assert not (tmp_path / "run" / "plan.json").exists()
+
+
+def test_a_task_decides_where_content_leaves_a_choice(tmp_path):
+    for folder in ("images", "masks"):
+        write_pictures(tmp_path / folder)
+    assert domains.recognise(str(tmp_path)).task == "segmentation"
+    assert domains.recognise(str(tmp_path), "classification").name == "vision"
+    (tmp_path / "only").mkdir()
+    table = tmp_path / "only" / "train.csv"
+    table.write_text("text,label\na,b\n")
+    with pytest.raises(errors.DataError, match="holds text data for classification"):
+        domains.recognise(str(table), "segmentation")
 
 
 def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):

@@ -63,6 +63,14 @@ def test_metrics_have_the_promised_fields(finished):
     assert promised <= set(sites[0])
 
 
+def test_the_balance_of_classes_is_shown_for_any_kind_of_data(finished):
+    folder, _ = finished
+    shown = json.loads((folder / "run" / "evaluation" / "panels.json").read_text())
+    (balance,) = shown["panels"]
+    assert balance["kind"] == "bars" and balance["labels"] == list(toy_domain.CLASSES)
+    assert balance["series"] == {"train": [56] * 3, "val": [12] * 3, "test": [12] * 3}
+
+
 def test_resume_does_only_what_is_missing(finished, monkeypatch):
     folder, _ = finished
     run = results.RunFolder(folder / "run")

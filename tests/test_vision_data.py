@@ -217,9 +217,12 @@ def test_other_kinds_of_data_are_not_taken_for_photos(tmp_path, layout):
         write_classes(tmp_path, ("imagesTr", "labelsTr"))
     elif layout == "tables":
         (tmp_path / "train.csv").write_text("text,label\na,b\n")
-    assert DOMAIN.call("sniff", str(tmp_path)) is None
-    with pytest.raises(errors.DataError, match="class folders with pictures"):
-        domains.recognise(str(tmp_path))
+    if layout == "empty":
+        with pytest.raises(errors.DataError, match="class folders with pictures"):
+            domains.recognise(str(tmp_path))
+    else:
+        expected = "text" if layout == "tables" else "medical"
+        assert domains.recognise(str(tmp_path)).name == expected
 
 
 def test_content_hash_follows_content_labels_and_names_only(tmp_path):
@@ -335,7 +338,7 @@ class Evaluation:
     folder: object
 
 
-def test_panels_show_samples_balance_and_the_surest_mistakes_first(tmp_path):
+def test_panels_show_samples_and_the_surest_mistakes_first(tmp_path):
     source = opened(write_classes(tmp_path / "data", count=20, height=200, width=300))
     splits = data.split(source, seed=0, note=lambda _: None)
     test = splits["test"]
@@ -346,12 +349,11 @@ def test_panels_show_samples_balance_and_the_surest_mistakes_first(tmp_path):
     found = panels.panels(
         Evaluation(source, splits, source.classes, test, labels, probabilities, tmp_path / "out")
     )
-    assert [panel["kind"] for panel in found][:2] == ["gallery", "bars"]
-    assert found[1]["series"]["train"] == [14, 14] and found[1]["labels"] == ["cat", "dog"]
+    assert [panel["kind"] for panel in found] == ["gallery", "gallery"]
     wrong = probabilities.argmax(axis=1) != labels
-    shares = [float(item["caption"].rsplit(" ", 1)[1].rstrip("%")) for item in found[2]["items"]]
+    shares = [float(item["caption"].rsplit(" ", 1)[1].rstrip("%")) for item in found[1]["items"]]
     assert len(shares) == wrong.sum() == 2 and shares == sorted(shares, reverse=True)
-    for panel in (found[0], found[2]):
+    for panel in found:
         for item in panel["items"]:
             with Image.open(tmp_path / "out" / item["picture"]) as shown:
                 assert max(shown.size) == 160 and shown.format == "JPEG"

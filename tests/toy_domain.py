@@ -58,6 +58,9 @@ class Grids:
     def ids(self) -> list[str]:
         return [str(index) for index in range(len(self))]
 
+    def identities(self) -> None:
+        return None
+
     def splits(self) -> list[str | None]:
         return [None] * len(self)
 

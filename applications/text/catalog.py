@@ -93,14 +93,13 @@ class BertMiniConfig(BertConfig):
 _TRAINING = TrainingDefaults(
     learning_rate=5e-4,
     fine_tune_rate=1e-4,
-    examples=90_000,
-    steps=1_000,
-    epochs=(4, 20),
-    batch_size=None,
+    epochs=(3, 60),
     label_smoothing=0.1,
     weight_decay=0.05,
-    patience=3,
+    patience=4,
 )
+# Of 8,000 sentences a small encoder knows nine in ten by heart after four passes.
+_SMALL = {"dropout": 0.3}
 _TINY = {"width": 32, "heads": 2, "layers": 2}
 _PAPER = "Turc et al., 2019, arXiv:1908.08962; Devlin et al., 2018, arXiv:1810.04805"
 
@@ -113,7 +112,8 @@ MODELS = (
         domain="text",
         summary="Transformer encoder, 2 layers of 128; the smallest of BERT's shape.",
         paper=_PAPER,
-        training=_TRAINING,
+        training=dataclasses.replace(_TRAINING, learning_rate=1e-3),
+        small=_SMALL,
         tiny=_TINY,
     ),
     ModelSpec(
@@ -125,6 +125,7 @@ MODELS = (
         summary="Transformer encoder, 4 layers of 256; the default for texts.",
         paper=_PAPER,
         training=_TRAINING,
+        small=_SMALL,
         tiny=_TINY,
     ),
 )

@@ -416,6 +416,9 @@ class Texts:
         """Return file and line of each text."""
         return self._rows.ids
 
+    def identities(self) -> None:
+        """Return None: ids hide nothing."""
+
     def splits(self) -> list[str | None]:
         """Return the split that the data gives each text."""
         return self._rows.splits

@@ -52,6 +52,7 @@ LONGEST = 256  # tokens, unless asked for: time grows with the square
 VOCABULARY = 8_000  # tokens at most, unless asked for
 PER_TOKEN = 20  # words of the training texts for each token of the vocabulary, at least
 SMALLEST_VOCABULARY = 1_000
+SHOWN = 40_000  # training texts in all for two classes; for 77, about 3.6 times as many
 UNREADABLE_SHARE = 0.01  # of texts with unknown tokens only; more are refused
 
 
@@ -131,6 +132,7 @@ def inputs(
         steps=(step,),
         augmentation=dataclasses.asdict(settings),
         reasons=tuple(reasons),
+        examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
     )
 
 

@@ -188,6 +188,9 @@ class Pictures:
         """Return the name of each picture."""
         return self._ids
 
+    def identities(self) -> None:
+        """Return None: ids hide nothing."""
+
     def splits(self) -> list[str | None]:
         """Return the split that the data gives each picture."""
         return self._splits

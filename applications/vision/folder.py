@@ -61,16 +61,12 @@ class Listing:
 def looks_like_classes(root: str) -> str | None:
     """Return why a folder seems to hold pictures by class, or None.
 
-    Looks at names only, and at few of them. Pairs of `images/` and `masks/` are something else.
+    Looks at names only, and at few of them. Pairs of images and masks look alike; the domain that
+    reads them is asked first.
     """
     if not os.path.isdir(root):
         return None
     folders, files = _entries(root)
-    splits = [name for name in folders if name.casefold() in SPLIT_NAMES]
-    for place in (root, *(os.path.join(root, name) for name in splits)):
-        names = {name.casefold() for name in _entries(place)[0]}
-        if {"images", "masks"} <= names or {"imagestr", "labelstr"} <= names:
-            return None
     if any(_is_table(name) for name in files):
         return None
     for name in folders:
