@@ -427,7 +427,9 @@ def load_masked_samples(
     Returns:
         Name -> inputs `(n, ...)`; masks `(n, ...)`; the position in `indices` of each sample.
     """
-    rows, masks, cases = [], [], []
+    rows: list[dict[str, np.ndarray]] = []
+    masks: list[np.ndarray] = []
+    cases: list[int] = []
     for number, row in enumerate(_read(source, indices, preparation.case_steps)):
         if preparation.cutter is not None:
             samples, mask = preparation.cutter.cut(row.inputs, row.target)
@@ -763,9 +765,8 @@ def run_cases(
         cache: As in `pipeline`.
     """
     indices = np.asarray(indices, dtype=np.int64)
-    rows = _cached(source, indices, preparation.case_steps, cache)
-    if rows is None:
-        rows = _read(source, indices, preparation.case_steps)
+    kept = _cached(source, indices, preparation.case_steps, cache)
+    rows = _read(source, indices, preparation.case_steps) if kept is None else iter(kept)
     waiting: list[tuple[int, Example, dict[str, np.ndarray]]] = []
     for index, example in zip(indices, rows, strict=True):
         waiting.append((int(index), example, samples_of(example.inputs, preparation)))
@@ -842,7 +843,8 @@ def _read_while_they_fit(
     source: Source, indices: np.ndarray, steps: preprocessing.Steps
 ) -> list[Example] | None:
     """Return prepared examples, or None once their size shows that all would not fit."""
-    kept, size = [], 0
+    kept: list[Example] = []
+    size = 0
     for example in _read(source, indices, steps):
         size += sum(array.nbytes for array in example.inputs.values())
         if size * len(indices) / (len(kept) + 1) > CACHE_BYTES and len(kept) >= 16:

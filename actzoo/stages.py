@@ -64,7 +64,7 @@ class Evaluation:
         classes: Names.
         steps: Preprocessing.
         test_indices: Of the held-out examples, in order.
-        labels: Their true classes `(n,)`; None where they have masks.
+        labels: Their true classes `(n,)`; none `(0,)` where they have masks.
         outputs: What the model gave for each: probabilities `(classes,)`, or a mask of class
             indices.
         cases: Scores of each, by column of `predictions.csv`.
@@ -76,7 +76,7 @@ class Evaluation:
     classes: tuple[str, ...]
     steps: tuple[dict[str, Any], ...]
     test_indices: np.ndarray
-    labels: np.ndarray | None
+    labels: np.ndarray
     outputs: Sequence[np.ndarray]
     cases: tuple[dict[str, Any], ...]
     folder: Path
@@ -460,7 +460,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
         labels = source.labels()
         evaluation = Evaluation(
             source, splits, made.classes, made.preprocessing, splits["test"],
-            None if labels is None else labels[splits["test"]],
+            np.zeros(0, "int64") if labels is None else labels[splits["test"]],
             assessed["test"].outputs, tuple(assessed["test"].rows), folder.evaluation,
         )  # fmt: skip
         panels = [] if labels is None else [_balance(labels, splits, made.classes)]

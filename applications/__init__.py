@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from actzoo import _lazy
 
-__all__ = ["vision"]
+__all__ = ["medical", "text", "vision"]
 
-__getattr__, __dir__ = _lazy.attach(__name__, {"vision": "actzoo.applications.vision"})
+__getattr__, __dir__ = _lazy.attach(
+    __name__, {name: f"actzoo.applications.{name}" for name in __all__}
+)

@@ -91,8 +91,12 @@ class _Rows:
         """Return the rows but some."""
         gone = set(dropped)
         kept = [i for i in range(len(self)) if i not in gone]
-        fields = (self.ids, self.texts, self.labels, self.splits)
-        return _Rows(*([field[i] for i in kept] for field in fields))
+        return _Rows(
+            [self.ids[i] for i in kept],
+            [self.texts[i] for i in kept],
+            [self.labels[i] for i in kept],
+            [self.splits[i] for i in kept],
+        )
 
     def named(self, indices: Sequence[int], most: int = 5) -> str:
         """Return where some rows stand, for a message."""
@@ -513,8 +517,8 @@ def _texts_of(path: Path) -> Iterable[tuple[str, bytes | str]]:
             for line, row in zip(found.lines, found.rows, strict=True):
                 yield f"{path}:{line}", row[at or 0].encode()
         else:
-            for number, line in enumerate(table.lines_of(path), 1):
-                if line.strip():
-                    yield f"{path}:{number}", line.encode()
+            for number, text in enumerate(table.lines_of(path), 1):
+                if text.strip():
+                    yield f"{path}:{number}", text.encode()
     except errors.ActzooError as error:
         yield str(path), str(error)

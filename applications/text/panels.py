@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from actzoo.applications.text import tokenizer
 
 if TYPE_CHECKING:
+    from actzoo.applications.text.data import Texts
     from actzoo.stages import Evaluation
 
 MISTAKES = 20
@@ -31,7 +32,8 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _lengths(evaluation: Evaluation) -> dict[str, Any]:
     step = evaluation.steps[-1]
-    texts = [evaluation.source.text(int(index)) for index in evaluation.splits["train"]]
+    source = cast("Texts", evaluation.source)
+    texts = [source.text(int(index)) for index in evaluation.splits["train"]]
     lengths, _ = tokenizer.count_tokens(texts, step)
     return {
         "title": "Length of the training texts",
@@ -50,9 +52,10 @@ def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
     guesses = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(guesses != labels)
     worst = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")][:MISTAKES]
+    source = cast("Texts", evaluation.source)
     rows = []
     for row in worst:
-        text = evaluation.source.text(int(evaluation.test_indices[row]))
+        text = source.text(int(evaluation.test_indices[row]))
         rows.append(
             [
                 text if len(text) <= SHOWN else f"{text[:SHOWN]} …",

@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from actzoo import errors
 
@@ -186,7 +186,9 @@ def _even(text: str) -> bool:
     return len({line.count("\t") for line in text.splitlines() if line}) == 1
 
 
-def _rows(name: str, text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    name: str, text: str, delimiter: str, quoting: Literal[0, 3]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the line and the fields of each row that is not blank."""
     before = csv.field_size_limit(FIELD_BYTES)
     try:

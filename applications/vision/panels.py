@@ -37,7 +37,7 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _samples(evaluation: Evaluation) -> dict[str, Any]:
-    labels = evaluation.source.labels()
+    labels = np.asarray(evaluation.source.labels())
     train = np.asarray(evaluation.splits["train"])
     shown = _spread(len(evaluation.classes), CLASSES_SHOWN)
     items = []
