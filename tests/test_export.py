@@ -213,3 +213,23 @@ def test_one_converter_serves_many_exports(tmp_path):
         assert worker._child.poll() is None
     with pytest.raises(ProcessLookupError):
         __import__("os").kill(child, 0)
+
+
+def test_tables_that_rows_are_looked_up_in_are_stored_small(tmp_path):
+    import keras
+
+    ids = keras.Input((12,), dtype="int32", name="ids")
+    y = keras.layers.Embedding(4000, 32)(ids)
+    y = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(y))
+    random = np.random.default_rng(0)
+    samples = {"ids": random.integers(0, 4000, (40, 12)).astype("int32")}
+    made = export.export_model(
+        keras.Model(ids, y), tmp_path, precision=("float32", "float16", "dynamic"),
+        reference=samples, converter=toy_export.converter(),
+    )  # fmt: skip
+    size = {name: path.stat().st_size for name, path in made.files.items()}
+    assert size["float16"] < 0.55 * size["float32"] and size["dynamic"] < 0.3 * size["float32"]
+    with np.load(tmp_path / "reference.npz") as archive:
+        assert archive["input_ids"].dtype == np.int32
+        for name in made.files:
+            assert np.abs(archive[f"recorded_{name}"] - archive["probabilities"]).max() < 2e-3

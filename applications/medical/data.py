@@ -1,0 +1,342 @@
+"""Images with masks as a source: pictures or volumes, one case each.
+
+Names of patients, files and dates stay out of everything that is written: a case is called by its
+number and a salted digest of its content. Only errors about a file name it, since the user must
+find it.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.applications.medical import folder, looking, masks, tiling, volumes
+from actzoo.applications.medical.looking import Facts, Reading
+from actzoo.data import Example, Fingerprint
+
+SALT = b"actzoo case "  # before an image's digest, so that nobody's table of digests finds it
+_ALLOWED = {
+    "strict": "true or false",
+    "resample_masks": "true or false",
+    "max_voxels": "a whole number above 0",
+    "volume": "a whole number from 0",
+    "fill_nan": "a finite number",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(Reading):
+    """How scans are opened.
+
+    Attributes:
+        strict: Refuse empty masks and images that are there twice.
+    """
+
+    strict: bool = False
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Options:
+        """Check options by name and value.
+
+        Raises:
+            UnknownNameError: There is no such option.
+            InvalidValueError: A value is not possible.
+        """
+        fields = [field.name for field in dataclasses.fields(cls)]
+        for name, value in given.items():
+            if name not in fields:
+                raise errors.unknown_name("data option", name, fields)
+            if not _fits(name, value):
+                raise errors.InvalidValueError(
+                    f"The data option {name} is {errors.shown(repr(value))}; it takes "
+                    f"{_ALLOWED[name]}.",
+                    given=value,
+                    allowed=(_ALLOWED[name],),
+                )
+        return cls(**given)
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in ("strict", "resample_masks"):
+        return isinstance(value, bool)
+    if value is None:
+        return name in ("fill_nan", "volume")
+    if isinstance(value, bool):
+        return False
+    if name == "fill_nan":
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int) and value >= (1 if name == "max_voxels" else 0)
+
+
+def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
+    """Open a folder of images and masks.
+
+    Args:
+        path: Which.
+        options: See `Options`.
+
+    Raises:
+        DataError: The data cannot be used; names the files.
+    """
+    chosen = Options.read(options)
+    listing = folder.list_pairs(path)
+    reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
+    return Scans(path, listing, looking.look(path, listing.pairs, reading), chosen)
+
+
+class Scans:
+    """Images with masks, opened one at a time; an `actzoo.data.Source`.
+
+    Args:
+        root: The folder.
+        listing: Its pairs.
+        facts: What a look at each pair gave.
+        options: How they were opened.
+
+    Raises:
+        DataError: One patient is in two splits, pictures and volumes are mixed, masks make no
+            sense; or, strict, something is odd.
+    """
+
+    def __init__(
+        self, root: str, listing: folder.Listing, facts: Sequence[Facts], options: Options
+    ) -> None:
+        self._root, self._pairs, self._facts = root, listing.pairs, list(facts)
+        self._options = options
+        digits = max(3, len(str(len(facts))))
+        self._ids = [
+            f"case {number:0{digits}d} ({_salted(row.image_hash)})"
+            for number, row in enumerate(facts, 1)
+        ]
+        _check_one_kind(listing.pairs, facts)
+        values = {value for row in facts for value in row.values}
+        self._table, self.classes, said = masks.table_of(values, listing.names)
+        self._groups = _groups(listing.pairs, facts)
+        self._check_patients()
+        self._notes = (*listing.notes, *said, *self._oddities(), *_resampled(options))
+        self._axis = _slice_axis(facts)
+        self._tile = self._planned_tile()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def raw(self, index: int) -> bytes:
+        """Return an image's file."""
+        return looking.read_file(self._root, self._pairs[index].image)
+
+    def load(self, index: int) -> Example:
+        """Read an image, as `read_scan` gives it, and its mask of class indices.
+
+        Raises:
+            DataError: A file is gone or has become unreadable.
+        """
+        pair, facts = self._pairs[index], self._facts[index]
+        raw = self.raw(index)
+        try:
+            image = looking.read_image(raw, self._options)
+            mask = looking.read_mask(looking.read_file(self._root, pair.mask), raw, self._options)
+        except errors.DataError as error:
+            if pair.image in str(error) or pair.mask in str(error):
+                raise
+            raise errors.DataError(
+                f"{errors.shown(pair.image, 200)}: {error}", given=pair.image
+            ) from error
+        return Example(
+            inputs={"image": image},
+            target=masks.renumbered(mask, self._table),
+            id=self._ids[index],
+            spacing=facts.spacing or None,
+        )
+
+    def labels(self) -> None:
+        """Return None: each image has a mask."""
+
+    def parts(self) -> list[int] | None:
+        """Return how many training samples each image holds: its slices, or its tiles."""
+        if self._facts[0].is_volume:
+            return [row.shape[self._axis] for row in self._facts]
+        found = [tiling.count_tiles(row.shape, self._tile, 0.0) for row in self._facts]
+        return found if max(found) > 1 else None
+
+    def ids(self) -> list[str]:
+        """Return the number and digest of each case."""
+        return list(self._ids)
+
+    def identities(self) -> list[tuple[str, str]]:
+        """Return the path of the image behind each case; for whoever holds the data."""
+        return [(name, pair.image) for name, pair in zip(self._ids, self._pairs, strict=True)]
+
+    def splits(self) -> list[str | None]:
+        """Return the split that the data gives each case."""
+        return [pair.split for pair in self._pairs]
+
+    def groups(self) -> list[str]:
+        """Return whose each image is; copies of an image count as one patient's."""
+        return [str(group) for group in self._groups]
+
+    def fingerprint(self) -> Fingerprint:
+        """Return counts, sizes and the hash of the content."""
+        counts: dict[str, dict[str, int]] = {}
+        for pair, row in zip(self._pairs, self._facts, strict=True):
+            own = counts.setdefault(pair.split or "train", dict.fromkeys(self.classes, 0))
+            for value in row.values:
+                own[self.classes[self._table[value]]] += 1
+        digest = hashlib.sha256(repr((self.classes, sorted(self._table.items()))).encode())
+        for pair, row in zip(self._pairs, self._facts, strict=True):
+            digest.update(f"{pair.split}/{row.image_hash}/{row.mask_hash}\n".encode())
+        return Fingerprint(
+            domain="medical",
+            num_examples=len(self),
+            classes=self.classes,
+            counts=counts,
+            details=self._details(),
+            content_hash=digest.hexdigest(),
+            notes=self._notes,
+        )
+
+    def _details(self) -> dict[str, Any]:
+        facts = self._facts
+        plane = np.array([self._plane(row.shape) for row in facts])
+        details: dict[str, Any] = {
+            "kind": "volume" if facts[0].is_volume else "picture",
+            "median_height": int(np.median(plane[:, 0])),
+            "median_width": int(np.median(plane[:, 1])),
+            "largest_height": int(plane[:, 0].max()),
+            "largest_width": int(plane[:, 1].max()),
+            "tile_height": self._tile[0],
+            "tile_width": self._tile[1],
+            "grey_share": round(float(np.mean([row.channels == 1 for row in facts])), 4),
+            "foreground_share": round(float(np.mean([row.foreground for row in facts])), 4),
+            "max_voxels": self._options.max_voxels,
+            "fill_nan": self._options.fill_nan,
+            "volume": self._options.volume,
+        }
+        if facts[0].is_volume:
+            spacing = np.median([row.spacing for row in facts], axis=0)
+            details["axis"] = self._axis
+            details["median_slices"] = int(np.median([row.shape[self._axis] for row in facts]))
+            details["median_spacing_mm"] = [round(float(size), 4) for size in spacing]
+        return details
+
+    def channels(self, indices: Sequence[int] | np.ndarray) -> int:
+        """Return 1 where all of some images are grey, else 3."""
+        return max(self._facts[int(index)].channels for index in indices)
+
+    def _plane(self, shape: Sequence[int]) -> tuple[int, ...]:
+        if len(shape) == 2:
+            return tuple(shape)
+        return tuple(size for axis, size in enumerate(shape) if axis != self._axis)
+
+    def _planned_tile(self) -> tuple[int, int]:
+        planes = [self._plane(row.shape) for row in self._facts]
+        return tuple(  # type: ignore[return-value]
+            tiling.tile_side([plane[k] for plane in planes]) for k in range(2)
+        )
+
+    def _check_patients(self) -> None:
+        """Refuse one patient in two splits; says numbers, since names identify people."""
+        members = collections.defaultdict(list)
+        for index, group in enumerate(self._groups):
+            members[group].append(index)
+        torn = []
+        for own in members.values():
+            by_split = {self._pairs[index].split: index for index in reversed(own)}
+            if len(by_split) > 1:
+                torn.append(
+                    " = ".join(
+                        f"{self._ids[index]} in {split}" for split, index in by_split.items()
+                    )
+                )
+        if torn:
+            more = f"; and {len(torn) - 10} more" if torn[10:] else ""
+            raise errors.DataError(
+                f"{len(torn)} patients are in more than one split, so held-out scores would be too "
+                f"good: {'; '.join(torn[:10])}{more}.\n"
+                "Cases are numbered in the order of their images' paths. Move all images of a "
+                "patient into one split, or let actzoo split: give images/ and masks/ alone.",
+                given=torn,
+            )
+
+    def _oddities(self) -> list[str]:
+        """Return notes on empty masks and on images that are there twice."""
+        notes = []
+        empty = [
+            self._ids[index] for index, row in enumerate(self._facts) if set(row.values) <= {0}
+        ]
+        if empty:
+            notes.append(
+                f"{len(empty):,} of {len(self):,} masks are empty (all background): "
+                f"{_some(empty)}. Where the prediction is empty, too, such a case has no Dice and "
+                "is left out of the mean; else its Dice is 0."
+            )
+        copies = collections.defaultdict(list)
+        for index, row in enumerate(self._facts):
+            copies[row.image_hash].append(index)
+        twice = [group for group in copies.values() if len(group) > 1]
+        if twice:
+            named = _some([" = ".join(self._ids[i] for i in group[:3]) for group in twice])
+            notes.append(f"{len(twice):,} images are there more than once: {named}.")
+        if notes and self._options.strict:
+            raise errors.DataError(
+                f"{' '.join(notes)}\nRemove these, or leave --strict out.", given=tuple(notes)
+            )
+        return notes
+
+
+def _salted(image_hash: str) -> str:
+    return hashlib.sha256(SALT + image_hash.encode()).hexdigest()[:8]
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if names[most:] else "")
+
+
+def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> None:
+    volumes_found = [pair.image for pair, row in zip(pairs, facts, strict=True) if row.is_volume]
+    if 0 < len(volumes_found) < len(pairs):
+        first = next(p.image for p, row in zip(pairs, facts, strict=True) if not row.is_volume)
+        raise errors.DataError(
+            f"{len(volumes_found)} volumes ({errors.shown(volumes_found[0], 80)}, …) and "
+            f"{len(pairs) - len(volumes_found)} pictures ({errors.shown(first, 80)}, …) lie "
+            "together; a model takes one kind.\nPut them into folders of their own.",
+            given=(len(volumes_found), len(pairs)),
+        )
+
+
+def _groups(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> list[int]:
+    """Return a number per image: the same for one patient's, and for copies of an image."""
+    parent = list(range(len(pairs)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[str, int] = {}
+    for index, (pair, row) in enumerate(zip(pairs, facts, strict=True)):
+        for key in (f"patient {pair.patient}", f"content {row.image_hash}"):
+            parent[root(index)] = root(first.setdefault(key, index))
+    return [root(index) for index in range(len(pairs))]
+
+
+def _slice_axis(facts: Sequence[Facts]) -> int:
+    """Return the axis along which volumes are coarsest; the last where they are so along none."""
+    if not facts[0].is_volume:
+        return 2
+    spacing = np.median([row.spacing for row in facts], axis=0)
+    coarse = spacing.max() > volumes.ISOTROPIC * spacing.min()
+    return int(spacing.argmax()) if coarse else 2
+
+
+def _resampled(options: Options) -> list[str]:
+    if not options.resample_masks:
+        return []
+    return ["Masks on another grid than their image were resampled, by nearest neighbour."]

@@ -1,0 +1,203 @@
+"""Scans as a domain: how they are recognised, which tile and network suit them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from actzoo import errors
+from actzoo.domains import DataOption, DomainSpec, InputPlan
+
+if TYPE_CHECKING:
+    from actzoo.applications.medical.data import Scans
+
+_HERE = "actzoo.applications.medical"
+
+DOMAIN = DomainSpec(
+    name="medical",
+    summary="Scans and microscopy: a class for each pixel or voxel.",
+    task="segmentation",
+    default_model="unet",
+    default_precisions=("float32", "int8"),
+    sniff=f"{_HERE}.folder:looks_like_pairs",
+    open=f"{_HERE}.data:open_scans",
+    inputs=f"{_HERE}.domain:inputs",
+    planned=("input_shape", "widths"),
+    steps=(
+        ("read_scan", f"{_HERE}.scans:read_scan"),
+        ("normalise_scan", f"{_HERE}.scans:normalise_scan"),
+        ("tile_scan", f"{_HERE}.scans:tile_scan"),
+    ),
+    augmenter=f"{_HERE}.augmentation:augmenter",
+    cutter=f"{_HERE}.tiling:cutter",
+    write=f"{_HERE}.writing:write_mask",
+    panels=f"{_HERE}.panels:panels",
+    notice="For research only, not a medical device.",
+    options=(
+        DataOption("strict", bool, "Refuse empty masks and images that are there twice."),
+        DataOption("max_voxels", int, "Largest scan, voxels or pixels in all."),
+        DataOption("resample_masks", bool, "Bring masks to their images' grid (nearest)."),
+        DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
+        DataOption("volume", int, "Which volume of 4-D scans, from 0."),
+    ),
+    data_forms=(
+        "images/ and masks/ with files of the same names (NIfTI, PNG, TIFF), or train/, val/, "
+        "test/ above them",
+        "imagesTr/ and labelsTr/ of the medical decathlon",
+    ),
+    aliases=("scans", "segmentation"),
+)
+
+SMALLEST_MAP = 4  # pixels of the coarsest level's shorter side, at least
+RARE = 0.1  # foreground below this share: some tiles of large pictures are centred on it
+# By pixels of a tile: channels of the first level, and pixels to show in all from scratch, some
+# quarter of an hour on two cores. Measured there at 256 x 256, million pixels a second: 0.8 from 8
+# channels on, 0.6 from 12, 0.5 from 16.
+CAPACITY = ((128 * 128 - 1, 16, 130_000_000), (10**12, 12, 500_000_000))
+LEVELS = 5
+FEWEST_SHOWN, MOST_SHOWN = 2_000, 200_000
+LIMIT = 5.0
+
+
+def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]) -> InputPlan:
+    """Choose tile, network depth, steps and augmentation from the data.
+
+    Args:
+        source: The scans.
+        split: Split -> indices; the number of channels is that of the training scans.
+        overrides: `input_shape` or `widths` where the model is given already, and `preprocessing`
+            of its weights.
+
+    Returns:
+        The model's input, its steps and the reasons.
+    """
+    details = source.fingerprint().details
+    is_volume = details["kind"] == "volume"
+    reasons = []
+    given = [dict(step) for step in overrides.get("preprocessing", ())]
+    steps = given or _steps(details, source.channels(split["train"]))
+    tile, channels = steps[-1], _channels(steps)
+    if "input_shape" in overrides:
+        shape = [int(size) for size in overrides["input_shape"]]
+        _check_shape(shape, channels)
+        tile.update(height=shape[0], width=shape[1])
+        reasons.append(f"tiles of {shape[0]} x {shape[1]} px, as the model asks")
+    else:
+        shape = [tile["height"], tile["width"], channels]
+        reasons.append(_why_this_tile(details, shape))
+    if is_volume:
+        reasons.append(_why_these_slices(details, tile))
+    elif channels == 3:
+        reasons.append("three channels: some training pictures are in colour")
+    else:
+        reasons.append("one channel: all training pictures are grey")
+    reasons.append("each scan is normalised by itself, since its values have no known unit")
+    widths = [int(width) for width in overrides.get("widths", _widths(shape))]
+    if "widths" not in overrides:
+        reasons.append(
+            f"{len(widths)} levels of {widths[0]} to {widths[-1]} channels: the coarsest map has "
+            f"{shape[0] >> (len(widths) - 1)} x {shape[1] >> (len(widths) - 1)} places"
+        )
+    augmentation, why = _augmentation(is_volume)
+    reasons.append(why)
+    shown = _capacity(shape)[1] // (shape[0] * shape[1])
+    examples = min(MOST_SHOWN, max(FEWEST_SHOWN, shown))
+    limit = _limit(steps)
+    described = {"image": {"shape": shape, "dtype": "float32", "range": [-limit, limit]}}
+    return InputPlan(
+        {"input_shape": shape, "widths": widths},
+        described,
+        tuple(steps),
+        augmentation,
+        tuple(reasons),
+        examples,
+    )
+
+
+def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
+    from actzoo.applications.medical.volumes import MAX_VOXELS
+
+    read: dict[str, Any] = {"step": "read_scan", "channels": channels}
+    for name, usual in (("max_voxels", MAX_VOXELS), ("fill_nan", None), ("volume", None)):
+        if details[name] != usual:
+            read[name] = details[name]
+    tile: dict[str, Any] = {
+        "step": "tile_scan",
+        "height": details["tile_height"],
+        "width": details["tile_width"],
+        "overlap": 0.5,
+    }
+    if details["kind"] == "volume":
+        tile.update(axis=details["axis"], neighbours=1)
+    if details["foreground_share"] < RARE:
+        tile["foreground"] = 0.5
+    return [read, {"step": "normalise_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
+
+
+def _channels(steps: list[dict[str, Any]]) -> int:
+    return int(steps[0].get("channels", 1)) * (2 * int(steps[-1].get("neighbours", 0)) + 1)
+
+
+def _limit(steps: list[dict[str, Any]]) -> float:
+    return next((float(s.get("limit", LIMIT)) for s in steps if s["step"] == "normalise_scan"), 0.0)
+
+
+def _check_shape(shape: list[int], channels: int) -> None:
+    if len(shape) != 3 or shape[2] != channels or min(shape) < 1:
+        raise errors.InvalidValueError(
+            f"input_shape={shape} does not fit these scans: it takes height, width and {channels} "
+            f"channels, as in [256, 256, {channels}].",
+            given=tuple(shape),
+        )
+
+
+def _why_this_tile(details: Mapping[str, Any], shape: list[int]) -> str:
+    what = "slices" if details["kind"] == "volume" else "pictures"
+    tile = f"tiles of {shape[0]} x {shape[1]} px"
+    if details["largest_height"] <= shape[0] and details["largest_width"] <= shape[1]:
+        return f"{tile}: each holds one of the {what} whole"
+    size = f"{details['median_height']} x {details['median_width']} px"
+    return f"{tile}: {what} of mostly {size} are cut where they do not fit, and joined again"
+
+
+def _why_these_slices(details: Mapping[str, Any], tile: Mapping[str, Any]) -> str:
+    spacing = details["median_spacing_mm"]
+    along = ("left to right", "back to front", "feet to head")[int(tile.get("axis", 2))]
+    coarse = max(spacing) > min(spacing) * 1.5
+    why = "where voxels are coarsest" if coarse else "voxels are alike in all directions"
+    return (
+        f"slices from {along} ({why}), each with {tile.get('neighbours', 0)} neighbour on either "
+        "side as further channels"
+    )
+
+
+def _capacity(shape: list[int]) -> tuple[int, int]:
+    """Return the channels of the first level and the pixels to show in all."""
+    pixels = shape[0] * shape[1]
+    return next((width, shown) for most, width, shown in CAPACITY if pixels <= most)
+
+
+def _widths(shape: list[int]) -> tuple[int, ...]:
+    """Return the widths of as many levels as keep the coarsest map large enough."""
+    levels = LEVELS
+    while levels > 2 and (
+        min(shape[:2]) >> (levels - 1) < SMALLEST_MAP
+        or any(size % (1 << (levels - 1)) for size in shape[:2])
+    ):
+        levels -= 1
+    first = _capacity(shape)[0]
+    return tuple(first << level for level in range(levels))
+
+
+def _augmentation(is_volume: bool) -> tuple[dict[str, Any], str]:
+    """Return all settings, so that the plan holds what was done even where defaults change."""
+    from actzoo.applications.medical.augmentation import Settings
+
+    if is_volume:
+        chosen = Settings(flip=False, turn=False, rotate=15.0, scale=0.15)
+        why = "slices are turned and scaled a little in training; sides of the body are kept"
+    else:
+        chosen = Settings()
+        why = "pictures are mirrored, turned and scaled in training (--set turn=false if upright)"
+    return dataclasses.asdict(chosen), why

@@ -1,0 +1,272 @@
+"""A folder of images and masks: which belong together, from names alone.
+
+Two forms are read: `images/` beside `masks/`, also below train/, val/ and test/, and the medical
+decathlon's `imagesTr/` beside `labelsTr/`. What could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import re
+
+from actzoo import errors
+
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test",
+}  # fmt: skip
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+VOLUMES = (".nii.gz", ".nii")
+FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
+MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
+_NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
+_PATIENT = re.compile(r"(?:^|[^a-z])((?:patient|case|subject|sub|pat|p)[-_]?\d+)", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An image and its mask.
+
+    Attributes:
+        image: Path relative to the folder, with `/`.
+        mask: Likewise.
+        split: Of the folder it lies in, or None.
+        patient: What the name says about whose it is.
+    """
+
+    image: str
+    mask: str
+    split: str | None
+    patient: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The pairs of a folder.
+
+    Attributes:
+        pairs: Sorted.
+        names: Value in the masks -> name of the class, where the folder says so.
+        notes: Warnings, one sentence each.
+    """
+
+    pairs: tuple[Pair, ...]
+    names: dict[int, str]
+    notes: tuple[str, ...]
+
+
+def looks_like_pairs(root: str) -> str | None:
+    """Return why a folder seems to hold images with masks, or None; looks at names only."""
+    if not os.path.isdir(root):
+        return None
+    for place in _places(root).values():
+        for inside in place:
+            if _image_and_mask_folders(inside) is not None:
+                return "images with masks"
+    return None
+
+
+def list_pairs(root: str) -> Listing:
+    """List a folder's images and masks.
+
+    Raises:
+        DataError: An image has no mask or a mask no image, a name is there twice, there is
+            nothing to read, or two folders mean one split.
+    """
+    pairs: list[Pair] = []
+    faults: list[str] = []
+    unread: collections.Counter[str] = collections.Counter()
+    for split, places in _places(root).items():
+        holding = [place for place in places if _image_and_mask_folders(place) is not None]
+        if len(holding) > 1:
+            named = ", ".join(errors.shown(os.path.basename(place)) + "/" for place in holding)
+            raise errors.DataError(
+                f"Two folders of {errors.shown(root, 120)} mean {split}: {named}.\n"
+                "Keep one, or put the files of both into it.",
+                given=holding,
+            )
+        for place in holding:
+            pairs += _paired(root, place, split, faults, unread)
+    if faults:
+        more = f"; and {len(faults) - 10} more" if faults[10:] else ""
+        raise errors.DataError(
+            f"{len(faults)} files have no counterpart: {'; '.join(faults[:10])}{more}.\n"
+            "An image and its mask have the same name. Add what is missing, or remove the rest.",
+            given=faults,
+        )
+    if not pairs:
+        raise errors.DataError(
+            f"{errors.shown(root, 200)} holds no images with masks that can be read.\n"
+            f"Read are {', '.join((*PICTURES, *VOLUMES))}, in images/ and masks/.",
+            given=root,
+        )
+    notes = [
+        f"{count:,} {ending} files among images and masks were not read."
+        for ending, count in sorted(unread.items())
+    ]
+    return Listing(tuple(sorted(pairs, key=lambda pair: pair.image)), _names(root), tuple(notes))
+
+
+def is_volume(name: str) -> bool:
+    """Say whether a file is a volume, by its name."""
+    return name.lower().endswith(VOLUMES)
+
+
+def patient_of(stem: str, split: str | None = None) -> str:
+    """Return whose image it is: what follows "patient", "case", "subject", …; else the stem.
+
+    Not more is guessed: where names say nothing, each image counts as a patient of its own. A
+    mere number in train/ and the same number in test/ need not be one patient.
+    """
+    found = _PATIENT.search(stem)
+    if found:
+        return re.sub(r"[-_]", "", found.group(1)).lower()
+    return f"{split}/{stem}" if _NUMBERED.fullmatch(stem) else stem
+
+
+def _places(root: str) -> dict[str | None, list[str]]:
+    """Return split -> folders that may hold its images."""
+    if _image_and_mask_folders(root) is not None:
+        return {None: [root]}
+    found: dict[str | None, list[str]] = {}
+    for name in _entries(root)[0]:
+        if split := SPLIT_NAMES.get(name.casefold()):
+            found.setdefault(split, []).append(os.path.join(root, name))
+    return found
+
+
+def _image_and_mask_folders(place: str) -> tuple[str, str] | None:
+    by_name = {name.casefold(): name for name in _entries(place)[0]}
+    for images, masks in FOLDERS:
+        if images in by_name and masks in by_name:
+            return os.path.join(place, by_name[images]), os.path.join(place, by_name[masks])
+    return None
+
+
+def _paired(
+    root: str,
+    place: str,
+    split: str | None,
+    faults: list[str],
+    unread: collections.Counter[str],
+) -> list[Pair]:
+    """Return the pairs of one place; what has no counterpart is added to the faults."""
+    folders = _image_and_mask_folders(place)
+    if folders is None:
+        return []
+    images, masks = (_by_stem(root, folder, unread) for folder in folders)
+    mask_of = {}
+    for stem in images:
+        candidates = [stem] if stem in masks else []
+        candidates += [stem + mark for mark in MARKS if stem + mark in masks and not candidates]
+        if len(candidates) > 1:
+            faults.append(
+                f"{errors.shown(images[stem], 120)} (has masks "
+                f"{' and '.join(errors.shown(masks[c], 80) for c in candidates)})"
+            )
+        if candidates:
+            mask_of[stem] = candidates[0]
+        else:
+            faults.append(f"{errors.shown(images[stem], 120)} (has no mask)")
+    used = set(mask_of.values())
+    faults += [
+        f"{errors.shown(path, 120)} (has no image)"
+        for stem, path in masks.items()
+        if stem not in used
+    ]
+    return [
+        Pair(images[stem], masks[mask], split, patient_of(stem, split))
+        for stem, mask in mask_of.items()
+    ]
+
+
+def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[str, str]:
+    """Return the stem of each file that is read -> its path relative to the root."""
+    found: dict[str, str] = {}
+    for name in _entries(folder)[1]:
+        ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
+        if ending is None:
+            unread[os.path.splitext(name)[1].lower() or "nameless"] += 1
+            continue
+        path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
+        stem = name[: -len(ending)]
+        if stem in found:
+            raise errors.DataError(
+                f"{errors.shown(found[stem], 120)} and {errors.shown(path, 120)} have one name, so "
+                "nothing says which belongs to the other folder's file.\nKeep one of them.",
+                given=path,
+            )
+        found[stem] = path
+    return found
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of a folder's folders and files, sorted, without hidden ones.
+
+    Raises:
+        DataError: The folder cannot be listed.
+    """
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(entry.name)
+    except OSError as error:
+        raise errors.DataError(
+            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
+            "Change its permissions, or remove it.",
+            given=folder,
+        ) from error
+    return sorted(folders), sorted(files)
+
+
+def _names(root: str) -> dict[int, str]:
+    """Return the names of classes that dataset.json, labels.json or classes.txt gives.
+
+    dataset.json holds `"labels": {"0": "background", "1": "liver"}`, or the other way round as
+    nnU-Net writes it; labels.json holds that mapping alone; classes.txt one name per line, the
+    background first.
+    """
+    for name in ("dataset.json", "labels.json"):
+        path = os.path.join(root, name)
+        if os.path.isfile(path):
+            return _names_of_json(path)
+    path = os.path.join(root, "classes.txt")
+    if not os.path.isfile(path):
+        return {}
+    lines = _text(path).split("\n")
+    return {value: name.strip() for value, name in enumerate(lines) if name.strip()}
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} cannot be read as text: {errors.shown(error, 120)}.\n"
+            "Mend or remove it.",
+            given=path,
+        ) from error
+
+
+def _names_of_json(path: str) -> dict[int, str]:
+    try:
+        found = json.loads(_text(path))
+        found = found.get("labels", {} if path.endswith("dataset.json") else found)
+        pairs = found.items()
+        if pairs and all(isinstance(value, int) for _, value in pairs):
+            return {int(value): str(name) for name, value in pairs}
+        return {int(value): str(name) for value, name in pairs}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise errors.DataError(
+            f"The labels in {errors.shown(path, 200)} cannot be read.\n"
+            'Expected: "labels": {"0": "background", "1": "NAME"}.',
+            given=path,
+        ) from error

@@ -1,0 +1,108 @@
+"""What numbers in masks mean: whole numbers, counted from 0 by a table that is written down.
+
+A mask is never interpolated and never guessed at: 0.5 and -1 are refused, {0, 255} and {0, 1, 3}
+are renumbered by one table for the whole data set, which stands among its notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.applications.medical.volumes import unreadable
+from actzoo.tasks import IGNORED
+
+MOST_CLASSES = 64
+BACKGROUND = "background"
+
+
+def whole_numbers(mask: np.ndarray) -> np.ndarray:
+    """Return a mask as whole numbers.
+
+    Raises:
+        DataError: A value is not whole, negative, or not a number.
+    """
+    if mask.dtype.kind == "f":
+        odd = ~np.isfinite(mask) | (mask != np.round(mask))
+        if odd.any():
+            place = tuple(int(k) for k in np.argwhere(odd)[0])
+            raise unreadable(
+                f"the mask holds {float(mask[place]):g} at {place}; masks hold whole numbers, one "
+                "per class (was it interpolated or smoothed?)"
+            )
+    if mask.dtype.kind not in "iufb":
+        raise unreadable(f"the mask's values are {mask.dtype}, not numbers")
+    lowest = mask.min()
+    if lowest < 0:
+        raise unreadable(f"the mask holds {int(lowest)}; values are 0 and above")
+    if mask.max() > 65535:
+        raise unreadable(f"the mask holds {int(mask.max())}; values are at most 65535")
+    return mask.astype("uint8" if mask.max() <= 255 else "uint16")
+
+
+def table_of(
+    values: Iterable[int], names: Mapping[int, str]
+) -> tuple[dict[int, int], tuple[str, ...], list[str]]:
+    """Return how the values of all masks are numbered, the classes' names, and notes.
+
+    Args:
+        values: Every value that occurs in any mask.
+        names: Value -> name, where the data says so; its values are classes even if they do not
+            occur.
+
+    Returns:
+        Value -> class index; names of the classes; notes.
+
+    Raises:
+        DataError: There is nothing but background, a value has no name, or there are too many.
+    """
+    found = sorted({0, *values})
+    if names:
+        unknown = [value for value in found if value not in names and value != 0]
+        if unknown and (unknown != [255] or len(names) != 2):
+            raise errors.DataError(
+                f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "
+                f"{', '.join(f'{v} ({errors.shown(n)})' for v, n in sorted(names.items())[:10])}.\n"
+                "Add them to the list of labels, or mend the masks.",
+                given=unknown,
+                allowed=sorted(names),
+            )
+        if not unknown:
+            found = sorted({0, *names})
+    if found == [0]:
+        raise errors.DataError(
+            "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
+            "Check that the right files lie in masks/.",
+            given=found,
+        )
+    if len(found) > MOST_CLASSES:
+        raise errors.DataError(
+            f"Masks hold {len(found)} different values, {found[0]} to {found[-1]}; at most "
+            f"{MOST_CLASSES} classes are taken.\nA mask holds one number per class, not grey "
+            "values, and not a number for each object.",
+            given=len(found),
+        )
+    table = {value: number for number, value in enumerate(found)}
+    if names and unknown:  # 255 for the one class that is named
+        name = next(name for value, name in sorted(names.items()) if value != 0)
+        classes: tuple[str, ...] = (names.get(0, BACKGROUND), name)
+    else:
+        alone = len(found) == 2
+        given = {0: BACKGROUND, **({found[1]: "foreground"} if alone else {}), **names}
+        classes = tuple(given.get(value, f"label {table[value]}") for value in found)
+    notes = []
+    if any(value != number for value, number in table.items()):
+        written = ", ".join(f"{value} is {number}" for value, number in table.items())
+        notes.append(f"Values of the masks were renumbered: {written}.")
+    return table, classes, notes
+
+
+def renumbered(mask: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
+    """Return class indices uint8 of a mask's values; see `table_of`."""
+    lookup = np.full(max(int(mask.max()), *table) + 1, IGNORED, "uint8")
+    for value, number in table.items():
+        lookup[value] = number
+    found: np.ndarray = lookup[mask]
+    return found

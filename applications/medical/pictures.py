@@ -1,0 +1,162 @@
+"""Pictures as measurements: values as they are in the file, grey or colour, up to 16 bits or float.
+
+Nothing is scaled to a screen's 8 bits and nothing turned, since a mask lies on the same pixels. A
+JPEG without its end and a PNG with a wrong checksum are refused: they were cut or damaged.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+
+from actzoo.applications.medical.volumes import unreadable
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Each format by its first bytes, opened by its own class: `Image.open` has a limit of pixels that
+# only a process-wide setting changes.
+_FORMATS: tuple[tuple[str, tuple[bytes, ...], Any], ...] = (
+    ("PNG", (_PNG,), PngImagePlugin.PngImageFile),
+    ("JPEG", (b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
+    ("TIFF", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
+    ("BMP", (b"BM",), BmpImagePlugin.BmpImageFile),
+)
+_INDEXED = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # one number per pixel
+
+
+def kind_of(raw: bytes) -> str | None:
+    """Return the format of a picture by its first bytes, or None."""
+    return next((name for name, starts, _ in _FORMATS if raw.startswith(starts)), None)
+
+
+def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
+    """Return height and width from the header, without decoding.
+
+    Raises:
+        DataError: It is no picture, or larger than allowed.
+    """
+    image = _opened(raw, max_pixels)
+    return image.size[1], image.size[0]
+
+
+def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
+    """Decode a picture to `(height, width, 1 or 3)`, uint8 or float32, values as in the file.
+
+    Colours whose three channels are equal are grey; transparency is dropped.
+
+    Raises:
+        DataError: It is no whole picture.
+    """
+    image = _decoded(raw, max_pixels)
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode in _INDEXED and image.mode != "P":
+        values = np.asarray(image)
+        return (values if values.dtype == np.uint8 else values.astype("float32"))[..., None]
+    if image.mode in ("LA", "La"):
+        return np.asarray(image.convert("LA"))[..., :1].copy()
+    colours = np.asarray(image.convert("RGB"))  # of RGBA, convert drops the fourth channel
+    grey = bool((colours[..., :1] == colours[..., 1:]).all())
+    return colours[..., :1].copy() if grey else colours.copy()
+
+
+def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
+    """Decode a mask to `(height, width)`: one number per pixel; of a palette, the indices.
+
+    Raises:
+        DataError: It is a JPEG, whose values are blurred, or has colours instead of numbers.
+    """
+    if kind_of(raw) == "JPEG":
+        raise unreadable(
+            "a mask cannot be a JPEG, which blurs values (0 to 5 and 251 to 255 for 0 and 255); "
+            "write masks as PNG, anew from their source"
+        )
+    image = _decoded(raw, max_pixels)
+    if image.mode == "1":
+        return np.asarray(image).astype("uint8")
+    if image.mode in _INDEXED:
+        return np.asarray(image)
+    colours = np.asarray(image.convert("RGB"))
+    if (colours[..., :1] != colours[..., 1:]).any():
+        raise unreadable(
+            "the mask has colours; a mask holds one number per pixel (write the class indices as "
+            "a grey PNG)"
+        )
+    return colours[..., 0].copy()
+
+
+def _opened(raw: bytes, max_pixels: int) -> Image.Image:
+    for name, starts, opener in _FORMATS:
+        if raw.startswith(starts):
+            try:
+                image: Image.Image = opener(io.BytesIO(raw))
+            except Exception as error:
+                raise unreadable(f"the header of this {name} file is damaged") from error
+            break
+    else:
+        raise unreadable(
+            "the file is empty" if not raw else "the file is of no format that is read"
+        )
+    columns, rows = image.size
+    if rows * columns > max_pixels:
+        raise unreadable(
+            f"it has {rows:,} x {columns:,} pixels; the limit is {max_pixels:,} in all "
+            "(--max-voxels raises it)"
+        )
+    if min(rows, columns) < 2:
+        raise unreadable(f"it has {rows:,} x {columns:,} pixels; each side needs two or more")
+    return image
+
+
+def _decoded(raw: bytes, max_pixels: int) -> Image.Image:
+    image, kind = _opened(raw, max_pixels), kind_of(raw)
+    if getattr(image, "n_frames", 1) > 1:
+        raise unreadable(
+            f"it holds {image.n_frames} pages or frames; split it into single pictures"  # type: ignore[attr-defined]
+        )
+    try:
+        image.load()
+        if kind == "JPEG" and raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda"):
+            raise ValueError("no end")
+        if kind == "PNG":
+            _check_chunks(raw)
+    except Exception as error:
+        raise unreadable(f"this {kind} file is damaged or ends early") from error
+    return image
+
+
+def _check_chunks(raw: bytes) -> None:
+    """Refuse a PNG with a wrong checksum, which Pillow lets pass."""
+    position, name = len(_PNG), b""
+    while name != b"IEND":
+        length, name = struct.unpack(">I4s", raw[position : position + 8])
+        end = position + 8 + length
+        (checksum,) = struct.unpack(">I", raw[end : end + 4])
+        if checksum != zlib.crc32(raw[position + 4 : end]):
+            raise ValueError("a checksum is wrong")
+        position = end + 4
+
+
+def encode_mask(mask: np.ndarray) -> bytes:
+    """Return a mask `(height, width)` as PNG of class indices, with a palette to see them by."""
+    image = Image.fromarray(mask.astype("uint8"))
+    image.putpalette([channel for colour in _palette() for channel in colour])
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+# Okabe and Ito's colours, told apart by every kind of colour vision; the background is black.
+COLOURS = (
+    (0, 0, 0), (213, 94, 0), (0, 114, 178), (240, 228, 66), (0, 158, 115), (204, 121, 167),
+    (86, 180, 233), (230, 159, 0),
+)  # fmt: skip
+
+
+def _palette() -> list[tuple[int, int, int]]:
+    later = [COLOURS[1 + k % (len(COLOURS) - 1)] for k in range(len(COLOURS) - 1, 255)]
+    return [*COLOURS, *later]

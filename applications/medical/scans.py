@@ -1,0 +1,164 @@
+"""Scans as a model reads them: one reading and one normalisation for training, predict and verify.
+
+A picture is `(height, width, channels)`; a volume `(x, y, z, 1)`, whatever orientation it was
+stored in: axes run from left to right, from back to front and from feet to head (RAS). Values are
+in no known unit, so each scan is normalised by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.applications.medical import pictures, volumes
+from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
+
+LIMIT = 5.0  # standard deviations; values beyond are cut, so that 8 bits resolve the rest
+MOST_SAMPLED = 1_000_000  # voxels that percentiles are taken from
+_LUMA = np.array([0.299, 0.587, 0.114], "float32")
+
+
+def read_scan(
+    value: Any,
+    channels: int = 1,
+    max_voxels: int = MAX_VOXELS,
+    fill_nan: float | None = None,
+    volume: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Read a picture or a volume; the first preprocessing step of every medical model.
+
+    Args:
+        value: Bytes of a PNG, TIFF, BMP, JPEG or NIfTI file, told apart by content; or a scan that
+            is read already, as this step returns it.
+        channels: 1 turns colours grey, 3 repeats grey values.
+        max_voxels: Limit of voxels or pixels, checked against the header.
+        fill_nan: Takes the place of values that are NaN or infinite; None refuses them.
+        volume: Which of a 4-D file.
+
+    Returns:
+        `{"image": (height, width, channels) or (x, y, z, channels)}`, uint8 or float32.
+
+    Raises:
+        DataError: The bytes are no usable scan; says why.
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value)
+        if volumes.is_nifti(raw):
+            header = volumes.read_header(raw, max_voxels, volume)
+            pixels = volumes.read_volume(raw, header, volume)[..., None]
+        else:
+            pixels = pictures.read_picture(raw, max_voxels)
+        pixels = _finite(pixels, fill_nan)
+    else:
+        pixels = _opened(value)
+    return {"image": _with_channels(pixels, channels)}
+
+
+def normalise_scan(
+    value: Any, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
+) -> dict[str, np.ndarray]:
+    """Bring a scan to mean 0 and standard deviation 1, all its channels together.
+
+    Values are first cut at two percentiles, so that a few bright specks do not press the rest
+    together. A scan of one value becomes 0.
+
+    Args:
+        value: As `read_scan` returns it.
+        low: Percentile.
+        high: Percentile.
+        limit: Cut at so many standard deviations.
+
+    Returns:
+        `{"image": float32}` of the same shape, within `[-limit, limit]`.
+    """
+    if not (0 <= low < high <= 100 and limit > 0):
+        raise errors.InvalidValueError(
+            f"normalise_scan takes percentiles from 0 to 100 in order and a limit above 0, not "
+            f"low={low}, high={high}, limit={limit}.",
+            given=(low, high, limit),
+        )
+    values = _opened(value).astype("float32")
+    flat = values.reshape(-1)
+    sample = flat[:: max(1, flat.size // MOST_SAMPLED)]
+    lowest, highest = np.percentile(sample, (low, high))
+    if highest <= lowest:  # less than the percentiles' share is not the background
+        lowest, highest = float(flat.min()), float(flat.max())
+    values = np.clip(values, np.float32(lowest), np.float32(highest))
+    mean, spread = values.mean(dtype="float64"), values.std(dtype="float64")
+    if spread <= 1e-6 * max(abs(float(mean)), 1e-6):
+        return {"image": np.zeros_like(values)}
+    values -= np.float32(mean)
+    values /= np.float32(spread)
+    return {"image": np.clip(values, -limit, limit, out=values)}
+
+
+def tile_scan(
+    value: Any,
+    height: int,
+    width: int,
+    overlap: float = 0.5,
+    axis: int = 2,
+    neighbours: int = 0,
+    foreground: float = 0.0,
+) -> dict[str, np.ndarray]:
+    """Return the scan as it is: the cutter reads these settings; see `tiling`.
+
+    Args:
+        value: A prepared scan.
+        height: Of a tile.
+        width: Of a tile.
+        overlap: Share of a tile that the next one covers again.
+        axis: Of a volume, along which slices follow one another.
+        neighbours: Slices on either side that are given as further channels.
+        foreground: Share of training tiles centred on a pixel of the foreground.
+    """
+    return {"image": _opened(value)}
+
+
+def _opened(value: Any) -> np.ndarray:
+    """Return the array of a scan that is read, checked."""
+    if isinstance(value, Mapping):
+        value = value.get("image")
+    pixels = np.asarray(value)
+    if pixels.ndim not in (3, 4) or not pixels.size or pixels.dtype.kind not in "iuf":
+        raise errors.InvalidValueError(
+            f"A scan is an array (height, width, channels) or (x, y, z, channels) of numbers, not "
+            f"{pixels.shape} of {pixels.dtype}.\nBegin the preprocessing with read_scan.",
+            given=pixels.shape,
+        )
+    return pixels
+
+
+def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
+    if pixels.dtype.kind in "iu":
+        return pixels if pixels.dtype == np.uint8 else pixels.astype("float32")
+    pixels = pixels.astype("float32")
+    bad = ~np.isfinite(pixels)
+    if not bad.any():
+        return pixels
+    if fill is None:
+        first = tuple(int(k) for k in np.argwhere(bad)[0][:-1])
+        raise unreadable(
+            f"{int(bad.sum()):,} values are NaN or infinite, the first at {first} "
+            "(--fill-nan VALUE replaces them)"
+        )
+    pixels[bad] = fill
+    return pixels
+
+
+def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    have = pixels.shape[-1]
+    if channels not in (1, 3):
+        raise errors.InvalidValueError(
+            f"A scan has 1 or 3 channels, not {errors.shown(channels)}.", given=channels
+        )
+    if have == channels:
+        return pixels
+    if channels == 3 and have == 1:
+        return np.repeat(pixels, 3, axis=-1)
+    if channels == 1 and have == 3:
+        return (pixels @ _LUMA)[..., None]
+    raise errors.InvalidValueError(f"A scan has 1 or 3 channels, not {have}.", given=pixels.shape)

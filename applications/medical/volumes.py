@@ -1,0 +1,325 @@
+"""NIfTI volumes: headers that are checked before any memory is used, one reading, one orientation.
+
+nibabel tells what a header means; the bytes are unpacked and checked here, since it neither looks
+at a gzip's checksum nor minds a size of 30,000 voxels along each axis or a spacing of 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from actzoo import errors
+
+MAX_VOXELS = 1 << 27  # 512 x 512 x 512
+HEADER_BYTES = 540  # of the longer header, NIfTI-2
+EXTRA_BYTES = 1 << 20  # header extensions and padding that a file may hold beside its voxels
+LARGEST_RATIO = 300  # of a scan's voxels over its gzip; noise alone keeps it below 20
+HARMLESS_BYTES = 16 << 20  # below this, any ratio is taken
+ISOTROPIC = 1.5  # coarsest over finest spacing, up to which slices may be cut along any axis
+TOLERANCE = 1e-3  # of spacings and affines
+_BROKEN = (OSError, EOFError, zlib.error, struct.error)
+_UNITS = {1: 1000.0, 2: 1.0, 3: 1e-3}  # of xyzt_units: m, mm, um
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a volume's header says.
+
+    Attributes:
+        shape: Of the stored axes, three or four.
+        dtype: Of a stored voxel.
+        affine: `(4, 4)`, from voxels to mm.
+        offset: Of the first voxel, in bytes.
+        slope: Stored values times slope plus intercept are the values.
+        intercept: See `slope`.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    affine: np.ndarray
+    offset: int
+    slope: float
+    intercept: float
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Size of a step along each of the stored axes, in mm."""
+        return tuple(float(np.linalg.norm(self.affine[:3, k])) for k in range(3))
+
+    @property
+    def orientation(self) -> np.ndarray:
+        """Where each stored axis points `(3, 2)`, as nibabel writes it."""
+        found: np.ndarray = _nibabel().orientations.io_orientation(self.affine)
+        return found
+
+    @property
+    def canonical_spacing(self) -> tuple[float, ...]:
+        """Size of a step along each axis of the volume as `read` returns it, in mm."""
+        spacing = [0.0] * 3
+        for axis, (place, _) in enumerate(self.orientation):
+            spacing[int(place)] = self.spacing[axis]
+        return tuple(spacing)
+
+    @property
+    def canonical_shape(self) -> tuple[int, ...]:
+        """Shape of the volume as `read` returns it."""
+        shape = [0] * 3
+        for axis, (place, _) in enumerate(self.orientation):
+            shape[int(place)] = self.shape[axis]
+        return tuple(shape)
+
+
+def _nibabel() -> Any:
+    try:
+        import nibabel
+    except ImportError:
+        raise errors.missing_extra("nibabel", "medical", "Reading NIfTI volumes") from None
+    return nibabel
+
+
+def is_nifti(raw: bytes) -> bool:
+    """Say whether bytes are a NIfTI volume, packed or not, by their content."""
+    start = raw[:HEADER_BYTES]
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            start = _first_bytes(raw)
+        except errors.DataError:
+            return True  # reading it says what is wrong
+    return start[344:347] == b"n+1" or start[4:7] == b"n+2"
+
+
+def _first_bytes(raw: bytes) -> bytes:
+    if raw[:2] != b"\x1f\x8b":
+        return raw[:HEADER_BYTES]
+    try:
+        return gzip.GzipFile(fileobj=io.BytesIO(raw)).read(HEADER_BYTES)
+    except _BROKEN as error:
+        raise unreadable("its gzip is damaged or ends early") from error
+
+
+def unreadable(why: str) -> errors.DataError:
+    """Return the error of a scan that cannot be used; `given` holds the reason alone."""
+    return errors.DataError(f"Not a usable scan: {why}.", given=why)
+
+
+def read_header(raw: bytes, max_voxels: int = MAX_VOXELS, volume: int | None = None) -> Header:
+    """Read and check a header; takes no memory to speak of.
+
+    Args:
+        raw: Bytes of the file, at least its beginning.
+        max_voxels: Limit of a volume.
+        volume: Which of a 4-D file is wanted; None refuses one.
+
+    Raises:
+        DataError: It claims more voxels than allowed, has not three axes, or does not say where
+            its voxels lie.
+    """
+    start = _first_bytes(raw)
+    header = _parsed(start)
+    shape = tuple(int(n) for n in header.get_data_shape())
+    if any(size < 1 for size in shape):
+        raise unreadable(f"its header claims the shape {_by(shape)}")
+    voxels = int(np.prod(shape[:3], dtype=object)) if shape else 0
+    if voxels > max_voxels:
+        raise unreadable(
+            f"its header claims {_by(shape)} = {voxels:,} voxels; the limit is {max_voxels:,} "
+            "(--max-voxels raises it)"
+        )
+    _check_axes(shape, volume)
+    _check_spacing(header)
+    affine = np.asarray(header.get_best_affine(), "float64")
+    unit = _UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
+    affine[:3] *= unit
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise unreadable(f"its voxels are {dtype}, not numbers")
+    slope, intercept = _scaling(header)
+    return Header(shape, dtype, affine, int(header["vox_offset"]), slope, intercept)
+
+
+def _parsed(start: bytes) -> Any:
+    nibabel = _nibabel()
+    is_second = start[4:7] == b"n+2"
+    kind = nibabel.Nifti2Header if is_second else nibabel.Nifti1Header
+    if len(start) < (540 if is_second else 348):
+        raise unreadable("it ends within its header")
+    try:
+        return kind.from_fileobj(io.BytesIO(start), check=False)
+    except Exception as error:
+        raise unreadable("its header is damaged") from error
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(f"{size:,}" for size in shape)
+
+
+def _check_axes(shape: tuple[int, ...], volume: int | None) -> None:
+    if len(shape) == 4 and min(shape[:3]) > 1:
+        if volume is None:
+            raise unreadable(
+                f"it has four axes, {_by(shape)}, so it holds {shape[3]} volumes "
+                "(--volume 0 takes the first)"
+            )
+        if not 0 <= volume < shape[3]:
+            raise unreadable(f"it holds {shape[3]} volumes, so --volume is 0 to {shape[3] - 1}")
+        return
+    if len(shape) != 3 or min(shape) < 2:
+        raise unreadable(
+            f"its shape is {_by(shape) or 'empty'}; a volume has three axes of two or more "
+            "(single slices are read as PNG or TIFF)"
+        )
+
+
+def _check_spacing(header: Any) -> None:
+    """Refuse a header that does not say where voxels lie; never a silent 1 mm."""
+    zooms = np.asarray(header["pixdim"][1:4], "float64")
+    if not np.isfinite(zooms).all() or (zooms <= 0).any():
+        raise unreadable(f"its spacing is {_numbers(zooms)} mm; each must be above 0")
+    codes = int(header["qform_code"]), int(header["sform_code"])
+    if max(codes) <= 0:
+        raise unreadable(
+            "its header says nothing of the orientation (qform and sform code are both 0); set "
+            "one with the software that wrote it"
+        )
+    try:
+        affine = np.asarray(header.get_best_affine(), "float64")
+        whole = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+    except (ValueError, np.linalg.LinAlgError):
+        whole = False
+    if not whole:
+        raise unreadable("its affine is not a number somewhere, or singular")
+
+
+def _numbers(values: Any) -> str:
+    return " x ".join(f"{float(value):.5g}" for value in values)
+
+
+def _scaling(header: Any) -> tuple[float, float]:
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not np.isfinite(slope) or slope == 0.0:
+        return 1.0, 0.0
+    return slope, intercept if np.isfinite(intercept) else 0.0
+
+
+def read_volume(
+    raw: bytes, header: Header, volume: int | None = None, *, may_be_empty: bool = False
+) -> np.ndarray:
+    """Return the voxels in canonical orientation: from left to right, back to front, feet to head.
+
+    Args:
+        raw: Bytes of the file.
+        header: Of the same bytes, checked.
+        volume: Which of a 4-D file.
+        may_be_empty: A mask of zeros packs better than any scan.
+
+    Returns:
+        `(x, y, z)` in the stored dtype, or float32 where the header scales values.
+
+    Raises:
+        DataError: The file ends early, is damaged, or holds more than its header says.
+    """
+    size = int(np.prod(header.shape)) * header.dtype.itemsize
+    packed = raw[:2] == b"\x1f\x8b"
+    if packed and not may_be_empty and size > max(LARGEST_RATIO * len(raw), HARMLESS_BYTES):
+        raise unreadable(
+            f"its {len(raw):,} bytes claim to unpack to {size:,}; no scan packs that well"
+        )
+    content = _unpacked(raw, header.offset + size) if packed else raw
+    if len(content) < header.offset + size:
+        raise unreadable("it ends before its last voxel")
+    stored = np.frombuffer(content, header.dtype, int(np.prod(header.shape)), header.offset)
+    values = stored.reshape(header.shape, order="F")
+    if len(header.shape) == 4:
+        values = values[..., volume or 0]
+    if header.slope != 1.0 or header.intercept != 0.0:
+        values = values.astype("float32") * np.float32(header.slope) + np.float32(header.intercept)
+    turned = _nibabel().orientations.apply_orientation(values, header.orientation)
+    return np.ascontiguousarray(turned)
+
+
+def _unpacked(raw: bytes, size: int) -> bytes:
+    """Return a gzip's content, read to its end since the checksum stands there."""
+    try:
+        file = gzip.GzipFile(fileobj=io.BytesIO(raw))
+        content = file.read(size)
+        rest = 0
+        while more := file.read(1 << 16):
+            rest += len(more)
+            if rest > EXTRA_BYTES:
+                raise unreadable("it holds more than its header says")
+        return content
+    except _BROKEN as error:
+        raise unreadable("its gzip is damaged or ends early (the checksum is wrong)") from error
+
+
+def differences(image: Header, mask: Header) -> str | None:
+    """Return how a mask's grid differs from its image's, with both values; None if it does not."""
+    if image.shape[:3] != mask.shape[:3]:
+        return f"the image has {_by(image.shape[:3])} voxels, the mask {_by(mask.shape[:3])}"
+    if not np.allclose(image.spacing, mask.spacing, rtol=TOLERANCE, atol=TOLERANCE):
+        return f"the image's spacing is {_numbers(image.spacing)} mm, the mask's " + _numbers(
+            mask.spacing
+        )
+    if not np.allclose(image.affine, mask.affine, rtol=TOLERANCE, atol=TOLERANCE):
+        k, j = np.unravel_index(np.abs(image.affine - mask.affine).argmax(), (4, 4))
+        return (
+            f"the image's affine holds {image.affine[k, j]:.5g} in row {k}, column {j}, the "
+            f"mask's {mask.affine[k, j]:.5g}"
+        )
+    return None
+
+
+def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
+    """Return a canonical mask on the canonical grid of an image, by nearest neighbour.
+
+    What lies outside of the mask is background.
+    """
+    from scipy import ndimage
+
+    to_mask = np.linalg.inv(canonical_affine(header)) @ canonical_affine(image)
+    moved = ndimage.affine_transform(
+        mask, to_mask[:3, :3], to_mask[:3, 3], image.canonical_shape, order=0, cval=0
+    )
+    found: np.ndarray = moved
+    return found
+
+
+def canonical_affine(header: Header) -> np.ndarray:
+    """Return the affine of the volume as `read_volume` returns it."""
+    turn = _nibabel().orientations.inv_ornt_aff(header.orientation, header.shape[:3])
+    found: np.ndarray = header.affine @ turn
+    return found
+
+
+def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:
+    """Return a canonical mask as `.nii.gz`, in the orientation, shape and affine of its image.
+
+    Args:
+        mask: `(x, y, z)` class indices.
+        raw: Bytes of the image, whose header is kept where it says how voxels lie.
+        header: Of the same.
+    """
+    nibabel = _nibabel()
+    stored = nibabel.orientations.apply_orientation(mask, _inverse(header.orientation))
+    parsed = _parsed(_first_bytes(raw))
+    image = nibabel.Nifti1Image(np.asarray(stored, "uint8"), parsed.get_best_affine())
+    image.header["xyzt_units"] = parsed["xyzt_units"]
+    image.set_qform(*parsed.get_qform(coded=True))
+    image.set_sform(*parsed.get_sform(coded=True))
+    packed: bytes = gzip.compress(image.to_bytes(), 6, mtime=0)
+    return packed
+
+
+def _inverse(orientation: np.ndarray) -> np.ndarray:
+    """Return the orientation that leads back from the canonical axes to the stored ones."""
+    back = np.zeros_like(orientation)
+    for axis, (place, flip) in enumerate(orientation):
+        back[int(place)] = (axis, flip)
+    return back

@@ -1,0 +1,427 @@
+"""Faults 53 to 60, 63 and 64: scans and masks that cannot be trusted."""
+
+import gzip
+import io
+import struct
+import tracemalloc
+
+import nibabel
+import numpy as np
+import pytest
+from scan_files import (
+    affine,
+    ball,
+    disc,
+    nifti,
+    opened,
+    png,
+    put,
+    write_pictures,
+    write_volumes,
+)
+
+from actzoo import data, errors
+from actzoo.applications.medical import masks, volumes, writing
+from actzoo.applications.medical.scans import read_scan
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def refused(root, **options):
+    """The message with which a folder is refused, checked for its form."""
+    with pytest.raises(errors.DataError) as caught:
+        opened(root, **options)
+    text = str(caught.value)
+    assert len(text.splitlines()) <= 5 and isinstance(caught.value, ValueError)
+    return text
+
+
+def packed(values, matrix=None):
+    return gzip.compress(nifti(values, matrix).to_bytes(), mtime=0)
+
+
+def with_header(values, change, *, pack=True):
+    """The bytes of a volume whose header was changed."""
+    raw = bytearray(nifti(values).to_bytes())
+    header = nibabel.Nifti1Header.from_fileobj(io.BytesIO(bytes(raw[:348])), check=False)
+    change(header)
+    raw[:348] = header.binaryblock
+    return gzip.compress(bytes(raw), mtime=0) if pack else bytes(raw)
+
+
+# --- 53 ----------------------------------------------------------------------------------------
+
+
+def test_f53_cut_volumes_are_refused(tmp_path):
+    write_volumes(tmp_path)
+    path = tmp_path / "images" / "scan_1.nii.gz"
+    path.write_bytes(path.read_bytes()[:-40])
+    text = refused(tmp_path)
+    assert "images/scan_1.nii.gz" in text and "damaged or ends early" in text
+
+
+def test_f53_every_flipped_bit_is_found():
+    raw = packed(ball()[0])
+    rng = np.random.default_rng(0)
+    for place in rng.integers(10, len(raw), 100):
+        damaged = bytearray(raw)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        with pytest.raises(errors.DataError):
+            read_scan(bytes(damaged))
+
+
+def test_f53_cut_pictures_are_refused(tmp_path):
+    write_pictures(tmp_path)
+    path = tmp_path / "images" / "cell_02.png"
+    path.write_bytes(path.read_bytes()[:-30])
+    assert "images/cell_02.png" in refused(tmp_path)
+
+
+# --- 54 ----------------------------------------------------------------------------------------
+
+
+def test_f54_a_header_that_claims_too_much_is_refused_at_once(tmp_path):
+    def claim(header):
+        header["dim"][1:4] = 30_000
+
+    write_volumes(tmp_path)
+    put(tmp_path / "images" / "scan_0.nii.gz", with_header(ball()[0], claim))
+    tracemalloc.start()
+    text = refused(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "30,000 x 30,000 x 30,000" in text and "--max-voxels" in text
+    assert peak < 50e6
+
+
+def test_f54_a_small_gzip_of_much_is_refused():
+    big = nibabel.Nifti1Image(np.zeros((64, 64, 2), "uint8"), affine(1, 1, 1))
+    raw = bytearray(big.to_bytes())
+    struct.pack_into("<3h", raw, 42, 512, 512, 1024)
+    bomb = gzip.compress(bytes(raw) + bytes(256 << 20), 9)
+    struct.pack_into("<3h", raw, 42, 64, 64, 2)
+    longer = gzip.compress(bytes(raw) + bytes(256 << 20), 9)
+    assert len(bomb) < 300_000
+    tracemalloc.start()
+    with pytest.raises(errors.DataError, match="--max-voxels"):
+        read_scan(bomb)
+    with pytest.raises(errors.DataError, match="no scan packs that well"):
+        read_scan(bomb, max_voxels=10**9)
+    with pytest.raises(errors.DataError, match="more than its header says"):
+        read_scan(longer)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_f54_the_limit_is_an_option(tmp_path):
+    write_volumes(tmp_path)
+    assert "1,680 voxels; the limit is 1,000" in refused(tmp_path, max_voxels=1000)
+
+
+# --- 55 ----------------------------------------------------------------------------------------
+
+
+def test_f55_four_axes_are_refused_with_the_option_that_takes_one():
+    values = np.stack([ball(0)[0], ball(1)[0]], axis=-1)
+    raw = packed(values)
+    with pytest.raises(errors.DataError, match=r"12 x 14 x 10 x 2.*--volume 0"):
+        read_scan(raw)
+    found = read_scan(raw, volume=1)["image"]
+    np.testing.assert_array_equal(found[..., 0], ball(1)[0])
+    with pytest.raises(errors.DataError, match="0 to 1"):
+        read_scan(raw, volume=2)
+
+
+@pytest.mark.parametrize("shape", [(12, 14, 1), (1, 14, 10), (12, 14)])
+def test_f55_slices_are_refused_with_their_shape(shape):
+    raw = packed(np.ones(shape, "int16"))
+    with pytest.raises(errors.DataError, match=" x ".join(map(str, shape[:2]))):
+        read_scan(raw)
+
+
+# --- 56 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, np.nan])
+def test_f56_an_impossible_spacing_is_refused(size):
+    def change(header):
+        header["pixdim"][2] = size
+
+    with pytest.raises(errors.DataError, match="spacing"):
+        read_scan(with_header(ball()[0], change))
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_f56_a_singular_affine_is_refused(value):
+    def change(header):
+        header["srow_x"] = value
+
+    with pytest.raises(errors.DataError, match="affine"):
+        read_scan(with_header(ball()[0], change))
+
+
+def test_f56_no_orientation_at_all_is_refused():
+    def change(header):
+        header["qform_code"] = header["sform_code"] = 0
+
+    with pytest.raises(errors.DataError, match="both 0"):
+        read_scan(with_header(ball()[0], change))
+
+
+# --- 57 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "told"),
+    [
+        ((12, 14, 9), (1, 1, 1), "12 x 14 x 9"),
+        ((12, 14, 10), (1, 1, 2), "1 x 1 x 2"),
+        ((12, 14, 10), None, "affine"),
+    ],
+)
+def test_f57_a_mask_on_another_grid_is_refused_with_both_values(tmp_path, shape, spacing, told):
+    write_volumes(tmp_path)
+    matrix = affine(*(spacing or (1, 1, 1)))
+    if spacing is None:
+        matrix[0, 3] += 2
+    mask = np.zeros(shape, "uint8")
+    mask[3:6, 3:6, 3:6] = 1
+    nibabel.save(nifti(mask, matrix), tmp_path / "masks" / "scan_2.nii.gz")
+    text = refused(tmp_path)
+    assert "images/scan_2.nii.gz" in text and told in text and "--resample-masks" in text
+    source = opened(tmp_path, resample_masks=True)
+    assert source.load(2).target.shape == (12, 14, 10)
+    assert set(np.unique(source.load(2).target)) <= {0, 1}
+    assert any("resampled" in note for note in source.fingerprint().notes)
+
+
+def test_f57_a_difference_within_the_tolerance_passes(tmp_path):
+    write_volumes(tmp_path)
+    matrix = affine(1.0005, 1, 1)
+    nibabel.save(nifti(ball(2)[1], matrix), tmp_path / "masks" / "scan_2.nii.gz")
+    assert len(opened(tmp_path)) == 4
+
+
+def test_f57_resampling_takes_the_nearest_voxel(tmp_path):
+    image, mask = ball()
+    twice = mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    fine = affine(0.5, 0.5, 0.5)
+    fine[:3, 3] -= 0.25
+    header = volumes.read_header(packed(twice, fine))
+    found = volumes.resampled(twice, header, volumes.read_header(packed(image)))
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_f57_a_picture_and_its_mask_of_another_size(tmp_path):
+    write_pictures(tmp_path)
+    put(tmp_path / "masks" / "cell_03.png", png(disc(3, 80, 96)[1]))
+    text = refused(tmp_path)
+    assert "40 x 48" in text and "80 x 96" in text
+    assert set(np.unique(opened(tmp_path, resample_masks=True).load(3).target)) == {0, 1}
+
+
+# --- 58 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LAS", "LPS", "PIR", "SAL"])
+def test_f58_orientation_changes_nothing(tmp_path, codes):
+    image, mask = ball()
+    stored = nifti(image, affine(1, 2, 3), codes)
+    raw = gzip.compress(stored.to_bytes(), mtime=0)
+    np.testing.assert_array_equal(read_scan(raw)["image"][..., 0], image)
+    path = writing.write_mask("a/scan.nii.gz", raw, mask, ("background", "a", "b"), tmp_path)
+    written = nibabel.load(path)
+    assert path.name == "scan_mask.nii.gz" and written.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(written.affine, stored.affine, atol=1e-5)
+    back = np.asarray(nibabel.as_closest_canonical(written).dataobj)
+    np.testing.assert_array_equal(back, mask)
+
+
+# --- 59 ----------------------------------------------------------------------------------------
+
+
+def with_mask(root, mask):
+    write_pictures(root)
+    put(root / "masks" / "cell_01.png", png(mask))
+    return root
+
+
+def test_f59_0_and_255_are_mapped_by_a_written_table(tmp_path):
+    source = opened(write_pictures(tmp_path))
+    assert source.classes == ("background", "foreground")
+    assert set(np.unique(source.load(0).target)) == {0, 1}
+    assert any("0 is 0, 255 is 1" in note for note in source.fingerprint().notes)
+
+
+def test_f59_0_1_3_are_mapped_in_order(tmp_path):
+    write_volumes(tmp_path)
+    nibabel.save(nifti(ball(1)[1] // 2 * 3), tmp_path / "masks" / "scan_1.nii.gz")
+    for number in (0, 2, 3):
+        mask = (ball(number)[1] > 0).astype("uint8")
+        nibabel.save(nifti(mask), tmp_path / "masks" / f"scan_{number}.nii.gz")
+    source = opened(tmp_path)
+    assert source.classes == ("background", "label 1", "label 2")
+    assert set(np.unique(source.load(1).target)) == {0, 2}
+    assert any("3 is 2" in note for note in source.fingerprint().notes)
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, np.nan])
+def test_f59_other_numbers_are_refused(tmp_path, value):
+    write_volumes(tmp_path)
+    mask = ball(1)[1].astype("float32")
+    mask[2, 3, 4] = value
+    nibabel.save(nifti(mask), tmp_path / "masks" / "scan_1.nii.gz")
+    text = refused(tmp_path)
+    assert "images/scan_1.nii.gz" in text and f"{value:g}" in text
+
+
+def test_f59_jpeg_masks_are_refused(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "masks" / "cell_01.png").unlink()
+    put(tmp_path / "masks" / "cell_01.jpg", png(disc(1)[1], "JPEG"))
+    assert "cannot be a JPEG" in refused(tmp_path)
+
+
+def test_f59_coloured_masks_and_too_many_values_are_refused(tmp_path):
+    colours = np.dstack([disc(1)[1], 0 * disc(1)[1], disc(1)[1]])
+    assert "has colours" in refused(with_mask(tmp_path / "a", colours))
+    many = np.arange(40 * 48, dtype="uint16").reshape(40, 48)
+    assert "at most 64 classes" in refused(with_mask(tmp_path / "b", many))
+
+
+def test_f59_values_without_a_name_are_refused(tmp_path):
+    write_volumes(tmp_path)
+    (tmp_path / "labels.json").write_text('{"0": "background", "1": "anterior"}')
+    text = refused(tmp_path)
+    assert "without a name: 2" in text and "anterior" in text
+
+
+def test_f59_named_values_keep_their_names():
+    table, classes, notes = masks.table_of([0, 255], {0: "background", 1: "nucleus"})
+    assert classes == ("background", "nucleus") and table == {0: 0, 255: 1} and notes
+
+
+# --- 60 ----------------------------------------------------------------------------------------
+
+
+def test_f60_what_has_no_counterpart_is_named(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "masks" / "cell_00.png").unlink()
+    (tmp_path / "images" / "cell_05.png").unlink()
+    text = refused(tmp_path)
+    assert "images/cell_00.png (has no mask)" in text
+    assert "masks/cell_05.png (has no image)" in text
+
+
+def test_f60_empty_masks_are_counted(tmp_path):
+    source = opened(with_mask(tmp_path, np.zeros((40, 48), "uint8")))
+    note = next(note for note in source.fingerprint().notes if "empty" in note)
+    assert "1 of 6" in note and source.ids()[1] in note
+    assert "Dice" in note
+    assert "--strict" in refused(tmp_path, strict=True)
+
+
+def test_f60_only_empty_masks_are_refused(tmp_path):
+    write_pictures(tmp_path)
+    for path in (tmp_path / "masks").iterdir():
+        path.write_bytes(png(np.zeros((40, 48), "uint8")))
+    assert "All masks are empty" in refused(tmp_path)
+
+
+# --- 63 ----------------------------------------------------------------------------------------
+
+PLANTED = "mueller_anna_1958"
+
+
+def test_f63_one_patient_in_two_splits_is_refused_by_number(tmp_path):
+    for split, seed in (("train", 0), ("test", 10)):
+        write_pictures(tmp_path, 4, split, seed)
+    for split, seed in (("train", 90), ("test", 91)):
+        for folder, pixels in zip(("images", "masks"), disc(seed), strict=True):
+            put(tmp_path / split / folder / f"{PLANTED}.png", png(pixels))
+    text = refused(tmp_path)
+    assert "case 005 (" in text and "case 010 (" in text and "test" in text
+    assert PLANTED not in text
+
+
+def test_f63_slices_of_one_patient_are_one_group(tmp_path):
+    for number in range(6):
+        image, mask = disc(number)
+        stem = f"patient{number // 2:02d}_slice{number}"
+        put(tmp_path / "images" / f"{stem}.png", png(image))
+        put(tmp_path / "masks" / f"{stem}.png", png(mask))
+    groups = opened(tmp_path).groups()
+    assert len(set(groups)) == 3 and groups[0] == groups[1]
+
+
+def test_f63_copies_of_an_image_are_one_group_and_may_not_be_torn(tmp_path):
+    write_pictures(tmp_path / "a")
+    put(tmp_path / "a" / "images" / "cell_04.png", png(disc(0)[0]))
+    source = opened(tmp_path / "a")
+    assert source.groups()[0] == source.groups()[4]
+    write_pictures(tmp_path / "b", 3, "train")
+    write_pictures(tmp_path / "b", 2, "test", 10)
+    put(tmp_path / "b" / "test" / "images" / "cell_10.png", png(disc(0)[0]))
+    assert "more than one split" in refused(tmp_path / "b")
+
+
+def test_f63_names_stay_out_of_ids_and_notes(tmp_path):
+    write_pictures(tmp_path)
+    image, mask = disc(7)
+    put(tmp_path / "images" / f"{PLANTED}.png", png(image))
+    put(tmp_path / "masks" / f"{PLANTED}.png", png(0 * mask))
+    source = opened(tmp_path)
+    found = source.fingerprint()
+    shown = repr((source.ids(), found, source.load(6).id))
+    assert PLANTED not in shown and "cell_" not in shown
+    assert (source.ids()[6], f"images/{PLANTED}.png") in source.identities()
+
+
+def test_f63_the_digest_is_salted(tmp_path):
+    import hashlib
+
+    source = opened(write_pictures(tmp_path))
+    plain = hashlib.sha256(source.raw(0)).hexdigest()[:8]
+    assert plain not in source.ids()[0]
+
+
+# --- 64 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_f64_voxels_that_are_no_numbers_are_refused(tmp_path, value):
+    write_volumes(tmp_path)
+    image = ball(1)[0].astype("float32")
+    image[2, 3, 4] = image[5, 6, 7] = value
+    nibabel.save(nifti(image), tmp_path / "images" / "scan_1.nii.gz")
+    text = refused(tmp_path)
+    assert "2 values are NaN or infinite, the first at (2, 3, 4)" in text and "--fill-nan" in text
+    filled = opened(tmp_path, fill_nan=-7.0).load(1).inputs["image"]
+    assert filled[2, 3, 4, 0] == -7 and np.isfinite(filled).all()
+
+
+def test_f64_options_are_checked(tmp_path):
+    write_pictures(tmp_path)
+    for name, value in (("fill_nan", np.nan), ("max_voxels", 0), ("strict", 1), ("volume", -1)):
+        with pytest.raises(errors.InvalidValueError, match=name):
+            opened(tmp_path, **{name: value})
+    with pytest.raises(errors.UnknownNameError, match="fill_nan"):
+        opened(tmp_path, fill_nans=0.0)
+
+
+def test_a_split_of_groups_keeps_them_together(tmp_path):
+    """What the core draws never tears a patient apart."""
+    for number in range(12):
+        image, mask = disc(number)
+        stem = f"case_{number // 2:03d}_{number:03d}"
+        put(tmp_path / "images" / f"{stem}.png", png(image))
+        put(tmp_path / "masks" / f"{stem}.png", png(mask))
+    source = opened(tmp_path)
+    drawn = data.split(source, seed=3, note=lambda sentence: None)
+    groups = np.asarray(source.groups())
+    sides = [set(groups[indices]) for indices in drawn.values()]
+    assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]

@@ -1,0 +1,501 @@
+"""Scans: reading, normalising, tiling, augmenting, opening, planning, showing, writing."""
+
+import dataclasses
+import io
+import json
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+from scan_files import (
+    HIPPOCAMPUS,
+    NUCLEI,
+    affine,
+    ball,
+    disc,
+    needs_scans,
+    nifti,
+    opened,
+    png,
+    put,
+    write_pictures,
+    write_volumes,
+)
+
+from actzoo import data, errors, stages, tasks
+from actzoo.applications.medical import (
+    augmentation,
+    catalog,
+    domain,
+    folder,
+    panels,
+    pictures,
+    scans,
+    tiling,
+    writing,
+)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def image_of(raw, **settings):
+    return scans.read_scan(raw, **settings)["image"]
+
+
+def normalised(values, **settings):
+    return scans.normalise_scan({"image": values}, **settings)["image"]
+
+
+# --- recognising and pairing -------------------------------------------------------------------
+
+
+def test_folders_of_images_and_masks_are_recognised(tmp_path):
+    assert folder.looks_like_pairs(str(write_pictures(tmp_path / "a")))
+    assert folder.looks_like_pairs(str(write_pictures(tmp_path / "b", split="training")))
+    (tmp_path / "c" / "images").mkdir(parents=True)
+    assert folder.looks_like_pairs(str(tmp_path / "c")) is None
+
+
+def test_aliases_of_splits_are_understood(tmp_path):
+    for split, seed in (("training", 0), ("valid", 10), ("test", 20)):
+        write_pictures(tmp_path, 2, split, seed)
+    assert opened(tmp_path).splits() == ["test"] * 2 + ["train"] * 2 + ["val"] * 2
+
+
+def test_the_decathlon_form_gives_names(tmp_path):
+    for number in range(3):
+        image, mask = ball(number)
+        for place, values in (("imagesTr", image), ("labelsTr", mask)):
+            put(tmp_path / place / f"h_{number}.nii.gz", b"")
+            nibabel.save(nifti(values), tmp_path / place / f"h_{number}.nii.gz")
+    labels = {"labels": {"0": "background", "1": "anterior", "2": "posterior"}}
+    (tmp_path / "dataset.json").write_text(json.dumps(labels))
+    assert opened(tmp_path).classes == ("background", "anterior", "posterior")
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "front": 1}}))
+    with pytest.raises(errors.DataError, match="without a name"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"labels": 3}', '{"labels": {"x": "y"}}'])
+def test_broken_lists_of_labels_are_refused(tmp_path, content):
+    write_pictures(tmp_path)
+    (tmp_path / "dataset.json").write_text(content)
+    with pytest.raises(errors.DataError, match=r"dataset\.json"):
+        opened(tmp_path)
+
+
+def test_masks_may_end_in_a_mark_and_other_files_are_counted(tmp_path):
+    write_pictures(tmp_path)
+    for path in sorted((tmp_path / "masks").iterdir()):
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    put(tmp_path / "images" / "notes.docx", b"x")
+    put(tmp_path / "index.csv", b"stem,label\n")
+    source = opened(tmp_path)
+    assert len(source) == 6
+    assert [n for n in source.fingerprint().notes if "docx" in n]
+    put(tmp_path / "masks" / "cell_00_seg.png", png(disc(0)[1]))
+    with pytest.raises(errors.DataError, match=r"cell_00_mask.*cell_00_seg"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stem", "patient"),
+    [
+        ("patient03_slice12", "patient03"),
+        ("case_007_001", "case007"),
+        ("sub-01_T1w", "sub01"),
+        ("hippocampus_003", "hippocampus_003"),
+        ("map12", "map12"),
+        ("0012", "train/0012"),
+        ("img_4", "train/img_4"),
+    ],
+)
+def test_patients_are_read_from_names_without_guessing(stem, patient):
+    assert folder.patient_of(stem, "train") == patient
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_stay_16_bits(kind):
+    values = np.random.default_rng(0).integers(0, 60_000, (20, 30)).astype("uint16")
+    np.testing.assert_array_equal(image_of(png(values, kind))[..., 0], values)
+
+
+def test_colours_become_grey_or_stay():
+    colours = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
+    np.testing.assert_array_equal(image_of(png(colours), channels=3), colours)
+    assert image_of(png(colours)).shape == (20, 30, 1)
+    grey = image_of(png(disc()[0]), channels=3)
+    assert grey.shape == (40, 48, 3) and (grey[..., 0] == grey[..., 2]).all()
+
+
+def test_reading_twice_is_reading_once():
+    once = scans.read_scan(png(disc()[0]), channels=3)
+    np.testing.assert_array_equal(scans.read_scan(once, channels=3)["image"], once["image"])
+
+
+def test_a_slope_is_applied_once():
+    image = nifti(ball()[0])
+    image.header.set_slope_inter(2.0, -100.0)
+    raw = image.to_bytes()
+    stored = nibabel.Nifti1Image.from_bytes(raw)
+    expected = np.asarray(stored.dataobj, "float32")
+    np.testing.assert_allclose(image_of(raw)[..., 0], expected, rtol=1e-4, atol=1e-2)
+
+
+def test_packed_or_not_is_told_by_content(tmp_path):
+    import gzip
+
+    raw = nifti(ball()[0]).to_bytes()
+    np.testing.assert_array_equal(image_of(raw), image_of(gzip.compress(raw)))
+
+
+@pytest.mark.parametrize("raw", [b"", b"hello", b"%PDF-1.4", b"\x1f\x8b", b"\x89PNG\r\n\x1a\n"])
+def test_other_bytes_are_refused(raw):
+    with pytest.raises(errors.DataError):
+        image_of(raw)
+
+
+# --- normalising -------------------------------------------------------------------------------
+
+
+def test_brightness_and_contrast_do_not_matter():
+    values = disc()[0].astype("float32")[..., None]
+    np.testing.assert_allclose(normalised(values), normalised(37 * values + 500), atol=1e-3)
+
+
+def test_specks_do_not_press_the_rest_together():
+    values = disc(1)[0].astype("float32")[..., None]
+    speck = values.copy()
+    speck[0, 0] = 1e6
+    assert np.abs(normalised(values) - normalised(speck))[1:].max() < 0.1
+
+
+def test_normalised_values_have_mean_0_spread_1_and_a_limit():
+    found = normalised(disc()[0][..., None])
+    assert found.dtype == np.float32
+    assert abs(found.mean()) < 1e-3 and abs(found.std() - 1) < 1e-2
+    rare = np.zeros((100, 100, 1), "float32")
+    rare[:10, :10] = 1
+    assert normalised(rare).max() == scans.LIMIT
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+def test_a_scan_of_one_value_becomes_0(value):
+    found = normalised(np.full((8, 9, 1), value, "uint8"))
+    assert (found == 0).all() and np.isfinite(found).all()
+
+
+def test_settings_of_normalising_are_checked():
+    with pytest.raises(errors.InvalidValueError, match="low=60"):
+        normalised(disc()[0][..., None], low=60, high=50)
+
+
+# --- tiling ------------------------------------------------------------------------------------
+
+
+def cutter(**settings):
+    last = {"step": "tile_scan", "height": 32, "width": 32, **settings}
+    return tiling.cutter([{"step": "read_scan"}, last])
+
+
+@pytest.mark.parametrize("shape", [(20, 25), (32, 32), (33, 100), (70, 31), (90, 90)])
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
+def test_each_place_counts_once_and_joining_gives_the_scan_back(shape, overlap):
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(*shape, 3)).astype("float32")
+    mask = rng.integers(0, 3, shape).astype("uint8")
+    cut = cutter(overlap=overlap)
+    tiles, masks = cut.cut({"image": image}, mask)
+    assert tiles["image"].shape == (len(masks), 32, 32, 3)
+    known = masks[masks != tasks.IGNORED]
+    np.testing.assert_array_equal(np.bincount(known), np.bincount(mask.reshape(-1)))
+    np.testing.assert_allclose(cut.join(tiles["image"], {"image": image}), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_volumes_are_cut_slice_by_slice(axis):
+    rng = np.random.default_rng(axis)
+    image = rng.normal(size=(18, 40, 25, 1)).astype("float32")
+    mask = rng.integers(0, 3, (18, 40, 25)).astype("uint8")
+    cut = cutter(axis=axis, neighbours=1)
+    tiles, masks = cut.cut({"image": image}, mask)
+    assert tiles["image"].shape[-1] == 3
+    assert (masks != tasks.IGNORED).sum() == mask.size
+    np.testing.assert_allclose(
+        cut.join(tiles["image"][..., 1:2], {"image": image}), image, atol=1e-5
+    )
+    number = 5
+    one, target = cut.sample({"image": image}, mask, number, rng)
+    assert one["image"].shape == (32, 32, 3) and target.shape == (32, 32)
+    before = np.take(image, number - 1, axis)[..., 0]
+    if max(before.shape) <= 32:
+        rows, columns = ((32 - size) // 2 for size in before.shape)
+        inside = one["image"][rows:, columns:, 0][: before.shape[0], : before.shape[1]]
+        np.testing.assert_array_equal(inside, before)
+
+
+def test_what_is_padded_is_not_learned():
+    image, mask = disc(0, 20, 25, foreground=1)
+    one, target = cutter().sample({"image": image[..., None]}, mask, 0, np.random.default_rng(0))
+    assert (target != tasks.IGNORED).sum() == mask.size
+    np.testing.assert_array_equal(one["image"][6:26, 3:28, 0], image)
+    assert one["image"].min() >= image.min()
+
+
+def test_training_tiles_are_drawn_where_the_foreground_is():
+    mask = np.zeros((300, 300), "uint8")
+    mask[150:153, 200:203] = 1
+    inputs = {"image": mask[..., None].astype("float32")}
+
+    def share(foreground):
+        cut = cutter(foreground=foreground)
+        hits = [
+            (cut.sample(inputs, mask, 0, np.random.default_rng(k))[1] == 1).any()
+            for k in range(200)
+        ]
+        return np.mean(hits)
+
+    assert share(0.0) < 0.1 and 0.35 < share(0.5) < 0.7 and share(1.0) == 1.0
+
+
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"overlap": 1.0}, {"axis": 3}, {"neighbours": 9}])
+def test_impossible_settings_of_tiles_are_refused(wrong):
+    with pytest.raises(errors.InvalidValueError, match="tile_scan"):
+        cutter(**wrong)
+    with pytest.raises(errors.InvalidValueError, match="tile_scan"):
+        tiling.cutter([{"step": "read_scan"}])
+
+
+# --- augmentation ------------------------------------------------------------------------------
+
+
+def augmented(image, mask, seed, **settings):
+    change = augmentation.augmenter([{"step": "normalise_scan", "limit": 5.0}], settings)
+    found, target = change({"image": image}, mask, np.random.default_rng(seed))
+    return found["image"], target
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_image_and_mask_stay_together(channels):
+    mask = disc(3, 64, 64, foreground=1)[1]
+    image = np.repeat(3.0 * mask[..., None] - 1, channels, axis=2).astype("float32")
+    for seed in range(40):
+        found, target = augmented(image, mask, seed, affine=1.0)
+        known = target != tasks.IGNORED
+        assert found.shape == image.shape and found.dtype == np.float32
+        assert np.corrcoef(found[..., 0][known], target[known])[0, 1] > 0.95
+        assert set(np.unique(target)) <= {0, 1, tasks.IGNORED}
+
+
+def test_augmentation_is_a_function_of_its_generator():
+    image, mask = disc(1, 40, 40, foreground=1)
+    image = image[..., None].astype("float32") / 50
+    for one, other in zip(augmented(image, mask, 7), augmented(image, mask, 7), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (augmented(image, mask, 7)[0] != augmented(image, mask, 8)[0]).any()
+
+
+def test_no_augmentation_changes_nothing():
+    image, mask = disc(1, 40, 48, foreground=1)
+    image = image[..., None].astype("float32") / 50
+    nothing = {
+        field.name: False if isinstance(field.default, bool) else 0.0
+        for field in dataclasses.fields(augmentation.Settings)
+    }
+    found, target = augmented(image, mask, 0, **nothing)
+    np.testing.assert_allclose(found, image, atol=1e-6)
+    np.testing.assert_array_equal(target, mask)
+
+
+def test_values_stay_within_the_limit():
+    image, mask = np.full((32, 32, 1), 5.0, "float32"), np.zeros((32, 32), "uint8")
+    assert max(np.abs(augmented(image, mask, seed)[0]).max() for seed in range(20)) <= 5.0
+
+
+@pytest.mark.parametrize(("name", "value"), [("flip", 1), ("noise", 2), ("rotate", -1)])
+def test_settings_of_augmentation_are_checked(name, value):
+    with pytest.raises(errors.InvalidValueError, match=f"augmentation.{name}"):
+        augmentation.Settings.read({name: value})
+    with pytest.raises(errors.UnknownNameError, match="rotate"):
+        augmentation.Settings.read({"rotat": 3})
+
+
+# --- opening and planning ----------------------------------------------------------------------
+
+
+def plan(source, **overrides):
+    drawn = data.split(source, seed=0, note=lambda sentence: None)
+    return domain.inputs(source, drawn, overrides)
+
+
+def test_pictures_are_one_sample_each_until_they_are_large(tmp_path):
+    assert opened(write_pictures(tmp_path / "a")).parts() is None
+    for number in range(4):
+        image, mask = disc(number, 400, 600)
+        put(tmp_path / "b" / "images" / f"{number}.png", png(image))
+        put(tmp_path / "b" / "masks" / f"{number}.png", png(mask))
+    source = opened(tmp_path / "b")
+    assert source.parts() == [6] * 4
+    assert plan(source).config["input_shape"] == [256, 256, 1]
+
+
+def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
+    assert opened(write_volumes(tmp_path / "a")).parts() == [10] * 4
+    for number in range(4):
+        for place, values in zip(("images", "masks"), ball(number), strict=True):
+            put(tmp_path / "b" / place / f"{number}.nii.gz", b"")
+            nibabel.save(
+                nifti(values, affine(4, 1, 1), "PIR"), tmp_path / "b" / place / f"{number}.nii.gz"
+            )
+    source = opened(tmp_path / "b")
+    assert source.parts() == [12] * 4
+    example = source.load(0)
+    assert example.spacing == (4.0, 1.0, 1.0)
+    assert example.inputs["image"].shape == (12, 14, 10, 1) and example.target.shape == (12, 14, 10)
+    assert plan(source).steps[-1]["axis"] == 0
+
+
+def test_the_plan_fits_network_and_steps(tmp_path):
+    made = plan(opened(write_pictures(tmp_path)))
+    assert made.config["input_shape"] == [48, 48, 1]
+    catalog.UNetConfig(
+        input_shape=tuple(made.config["input_shape"]), widths=tuple(made.config["widths"])
+    ).validate()
+    assert [step["step"] for step in made.steps] == ["read_scan", "normalise_scan", "tile_scan"]
+    assert made.inputs["image"]["range"] == [-5.0, 5.0]
+    assert augmentation.Settings.read(made.augmentation)
+    assert all(isinstance(reason, str) for reason in made.reasons)
+
+
+def test_one_coloured_picture_makes_three_channels(tmp_path):
+    write_pictures(tmp_path)
+    colours = np.dstack([disc(1)[0], disc(2)[0], disc(3)[0]])
+    put(tmp_path / "images" / "cell_99.png", png(colours))
+    put(tmp_path / "masks" / "cell_99.png", png(disc(1)[1]))
+    source = opened(tmp_path)
+    made = domain.inputs(source, {"train": np.arange(7)}, {})
+    assert made.config["input_shape"][2] == 3 and made.steps[0]["channels"] == 3
+    assert domain.inputs(source, {"train": np.arange(6)}, {}).steps[0]["channels"] == 1
+
+
+def test_a_given_shape_is_kept_or_refused(tmp_path):
+    source = opened(write_pictures(tmp_path))
+    made = plan(source, input_shape=[64, 32, 1], widths=[4, 8])
+    assert made.config == {"input_shape": [64, 32, 1], "widths": [4, 8]}
+    assert (made.steps[-1]["height"], made.steps[-1]["width"]) == (64, 32)
+    with pytest.raises(errors.InvalidValueError, match="1 channels"):
+        plan(source, input_shape=[64, 32, 3])
+
+
+def test_opening_again_takes_what_was_found_before(tmp_path, monkeypatch):
+    from actzoo.applications.medical import looking
+
+    write_pictures(tmp_path)
+    monkeypatch.setattr(looking, "SETTLED_SECONDS", -1.0)
+    first = opened(tmp_path).fingerprint()
+    monkeypatch.setattr(looking, "read_image", None)
+    assert opened(tmp_path).fingerprint() == first
+
+
+def test_the_content_hash_tells_every_change(tmp_path):
+    first = opened(write_pictures(tmp_path)).fingerprint().content_hash
+    mask = disc(2)[1]
+    mask[0, 0] = 255
+    put(tmp_path / "masks" / "cell_02.png", png(mask))
+    assert opened(tmp_path).fingerprint().content_hash != first
+
+
+def test_pictures_and_volumes_together_are_refused(tmp_path):
+    write_pictures(tmp_path)
+    write_volumes(tmp_path)
+    with pytest.raises(errors.DataError, match="4 volumes"):
+        opened(tmp_path)
+
+
+@needs_scans
+def test_real_scans_open():
+    nuclei, hippocampus = opened(NUCLEI), opened(HIPPOCAMPUS)
+    assert len(nuclei) == 664 and nuclei.classes == ("background", "foreground")
+    assert len(hippocampus) == 100 and len(hippocampus.classes) == 3
+    assert set(nuclei.splits()) == {"train", "test"}
+
+
+# --- the network -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", catalog.NORMS)
+def test_the_network_answers_for_every_pixel(norm):
+    from actzoo.applications.medical import models
+
+    config = catalog.UNetConfig((32, 48, 3), 3, widths=(8, 16, 16), norm=norm, dropout=0.1)
+    config.validate()
+    network = models.build_unet(config)
+    assert network.output.shape == (None, 32, 48, 3)
+    assert network.layers[-1].name == "head_conv"
+    features = models.build_unet(dataclasses.replace(config, num_classes=0))
+    assert features.output.shape == (None, 32, 48, 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"input_shape": (250, 256, 1)}, r"\(256, 256, 1\)"),
+        ({"input_shape": (256, 256)}, "height, width and channels"),
+        ({"widths": (16,)}, "2 to 8 numbers"),
+        ({"norm": "bach"}, "batch"),
+        ({"dropout": 1.0}, "dropout"),
+    ],
+)
+def test_impossible_networks_are_refused(change, told):
+    with pytest.raises(errors.InvalidValueError, match=told):
+        catalog.UNetConfig(**change).validate()
+
+
+# --- writing and showing -----------------------------------------------------------------------
+
+
+def test_a_picture_mask_is_written_at_its_own_size(tmp_path):
+    image, mask = disc(0, 30, 50, foreground=1)
+    path = writing.write_mask("x/cell.v2.tif", png(image), mask, ("background", "a"), tmp_path)
+    assert path.name == "cell.v2_mask.png"
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), mask)
+    np.testing.assert_array_equal(pictures.read_mask(path.read_bytes(), 10**6), mask)
+    with pytest.raises(errors.InvalidValueError, match="holds 1"):
+        writing.write_mask("x.png", png(image), mask, ("background",), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "volumes"])
+def test_panels_show_cases_without_names(tmp_path, kind):
+    write = write_pictures if kind == "pictures" else write_volumes
+    source = opened(write(tmp_path / "data"))
+    targets = [source.load(index).target for index in range(3)]
+    probabilities = [np.eye(len(source.classes))[np.roll(t, k, 0)] for k, t in enumerate(targets)]
+    scored = tasks.Segmentation().assess(
+        zip(targets, probabilities, [source.load(0).spacing] * 3, strict=True), source.classes
+    )
+    evaluation = stages.Evaluation(
+        source=source,
+        splits={"train": np.array([3]), "test": np.arange(3)},
+        classes=source.classes,
+        steps=plan(source).steps,
+        test_indices=np.arange(3),
+        labels=None,
+        outputs=scored.outputs,
+        cases=tuple(scored.rows),
+        folder=tmp_path / "evaluation",
+    )
+    found = panels.panels(evaluation)
+    assert {panel["kind"] for panel in found} == {"gallery", "bars", "histogram", "table"}
+    for panel in found:
+        for item in panel.get("items", ()):
+            content = (tmp_path / "evaluation" / item["picture"]).read_bytes()
+            assert Image.open(io.BytesIO(content)).size[0] > 200
+    text = json.dumps(found)
+    assert "cell_" not in text and "scan_" not in text and "case 001" in text
