@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -30,6 +31,7 @@ FRACTIONS = (0.7, 0.15, 0.15)  # train, val, test, where the data brings no spli
 SPLITS = ("train", "val", "test")
 FEWEST = 3  # examples of a class: one for each split
 CACHE_BYTES = 4 << 30  # of stored examples; beyond, each is read anew in every epoch
+HELD = 6  # examples whose parts are mixed, where not all fit into memory
 UNBALANCED = 20  # largest class over smallest, from which on it is worth a warning
 
 
@@ -643,6 +645,10 @@ def pipeline(
         axis=1,
     )
     order = rng(seed, "order", epoch).permutation(len(samples))
+    read = functools.partial(_read_one, source, steps=stored)
+    if rows is None and parts is not None:
+        order = _by_example(order, samples[:, 0], rng(seed, "examples", epoch))
+        read = functools.lru_cache(2 * HELD)(read)
     if len(order) >= batch_size:
         order = order[: len(order) // batch_size * batch_size]
     lengths = None
@@ -652,7 +658,7 @@ def pipeline(
 
     def one(position: int, part: int) -> Example:
         index = int(indices[position])
-        example = rows[position] if rows else _read_one(source, index, stored)
+        example = rows[position] if rows else read(index)
         inputs, target = example.inputs, example.target
         if cutter is not None:
             inputs, target = cutter.sample(
@@ -722,6 +728,22 @@ def _by_length(
         batches[[1, second]] = batches[[second, 1]]
     flat: np.ndarray = batches.reshape(-1)
     return flat
+
+
+def _by_example(order: np.ndarray, examples: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the order with the parts of a few examples after one another, mixed.
+
+    For examples that do not all fit into memory: each is read about once in an epoch, and not for
+    each of its parts.
+
+    Args:
+        order: A random order of samples.
+        examples: Example that each sample belongs to.
+        random: Decides which examples come together.
+    """
+    rank = random.permutation(int(examples.max()) + 1) // HELD
+    found: np.ndarray = order[np.argsort(rank[examples[order]], kind="stable")]
+    return found
 
 
 def _shortened(inputs: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:

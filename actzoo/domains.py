@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from actzoo import archives, errors
 from actzoo._lazy import resolve
 from actzoo.registry import Registry
 
+T = TypeVar("T")
 # Packages with a `domain` and a `catalog` module, in the order in which they look at data.
 BUILTIN = (
     "actzoo.applications.medical",
@@ -32,11 +36,13 @@ class DataOption:
         name: As `open` takes it ("text_column").
         kind: bool, int, float or str.
         help: One line.
+        least: Lowest number it takes.
     """
 
     name: str
     kind: type
     help: str
+    least: float = -math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +150,70 @@ DOMAINS: Registry[DomainSpec] = Registry(
 def register(spec: DomainSpec, *, origin: str = "your code") -> DomainSpec:
     """Add a domain; see `Registry.add`."""
     return DOMAINS.add(spec, origin=origin)
+
+
+def read_options(spec: DomainSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with which data is opened, held against a domain's row.
+
+    Raises:
+        UnknownNameError: There is no such option.
+        InvalidValueError: A value is of the wrong kind, or too low.
+    """
+    rows = {row.name: row for row in spec.options}
+    for name, value in given.items():
+        if name not in rows:
+            raise errors.unknown_name("data option", name, [*rows, "allow_rare"])
+        row = rows[name]
+        takes = {
+            bool: (bool, "true or false"),
+            int: (int, "a whole number"),
+            float: (int | float, "a number"),
+            str: (str | os.PathLike, "text"),
+        }
+        kind, allowed = takes[row.kind]
+        fits = isinstance(value, kind) and (row.kind is bool or not isinstance(value, bool))
+        if fits and row.kind in (int, float):
+            fits = math.isfinite(value) and value >= row.least
+            allowed += "" if math.isinf(row.least) else f" from {row.least:g}"
+        if not fits:
+            raise errors.InvalidValueError(
+                f"The data option {name} is {errors.shown(repr(value))}; it takes {allowed}.",
+                given=value,
+                allowed=(allowed,),
+            )
+    return dict(given)
+
+
+def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str, float]) -> T:
+    """Return the settings of an augmenter, checked by name and value.
+
+    Args:
+        kind: A dataclass whose fields are bool, or numbers from 0.
+        given: Field -> value, as in the plan.
+        highest: Field -> its highest number, where that is not 1.
+
+    Raises:
+        UnknownNameError: There is no such setting.
+        InvalidValueError: A value is outside of its range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name, value in given.items():
+        if name not in fields:
+            raise errors.unknown_name("setting of the augmentation", name, fields)
+        if isinstance(fields[name].default, bool):
+            allowed, fits = "true or false", isinstance(value, bool)
+        else:
+            top = highest.get(name, 1.0)
+            allowed = f"a number from 0 to {top:g}"
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fits = number and 0 <= value <= top
+        if not fits:
+            raise errors.InvalidValueError(
+                f"recipe.augmentation.{name} is {errors.shown(repr(value))}; it takes {allowed}.",
+                given=value,
+                allowed=(allowed,),
+            )
+    return kind(**given)
 
 
 def is_scheme(path: str) -> bool:

@@ -93,8 +93,19 @@ class Task(Protocol):
         """Return what an answer that ignores the input would reach; None where unknown."""
         ...
 
-    def agreement(self, reference: np.ndarray, candidate: np.ndarray) -> float:
-        """Return how far two models' outputs give the same answers, 0 to 1."""
+    def agreement(
+        self,
+        reference: np.ndarray,
+        candidate: np.ndarray,
+        cases: Sequence[str] | None = None,
+    ) -> float:
+        """Return how far two models' outputs give the same answers, 0 to 1.
+
+        Args:
+            reference: Outputs `(n, ..., classes)`.
+            candidate: Likewise.
+            cases: The case that each belongs to; each its own where left out.
+        """
         ...
 
 
@@ -220,8 +231,13 @@ class Classification:
             "confusion": confusion.tolist(),
         }
 
-    def agreement(self, reference: np.ndarray, candidate: np.ndarray) -> float:
-        """Return the share of cases in which both give the same first class."""
+    def agreement(
+        self,
+        reference: np.ndarray,
+        candidate: np.ndarray,
+        cases: Sequence[str] | None = None,
+    ) -> float:
+        """Return the share of samples in which both give the same first class."""
         if len(reference) == 0:
             return math.nan
         return float(np.mean(reference.argmax(axis=-1) == candidate.argmax(axis=-1)))
@@ -336,13 +352,8 @@ class Segmentation:
         cases: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Score stacked samples `(n, ...)`, those of one case together; without distances."""
-        names = [str(k) for k in range(len(targets))] if cases is None else list(cases)
-        found: dict[str, _Counts] = {}
-        for name, target, outputs in zip(names, targets, probabilities, strict=True):
-            counted = _Counts.of(target, outputs, len(classes))
-            found[name] = found[name] + counted if name in found else counted
-        rows = [counted.row(classes) for counted in found.values()]
-        return _segmentation_score(rows, list(found.values()), classes)
+        found = _counts_by_case(targets, probabilities, cases, len(classes))
+        return _segmentation_score([counted.row(classes) for counted in found], found, classes)
 
     def value(self, score: Mapping[str, Any]) -> float:
         """Return the mean Dice of a score; 0 where there was no foreground at all."""
@@ -352,18 +363,33 @@ class Segmentation:
         """Return 0: all background overlaps with nothing."""
         return 0.0
 
-    def agreement(self, reference: np.ndarray, candidate: np.ndarray) -> float:
+    def agreement(
+        self,
+        reference: np.ndarray,
+        candidate: np.ndarray,
+        cases: Sequence[str] | None = None,
+    ) -> float:
         """Return the mean Dice between the masks of two outputs `(n, ..., classes)`.
 
-        Over samples and classes, without the background; 1 where neither has any foreground.
+        Over cases and classes, without the background; 1 where neither has any foreground.
         """
         if len(reference) == 0:
             return math.nan
-        values = []
-        for one, other in zip(reference, candidate, strict=True):
-            counted = _Counts.of(one.argmax(axis=-1), other, other.shape[-1])
-            values += [value for value in counted.dice()[1:] if value is not None]
+        found = _counts_by_case(reference.argmax(axis=-1), candidate, cases, candidate.shape[-1])
+        values = [v for counted in found for v in counted.dice()[1:] if v is not None]
         return float(np.mean(values)) if values else 1.0
+
+
+def _counts_by_case(
+    targets: np.ndarray, probabilities: np.ndarray, cases: Sequence[str] | None, size: int
+) -> list[_Counts]:
+    """Return the counts of each case, those of its samples together."""
+    names = [str(k) for k in range(len(targets))] if cases is None else list(cases)
+    found: dict[str, _Counts] = {}
+    for name, target, outputs in zip(names, targets, probabilities, strict=True):
+        counted = _Counts.of(target, outputs, size)
+        found[name] = found[name] + counted if name in found else counted
+    return list(found.values())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -163,6 +163,11 @@ class _Reference:
         """Number of the case that each sample belongs to."""
         return self.arrays["cases"]
 
+    @property
+    def case_names(self) -> list[str]:
+        """The same, as names."""
+        return [str(case) for case in self.cases]
+
     def raw(self) -> list[bytes]:
         offsets = self.arrays["raw_offsets"]
         data = self.arrays["raw_bytes"].tobytes()
@@ -468,7 +473,7 @@ class _Verifier:
         measured["max_abs_error"] = float(flat.max())
         measured["mean_abs_error"] = float(flat.mean())
         measured["worst_case"] = _at(reference.names("ids"), worst)
-        measured["agreement"] = task.agreement(expected, outputs)
+        measured["agreement"] = task.agreement(expected, outputs, reference.case_names)
         self._hold(
             precision, f"max_abs_error_{precision}", measured["max_abs_error"],
             f"the largest error, at '{errors.shown(measured['worst_case'])}',",
@@ -538,7 +543,7 @@ class _Verifier:
             )
             self.add("labels", what, "The file cannot be scored.", "", precision)
             return
-        cases = [str(case) for case in reference.cases]
+        cases = reference.case_names
         named = reference.names("labels")
         if named:
             renamed = np.array([self.labels.index(name) for name in named])

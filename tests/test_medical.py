@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -23,7 +24,8 @@ from scan_files import (
     write_volumes,
 )
 
-from actzoo import data, errors, stages, tasks
+import actzoo
+from actzoo import data, errors, export, inference, models, results, stages, tasks, verify
 from actzoo.applications.medical import (
     augmentation,
     catalog,
@@ -35,6 +37,7 @@ from actzoo.applications.medical import (
     tiling,
     writing,
 )
+from actzoo.domains import read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -322,9 +325,9 @@ def test_values_stay_within_the_limit():
 @pytest.mark.parametrize(("name", "value"), [("flip", 1), ("noise", 2), ("rotate", -1)])
 def test_settings_of_augmentation_are_checked(name, value):
     with pytest.raises(errors.InvalidValueError, match=f"augmentation.{name}"):
-        augmentation.Settings.read({name: value})
+        read_settings(augmentation.Settings, {name: value}, augmentation.HIGHEST)
     with pytest.raises(errors.UnknownNameError, match="rotate"):
-        augmentation.Settings.read({"rotat": 3})
+        read_settings(augmentation.Settings, {"rotat": 3}, {})
 
 
 # --- opening and planning ----------------------------------------------------------------------
@@ -370,7 +373,7 @@ def test_the_plan_fits_network_and_steps(tmp_path):
     ).validate()
     assert [step["step"] for step in made.steps] == ["read_scan", "normalise_scan", "tile_scan"]
     assert made.inputs["image"]["range"] == [-5.0, 5.0]
-    assert augmentation.Settings.read(made.augmentation)
+    assert read_settings(augmentation.Settings, made.augmentation, augmentation.HIGHEST)
     assert all(isinstance(reason, str) for reason in made.reasons)
 
 
@@ -499,3 +502,144 @@ def test_panels_show_cases_without_names(tmp_path, kind):
             assert Image.open(io.BytesIO(content)).size[0] > 200
     text = json.dumps(found)
     assert "cell_" not in text and "scan_" not in text and "case 001" in text
+
+
+# --- the whole path ----------------------------------------------------------------------------
+
+QUICK = {"widths": "[8, 16]", "learning_rate": "5e-3"}
+
+
+@pytest.fixture(scope="module")
+def pictures_run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    write_pictures(root / "data", 30)
+    (root / "data" / "dataset.json").write_text(
+        json.dumps({"labels": {"0": "background", "255": "disc"}, "description": "Discs on noise."})
+    )
+    outcome = actzoo.run(str(root / "data"), root / "run", weights="none", epochs=8, settings=QUICK)
+    assert outcome.passed, outcome.verification
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def volumes_run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("volumes")
+    write_volumes(root / "data", 12)
+    outcome = actzoo.run(
+        str(root / "data"), root / "run", weights="none", epochs=14, settings=QUICK
+    )
+    assert outcome.passed, outcome.verification
+    return outcome
+
+
+@pytest.mark.slow
+def test_pictures_go_the_whole_path(pictures_run):
+    run, test = pictures_run.run, pictures_run.metrics["test"]
+    assert test["dice"]["disc"] > 0.9 and test["iou"]["mean"] > 0.8 and test["hd95_mm"] is None
+    for precision in ("float32", "int8"):
+        measures = pictures_run.verification[precision]
+        assert measures["passed"] and measures["custom_operators"] == 0
+        assert measures["test"]["dice"]["disc"] > 0.9
+    report = run.report.read_text("utf-8")
+    for words in ("not a medical device", "Discs on noise.", "best to worst", "worst first"):
+        assert words in report
+    hidden = run.identities.read_text("utf-8")
+    assert "images/cell_00.png" in hidden and "do not pass this file on" in hidden
+    told = [path for path in run.path.rglob("*") if path.is_file() and path != run.identities]
+    for path in told:
+        assert b"cell_0" not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_volumes_go_the_whole_path(volumes_run):
+    test = volumes_run.metrics["test"]
+    assert set(test["dice"]) == {"label 1", "label 2", "mean"}
+    assert test["dice"]["mean"] > 0.7 and 0 < test["hd95_mm"]["mean"] < 4
+    assert volumes_run.verification["int8"]["agreement"] >= 0.95
+    with np.load(volumes_run.run.export / "reference.npz") as archive:
+        assert len(archive["cases"]) > len(set(archive["cases"]))  # slices of each case
+
+
+@pytest.mark.slow
+def test_a_plan_of_scans_repeats_itself_to_the_bit(volumes_run, tmp_path):
+    again = actzoo.run(str(volumes_run.run.plan), tmp_path / "again", export=("float32",))
+    one, other = (models.load_model(r.run.path).get_weights() for r in (volumes_run, again))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codes", ["LPS", "SAR"])
+def test_masks_lie_on_the_voxels_of_their_volume(volumes_run, tmp_path, codes):
+    """The same anatomy stored in another orientation: the same mask, on that file's own voxels."""
+    values, _ = ball(40)
+    matrix = affine(1, 1, 1)
+    nibabel.save(nifti(values, matrix), tmp_path / "plain.nii.gz")
+    nibabel.save(nifti(values, matrix, codes), tmp_path / "turned.nii")
+    model = volumes_run.run.export / "model_int8.tflite"
+    given = [str(tmp_path / "plain.nii.gz"), str(tmp_path / "turned.nii")]
+    with inference.open_model(model) as opened_model:
+        plain, turned = opened_model.predict(given, out=tmp_path / "masks")
+    assert plain.shares == turned.shares and plain.shares["label 1"] > 0
+    one, other = nibabel.load(plain.mask), nibabel.load(turned.mask)
+    np.testing.assert_allclose(other.affine, nibabel.load(given[1]).affine)
+    assert other.shape == nibabel.load(given[1]).shape
+    np.testing.assert_array_equal(
+        np.asarray(one.dataobj), np.asarray(nibabel.as_closest_canonical(other).dataobj)
+    )
+
+
+@pytest.mark.slow
+def test_pictures_larger_than_a_tile_get_masks_of_their_own_size(pictures_run, tmp_path):
+    image, truth = disc(60, 110, 90)
+    put(tmp_path / "large.png", png(image))
+    put(tmp_path / "broken.png", png(image)[:200])
+    model = pictures_run.run.export / "model_int8.tflite"
+    with inference.open_model(model) as opened_model:
+        good, bad = opened_model.predict(
+            [str(tmp_path / "large.png"), str(tmp_path / "broken.png")], out=tmp_path / "masks"
+        )
+    assert bad.mask is None and "broken.png" in bad.error
+    mask = np.asarray(Image.open(good.mask))
+    assert mask.shape == (110, 90)
+    overlap = 2 * ((mask > 0) & (truth > 0)).sum() / ((mask > 0).sum() + (truth > 0).sum())
+    assert overlap > 0.8
+
+
+def copy_of(run, tmp_path):
+    shutil.copytree(run.export, tmp_path / "export")
+    return results.ExportFolder(tmp_path / "export")
+
+
+def leave_normalisation_out(folder):
+    card = json.loads(folder.card.read_text())
+    card["preprocessing"] = [
+        step for step in card["preprocessing"] if step["step"] != "normalise_scan"
+    ]
+    folder.card.write_text(json.dumps(card))
+
+
+def swap_labels(folder):
+    names = ["background", "label 2", "label 1"]
+    folder.labels.write_text("\n".join(names) + "\n")
+    folder.card.write_text(json.dumps({**json.loads(folder.card.read_text()), "classes": names}))
+    with np.load(folder.reference) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    np.savez(folder.reference, **{**arrays, "classes": np.array(names)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plant", "code"),
+    [(leave_normalisation_out, "preprocessing"), (swap_labels, "score_drop")],
+)
+def test_planted_faults_in_scans_are_found_though_hashes_were_mended(
+    volumes_run, tmp_path, plant, code
+):
+    folder = copy_of(volumes_run.run, tmp_path)
+    assert verify.verify(folder).passed
+    plant(folder)
+    record = json.loads(folder.record.read_text())
+    record["files"] = export.hashes(folder.path)
+    folder.record.write_text(json.dumps(record))
+    outcome = verify.verify(folder)
+    assert not outcome.passed and code in {finding.code for finding in outcome.findings}

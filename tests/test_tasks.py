@@ -61,3 +61,166 @@ def test_class_weights_lift_rare_classes_and_keep_the_mean():
     weights = tasks.class_weights(labels, 2)
     assert weights[1] / weights[0] == pytest.approx(3.0)
     assert weights[labels].mean() == pytest.approx(1.0)
+
+
+# --- masks -------------------------------------------------------------------------------------
+
+NAMES = ("background", "one", "two")
+
+
+def masks(count=3, shape=(9, 11), seed=0):
+    """Return random masks and probabilities that mostly agree with them."""
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 3, (count, *shape)).astype("uint8")
+    logits = rng.normal(size=(*targets.shape, 3)) + 1.2 * np.eye(3)[targets]
+    return targets, tasks.softmax(logits)
+
+
+def assessed(targets, probabilities, spacing=None, **options):
+    cases = [(t, p, spacing) for t, p in zip(targets, probabilities, strict=True)]
+    return tasks.Segmentation().assess(cases, NAMES, **options)
+
+
+def test_dice_and_iou_are_those_of_scikit_learn_case_by_case():
+    targets, probabilities = masks()
+    found = assessed(targets, probabilities)
+    predicted = probabilities.argmax(axis=-1)
+    for number, name in ((1, "one"), (2, "two")):
+        pairs = [(t.ravel() == number, p.ravel() == number)
+                 for t, p in zip(targets, predicted, strict=True)]  # fmt: skip
+        dice = [metrics.f1_score(t, p) for t, p in pairs]
+        iou = [metrics.jaccard_score(t, p) for t, p in pairs]
+        assert found.score["dice"][name] == pytest.approx(np.mean(dice))
+        assert found.score["iou"][name] == pytest.approx(np.mean(iou))
+        assert [row[f"dice_{name}"] for row in found.rows] == pytest.approx(dice)
+    both = found.score["dice"]
+    assert both["mean"] == pytest.approx((both["one"] + both["two"]) / 2)
+    assert found.score["n"] == 3 and found.score["hd95_mm"] is None
+    expected = metrics.log_loss(targets.ravel(), probabilities.reshape(-1, 3), labels=[0, 1, 2])
+    assert found.score["loss"] == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(found.outputs[1], predicted[1])
+    low, high = found.score["dice_interval"]
+    assert low <= both["mean"] <= high
+
+
+def test_cases_count_the_same_whatever_their_size():
+    small, large = np.ones((2, 2), "uint8"), np.ones((50, 50), "uint8")
+    right, wrong = np.eye(3)[small].astype("float32"), np.zeros((50, 50, 3), "float32")
+    wrong[..., 0] = 1
+    score = tasks.Segmentation().assess([(small, right, None), (large, wrong, None)], NAMES).score
+    assert score["dice"]["one"] == 0.5 and score["dice"]["two"] is None
+    assert score["dice"]["mean"] == 0.5
+
+
+def test_samples_of_a_case_are_scored_together():
+    targets, probabilities = masks(4)
+    whole = assessed(
+        np.concatenate(targets)[None], np.concatenate(probabilities)[None]
+    ).score  # fmt: skip
+    joined = tasks.Segmentation().score(targets, probabilities, NAMES, ["a"] * 4)
+    assert joined["n"] == 1 and joined["dice"] == whole["dice"] and joined["iou"] == whole["iou"]
+
+
+def test_ignored_places_change_nothing():
+    targets, probabilities = masks(2)
+    padded = np.pad(targets, ((0, 0), (3, 2), (1, 4)), constant_values=tasks.IGNORED)
+    around = np.pad(probabilities, ((0, 0), (3, 2), (1, 4), (0, 0)), constant_values=1 / 3)
+    plain, more = assessed(targets, probabilities).score, assessed(padded, around).score
+    assert plain == more
+
+
+def test_empty_and_empty_is_left_out_and_empty_against_something_is_0():
+    nothing = np.zeros((4, 4), "uint8")
+    sure = np.eye(3)[nothing].astype("float32")
+    other = np.eye(3)[nothing + 1].astype("float32")
+    found = tasks.Segmentation().assess([(nothing, sure, None), (nothing, other, None)], NAMES)
+    assert [row["dice_one"] for row in found.rows] == [None, 0.0]
+    assert found.score["dice"]["one"] == 0.0 and found.score["empty"] == 1
+
+
+@pytest.mark.parametrize("shape", [(12, 15), (7, 8, 9)])
+def test_surface_distance_is_that_of_all_pairs(shape):
+    from scipy import ndimage
+    from scipy.spatial.distance import cdist
+
+    rng = np.random.default_rng(1)
+    spacing = (0.7, 1.3, 2.5)[: len(shape)]
+    truth, predicted = (
+        ndimage.gaussian_filter(rng.normal(size=shape), 1.5) > 0.02 for _ in range(2)
+    )
+    edges = []
+    for mask in (truth, predicted):
+        padded = np.pad(mask, 1)
+        inside = ndimage.minimum_filter(
+            padded, footprint=ndimage.generate_binary_structure(len(shape), 1)
+        )
+        places = np.argwhere(padded & ~inside) - 1
+        edges.append(places * np.array(spacing))
+    between = cdist(*edges)
+    expected = np.quantile(np.concatenate([between.min(axis=1), between.min(axis=0)]), 0.95)
+    assert tasks.surface_distance(truth, predicted, spacing) == pytest.approx(expected)
+
+
+def test_surface_distance_of_what_is_not_there():
+    empty, one = np.zeros((4, 4), bool), np.eye(4, dtype=bool)
+    assert tasks.surface_distance(empty, empty, (1, 1)) is None
+    assert tasks.surface_distance(one, empty, (3, 4)) == pytest.approx(np.hypot(12, 16))
+    assert tasks.surface_distance(one, one, (1, 1)) == 0.0
+    targets, probabilities = masks(1)
+    told = assessed(targets, probabilities, spacing=(1.0, 2.0))
+    assert told.score["hd95_mm"]["one"] == told.rows[0]["hd95_mm_one"] > 0
+    quick = assessed(targets, probabilities, spacing=(1.0, 2.0), surfaces=False)
+    assert quick.score["hd95_mm"] is None
+
+
+def test_agreement_is_the_mean_dice_of_cases():
+    _, probabilities = masks(4)
+    other = np.roll(probabilities, 1, axis=0)
+    segmentation = tasks.Segmentation()
+    assert segmentation.agreement(probabilities, probabilities) == 1.0
+    by_sample = segmentation.agreement(probabilities, other)
+    by_case = segmentation.agreement(probabilities, other, ["a", "a", "b", "b"])
+    one = assessed(
+        np.concatenate(probabilities[:2].argmax(axis=-1))[None], np.concatenate(other[:2])[None]
+    ).score["dice"]["mean"]
+    two = assessed(
+        np.concatenate(probabilities[2:].argmax(axis=-1))[None], np.concatenate(other[2:])[None]
+    ).score["dice"]["mean"]
+    assert by_case == pytest.approx((one + two) / 2) and by_case != by_sample
+    nothing = np.eye(3)[np.zeros((2, 4, 4), int)]
+    assert segmentation.agreement(nothing, nothing) == 1.0
+
+
+def test_loss_is_cross_entropy_plus_soft_dice_and_ignores_what_is_ignored():
+    targets, _ = masks(2)
+    logits = np.random.default_rng(3).normal(size=(*targets.shape, 3)).astype("float32")
+    segmentation = tasks.Segmentation()
+    p, truth = tasks.softmax(logits).astype("float64"), np.eye(3)[targets]
+    cross = -np.log(p[truth > 0]).mean()
+    both, each = (p * truth).sum((0, 1, 2)), (p + truth).sum((0, 1, 2))
+    expected = cross + 1 - ((2 * both + 1) / (each + 1))[1:].mean()
+    loss = segmentation.loss()
+    assert float(loss(segmentation.encode(targets, 3), logits)) == pytest.approx(expected, rel=1e-5)
+    padded = np.pad(targets, ((0, 0), (2, 2), (0, 3)), constant_values=tasks.IGNORED)
+    around = np.pad(logits, ((0, 0), (2, 2), (0, 3), (0, 0)), constant_values=5.0)
+    around[..., 1] += np.where(padded == tasks.IGNORED, 9.0, 0.0)
+    assert float(loss(segmentation.encode(padded, 3), around)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_metric_is_the_dice_of_all_places():
+    targets, probabilities = masks(6)
+    (metric,) = tasks.Segmentation().metrics()
+    for part in (slice(0, 2), slice(2, 6)):
+        metric.update_state(
+            tasks.Segmentation().encode(targets[part], 3), np.log(probabilities[part])
+        )
+    predicted = probabilities.argmax(axis=-1)
+    both = ((predicted == targets) & (targets > 0)).sum()
+    assert float(metric.result()) == pytest.approx(
+        2 * both / ((predicted > 0).sum() + (targets > 0).sum())
+    )
+
+
+def test_renumbering_keeps_what_is_ignored():
+    order = tasks.renumbering(("b", "a"), ("a", "x", "b"))
+    np.testing.assert_array_equal(order[[0, 1, tasks.IGNORED]], [2, 0, tasks.IGNORED])

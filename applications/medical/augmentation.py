@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from actzoo import errors
+from actzoo.domains import read_settings
 from actzoo.tasks import IGNORED
 
 MARGIN = 0.3  # of a side, mirrored around the tile before it is resampled
+HIGHEST = {"rotate": 180.0, "scale": 0.5, "shift": 0.5}  # of the settings that are no shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,35 +51,6 @@ class Settings:
     noise: float = 0.1
     invert: float = 0.0
 
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Settings:
-        """Check settings by name and value.
-
-        Raises:
-            UnknownNameError: There is no such setting.
-            InvalidValueError: A value is outside of its range.
-        """
-        highest = {"rotate": 180.0, "scale": 0.5, "shift": 0.5}
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name, value in given.items():
-            if name not in fields:
-                raise errors.unknown_name("setting of the augmentation", name, fields)
-            if name in ("flip", "turn"):
-                allowed, fits = "true or false", isinstance(value, bool)
-            else:
-                top = highest.get(name, 1.0)
-                allowed = f"a number from 0 to {top:g}"
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                fits = number and 0 <= value <= top
-            if not fits:
-                raise errors.InvalidValueError(
-                    f"recipe.augmentation.{name} is {errors.shown(repr(value))}; it takes "
-                    f"{allowed}.",
-                    given=value,
-                    allowed=(allowed,),
-                )
-        return cls(**given)
-
 
 def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> TileAugmenter:
     """Return the augmenter of the domain's row.
@@ -87,7 +59,7 @@ def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -
         steps: As in the plan.
         settings: See `Settings`.
     """
-    return TileAugmenter(steps, Settings.read(settings))
+    return TileAugmenter(steps, read_settings(Settings, settings, HIGHEST))
 
 
 class TileAugmenter:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,17 +17,12 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.medical import folder, looking, masks, tiling, volumes
+from actzoo.applications.medical.domain import DOMAIN
 from actzoo.applications.medical.looking import Facts, Reading
 from actzoo.data import Example, Fingerprint
+from actzoo.domains import read_options
 
 SALT = b"actzoo case "  # before an image's digest, so that nobody's table of digests finds it
-_ALLOWED = {
-    "strict": "true or false",
-    "resample_masks": "true or false",
-    "max_voxels": "a whole number above 0",
-    "volume": "a whole number from 0",
-    "fill_nan": "a finite number",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,39 +35,6 @@ class Options(Reading):
 
     strict: bool = False
 
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Options:
-        """Check options by name and value.
-
-        Raises:
-            UnknownNameError: There is no such option.
-            InvalidValueError: A value is not possible.
-        """
-        fields = [field.name for field in dataclasses.fields(cls)]
-        for name, value in given.items():
-            if name not in fields:
-                raise errors.unknown_name("data option", name, fields)
-            if not _fits(name, value):
-                raise errors.InvalidValueError(
-                    f"The data option {name} is {errors.shown(repr(value))}; it takes "
-                    f"{_ALLOWED[name]}.",
-                    given=value,
-                    allowed=(_ALLOWED[name],),
-                )
-        return cls(**given)
-
-
-def _fits(name: str, value: Any) -> bool:
-    if name in ("strict", "resample_masks"):
-        return isinstance(value, bool)
-    if value is None:
-        return name in ("fill_nan", "volume")
-    if isinstance(value, bool):
-        return False
-    if name == "fill_nan":
-        return isinstance(value, int | float) and math.isfinite(value)
-    return isinstance(value, int) and value >= (1 if name == "max_voxels" else 0)
-
 
 def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     """Open a folder of images and masks.
@@ -85,7 +46,7 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     Raises:
         DataError: The data cannot be used; names the files.
     """
-    chosen = Options.read(options)
+    chosen = Options(**read_options(DOMAIN, options))
     listing = folder.list_pairs(path)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
     return Scans(path, listing, looking.look(path, listing.pairs, reading), chosen)
@@ -121,6 +82,7 @@ class Scans:
         self._groups = _groups(listing.pairs, facts)
         self._check_patients()
         self._notes = (*listing.notes, *said, *self._oddities(), *_resampled(options))
+        self._about = listing.about
         self._axis = _slice_axis(facts)
         self._tile = self._planned_tile()
 
@@ -128,7 +90,11 @@ class Scans:
         return len(self._pairs)
 
     def raw(self, index: int) -> bytes:
-        """Return an image's file."""
+        """Return an image's file, without the texts of a header that may name a person."""
+        content = self._file(index)
+        return volumes.without_identity(content) if self._facts[index].is_volume else content
+
+    def _file(self, index: int) -> bytes:
         return looking.read_file(self._root, self._pairs[index].image)
 
     def load(self, index: int) -> Example:
@@ -138,7 +104,7 @@ class Scans:
             DataError: A file is gone or has become unreadable.
         """
         pair, facts = self._pairs[index], self._facts[index]
-        raw = self.raw(index)
+        raw = self._file(index)
         try:
             image = looking.read_image(raw, self._options)
             mask = looking.read_mask(looking.read_file(self._root, pair.mask), raw, self._options)
@@ -169,9 +135,9 @@ class Scans:
         """Return the number and digest of each case."""
         return list(self._ids)
 
-    def identities(self) -> list[tuple[str, str]]:
+    def identities(self) -> list[str]:
         """Return the path of the image behind each case; for whoever holds the data."""
-        return [(name, pair.image) for name, pair in zip(self._ids, self._pairs, strict=True)]
+        return [pair.image for pair in self._pairs]
 
     def splits(self) -> list[str | None]:
         """Return the split that the data gives each case."""
@@ -199,6 +165,7 @@ class Scans:
             details=self._details(),
             content_hash=digest.hexdigest(),
             notes=self._notes,
+            about=self._about,
         )
 
     def _details(self) -> dict[str, Any]:

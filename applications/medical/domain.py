@@ -36,10 +36,10 @@ DOMAIN = DomainSpec(
     notice="For research only, not a medical device.",
     options=(
         DataOption("strict", bool, "Refuse empty masks and images that are there twice."),
-        DataOption("max_voxels", int, "Largest scan, voxels or pixels in all."),
+        DataOption("max_voxels", int, "Largest scan, voxels or pixels in all.", least=1),
         DataOption("resample_masks", bool, "Bring masks to their images' grid (nearest)."),
         DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
-        DataOption("volume", int, "Which volume of 4-D scans, from 0."),
+        DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
     ),
     data_forms=(
         "images/ and masks/ with files of the same names (NIfTI, PNG, TIFF), or train/, val/, "

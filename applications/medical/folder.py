@@ -52,11 +52,13 @@ class Listing:
         pairs: Sorted.
         names: Value in the masks -> name of the class, where the folder says so.
         notes: Warnings, one sentence each.
+        about: What dataset.json says of the data.
     """
 
     pairs: tuple[Pair, ...]
     names: dict[int, str]
     notes: tuple[str, ...]
+    about: tuple[str, ...] = ()
 
 
 def looks_like_pairs(root: str) -> str | None:
@@ -108,7 +110,8 @@ def list_pairs(root: str) -> Listing:
         f"{count:,} {ending} files among images and masks were not read."
         for ending, count in sorted(unread.items())
     ]
-    return Listing(tuple(sorted(pairs, key=lambda pair: pair.image)), _names(root), tuple(notes))
+    ordered = tuple(sorted(pairs, key=lambda pair: pair.image))
+    return Listing(ordered, _names(root), tuple(notes), _about(root))
 
 
 def is_volume(name: str) -> bool:
@@ -242,6 +245,21 @@ def _names(root: str) -> dict[int, str]:
         return {}
     lines = _text(path).split("\n")
     return {value: name.strip() for value, name in enumerate(lines) if name.strip()}
+
+
+def _about(root: str) -> tuple[str, ...]:
+    """Return what dataset.json says of the data: its description and its licence."""
+    path = os.path.join(root, "dataset.json")
+    if not os.path.isfile(path):
+        return ()
+    found = json.loads(_text(path))  # that it is an object, reading the names has checked
+    told = [("", found.get("description"))]
+    told.append(("Licence: ", found.get("licence") or found.get("license")))
+    return tuple(
+        errors.shown(f"{before}{text}", 400)
+        for before, text in told
+        if isinstance(text, str) and text.strip()
+    )
 
 
 def _text(path: str) -> str:

@@ -259,6 +259,23 @@ def _unpacked(raw: bytes, size: int) -> bytes:
         raise unreadable("its gzip is damaged or ends early (the checksum is wrong)") from error
 
 
+def without_identity(raw: bytes) -> bytes:
+    """Return a NIfTI file without what may name a person: texts of its header, and extensions.
+
+    It reads as before: voxels and all that says where they lie stay.
+    """
+    header = _parsed(_first_bytes(raw))
+    offset = int(header["vox_offset"])
+    packed = raw[:2] == b"\x1f\x8b"
+    content = gzip.decompress(raw) if packed else raw
+    for name in ("descrip", "aux_file", "db_name", "intent_name", "data_type"):
+        if name in header.structarr.dtype.names:
+            header[name] = b""
+    start = header.binaryblock
+    clean = start + bytes(max(0, offset - len(start))) + content[max(offset, len(start)) :]
+    return gzip.compress(clean, 6, mtime=0) if packed else clean
+
+
 def differences(image: Header, mask: Header) -> str | None:
     """Return how a mask's grid differs from its image's, with both values; None if it does not."""
     if image.shape[:3] != mask.shape[:3]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors
 from actzoo.applications.text import tokenizer
+from actzoo.domains import read_settings
+
+HIGHEST = {"mask": 0.9}  # of the settings that are no shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,30 +27,10 @@ class Settings:
 
     mask: float = 0.15
 
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Settings:
-        """Check settings by name and value.
-
-        Raises:
-            UnknownNameError: There is no such setting.
-            InvalidValueError: A value is outside of its range.
-        """
-        for name, value in given.items():
-            if name != "mask":
-                raise errors.unknown_name("setting of the augmentation", name, ("mask",))
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 <= value <= 0.9:
-                raise errors.InvalidValueError(
-                    f"recipe.augmentation.mask is {errors.shown(repr(value))}; it takes a number "
-                    "from 0 to 0.9.",
-                    given=value,
-                )
-        return cls(**given)
-
 
 def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> TokenMasker:
     """Return the augmenter that fits preprocessing steps; the target of the domain's row."""
-    return TokenMasker(steps, Settings.read(settings))
+    return TokenMasker(steps, read_settings(Settings, settings, HIGHEST))
 
 
 class TokenMasker:

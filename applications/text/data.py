@@ -21,7 +21,9 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.text import table, tokenizer
+from actzoo.applications.text.domain import DOMAIN
 from actzoo.data import Example, Fingerprint
+from actzoo.domains import read_options
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "labels")
@@ -53,26 +55,6 @@ class Options:
     delimiter: str | None = None
     encoding: str | None = None
     strict: bool = False
-
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Options:
-        """Check options by name and type.
-
-        Raises:
-            UnknownNameError: There is no such option.
-            InvalidValueError: A value is of the wrong kind.
-        """
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name, value in given.items():
-            if name not in names:
-                raise errors.unknown_name("data option", name, [*names, "allow_rare"])
-            if not isinstance(value, bool if name == "strict" else str):
-                raise errors.InvalidValueError(
-                    f"The data option {name} is {errors.shown(repr(value))}; it takes "
-                    f"{'true or false' if name == 'strict' else 'text'}.",
-                    given=value,
-                )
-        return cls(**given)
 
 
 @dataclasses.dataclass
@@ -116,7 +98,7 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
         DataError: The texts cannot be used; names file and line.
     """
     tokenizer.check_installed()
-    chosen = Options.read(options)
+    chosen = Options(**read_options(DOMAIN, options))
     files = table.find(path)
     if not files:
         raise errors.DataError(

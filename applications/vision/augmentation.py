@@ -16,9 +16,11 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from actzoo import errors
+from actzoo.domains import read_settings
 
 STORED = 1.25  # side of the stored picture over the model's: room to zoom in without blur
 _LUMA = np.array([0.299, 0.587, 0.114])
+HIGHEST = {"rotate": 180.0, "shear": 45.0, "hue": 0.5}  # of the settings that are no shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,35 +49,6 @@ class Settings:
     operations: float = 0.4
     erase: float = 0.25
 
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Settings:
-        """Check settings by name and value.
-
-        Raises:
-            UnknownNameError: There is no such setting.
-            InvalidValueError: A value is outside of its range.
-        """
-        highest = {"rotate": 180.0, "shear": 45.0, "hue": 0.5}
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name, value in given.items():
-            if name not in fields:
-                raise errors.unknown_name("setting of the augmentation", name, fields)
-            if name == "flip":
-                allowed, fits = "true or false", isinstance(value, bool)
-            else:
-                top = highest.get(name, 1.0)
-                allowed = f"a number from 0 to {top:g}"
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                fits = number and 0 <= value <= top
-            if not fits:
-                raise errors.InvalidValueError(
-                    f"recipe.augmentation.{name} is {errors.shown(repr(value))}; it takes "
-                    f"{allowed}.",
-                    given=value,
-                    allowed=(allowed,),
-                )
-        return cls(**given)
-
 
 def augmenter(steps: tuple[Mapping[str, Any], ...], settings: Mapping[str, Any]) -> PhotoAugmenter:
     """Return the augmenter that fits preprocessing steps; the target of the domain's row.
@@ -84,7 +57,7 @@ def augmenter(steps: tuple[Mapping[str, Any], ...], settings: Mapping[str, Any])
         steps: As in the plan; the last resizes.
         settings: See `Settings`.
     """
-    return PhotoAugmenter(steps, Settings.read(settings))
+    return PhotoAugmenter(steps, read_settings(Settings, settings, HIGHEST))
 
 
 class PhotoAugmenter:

@@ -17,8 +17,10 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.vision import folder, images
+from actzoo.applications.vision.domain import DOMAIN
 from actzoo.applications.vision.scan import DEPTHS, Scan, scan_files
 from actzoo.data import Example, Fingerprint
+from actzoo.domains import read_options
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
 
@@ -37,29 +39,6 @@ class Options:
     max_pixels: int = images.MAX_PIXELS
     data_dir: str | None = None
 
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Options:
-        """Check options by name and type.
-
-        Raises:
-            UnknownNameError: There is no such option.
-            InvalidValueError: A value is of the wrong kind.
-        """
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name, value in given.items():
-            if name not in fields:
-                raise errors.unknown_name("data option", name, [*fields, "allow_rare"])
-            kinds = {"strict": bool, "max_pixels": int, "data_dir": (str, os.PathLike, type(None))}
-            wrong = not isinstance(value, kinds[name])  # type: ignore[arg-type]
-            if wrong or (name == "max_pixels" and (isinstance(value, bool) or value < 1)):
-                allowed = {"strict": "true or false", "max_pixels": "a whole number above 0"}
-                raise errors.InvalidValueError(
-                    f"The data option {name} is {errors.shown(repr(value))}; it takes "
-                    f"{allowed.get(name, 'a path')}.",
-                    given=value,
-                )
-        return cls(**given)
-
 
 def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     """Open a folder of class folders, or `tfds:NAME[/CONFIG]`.
@@ -71,7 +50,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     Raises:
         DataError: The pictures cannot be used; names them.
     """
-    chosen = Options.read(options)
+    chosen = Options(**read_options(DOMAIN, options))
     if path.startswith("tfds:"):
         from actzoo.applications.vision import prepared
 

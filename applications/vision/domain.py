@@ -31,7 +31,7 @@ DOMAIN = DomainSpec(
     panels=f"{_HERE}.panels:panels",
     options=(
         DataOption("strict", bool, "Refuse what would else be set aside."),
-        DataOption("max_pixels", int, "Largest picture, height times width."),
+        DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
         DataOption("data_dir", str, "Where prepared TensorFlow Datasets lie."),
     ),
     data_forms=(
