@@ -597,9 +597,12 @@ def _check_values(values: np.ndarray, name: str, limits: Sequence[float] | None)
         pass
     elif smallest >= low - slack and largest <= high + slack:
         return
+    hint = "The steps in model.json say how it is made."
+    if (low, high) == (0.0, 255.0):
+        hint = "The model scales them itself: give pixels as they are in the file."
     raise errors.InvalidValueError(
         f"'{errors.shown(name)}' takes values from {low:g} to {high:g}; found {smallest:.4g} to "
-        f"{largest:.4g}.\nThe model scales them itself: give pixels as they are in the file.",
+        f"{largest:.4g}.\n{hint}",
         given=(smallest, largest),
         allowed=((low, high),),
     )

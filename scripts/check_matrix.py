@@ -15,7 +15,7 @@ from actzoo.device.converter import Converter
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / "build" / "matrix"
-MODELS = ("simple_net", "mobilenet_v2", "resnet18", "unet", "bert_tiny")
+MODELS = ("simple_net", "mobilenet_v2", "resnet18")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 

@@ -308,6 +308,26 @@ def test_an_epoch_shows_every_part_once():
     assert (inputs["image"][:, 0, 0].astype(int) % 10).tolist() == targets[:, 0, 0].tolist()
 
 
+def test_examples_that_do_not_fit_into_memory_are_read_about_once():
+    read = []
+
+    class Counted(Stack):
+        def load(self, index):
+            read.append(index)
+            return super().load(index)
+
+    cut = data.Preparation((), cutter=OneByOne())
+    source = Counted([0] * 40)
+    orders = []
+    for epoch in range(2):
+        found = batches(source, preparation=cut, batch_size=5, cache=None, epoch=epoch)
+        orders.append([v for i in range(len(found)) for v in values(found[i])])
+        assert len(read) == len(set(read)) == 40
+        read.clear()
+    assert len(orders[0]) == sum(source.parts()) and orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+
+
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_cases_come_whole_whatever_the_batch(batch_size):
     cut, sizes = data.Preparation((), cutter=OneByOne()), []

@@ -56,6 +56,14 @@ def test_a_folder_brings_its_splits_and_other_tables_are_left_alone(tmp_path):
     assert domains.recognise(str(tmp_path)).name == "text"
 
 
+def test_one_table_alone_is_taken_and_lists_of_folders_are_not(tmp_path):
+    write_table(tmp_path / "reviews.csv", sentences(30))
+    assert domains.recognise(str(tmp_path)).name == "text"
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(errors.DataError, match="no data that actzoo recognises"):
+        domains.recognise(str(tmp_path))
+
+
 def test_any_column_may_hold_the_texts(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Label,what people say\n" + "".join(f"{b},{a}\n" for a, b in sentences(30)))

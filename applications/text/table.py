@@ -67,11 +67,8 @@ def find(path: str) -> list[tuple[str, Path]]:
         return [("", place)] if place.suffix.lower() in SUFFIXES else []
     if not place.is_dir():
         return []
-    tables = sorted(
-        file
-        for file in place.iterdir()
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
+    inside = [file for file in place.iterdir() if not file.name.startswith(".")]
+    tables = sorted(f for f in inside if f.suffix.lower() in SUFFIXES and f.is_file())
     found: dict[str, Path] = {}
     for file in tables:
         split = SPLIT_NAMES.get(file.stem.lower())
@@ -87,7 +84,9 @@ def find(path: str) -> list[tuple[str, Path]]:
     if "train" in found:
         order = ("train", "val", "test")
         return [(split, found[split]) for split in order if split in found]
-    return [("", tables[0])] if len(tables) == 1 and not found else []
+    # A table beside folders is mostly a list of what lies in them.
+    alone = len(tables) == 1 and not found and not any(file.is_dir() for file in inside)
+    return [("", tables[0])] if alone else []
 
 
 def read(path: Path, *, delimiter: str | None = None, encoding: str | None = None) -> Table:
