@@ -122,6 +122,7 @@ class InputPlan:
         reasons: Why, one sentence each.
         examples: Samples to show in all when training from scratch, where that depends on their
             size; None leaves it to the model.
+        batch_size: Samples of a batch; likewise.
     """
 
     config: dict[str, Any]
@@ -130,6 +131,7 @@ class InputPlan:
     augmentation: dict[str, Any]
     reasons: tuple[str, ...]
     examples: int | None = None
+    batch_size: int | None = None
 
 
 def builtin() -> list[DomainSpec]:

@@ -96,7 +96,7 @@ def make_plan(
     count = _samples(source, split["train"])
     if start is None:
         reasons += _fit_capacity(spec, config, count)
-    fixed = batch_size or spec.training.batch_size
+    fixed = batch_size or inputs.batch_size or spec.training.batch_size
     batch, why = _batch_size(count) if fixed is None else (fixed, "")
     if why:
         reasons.append(why)

@@ -51,10 +51,10 @@ DOMAIN = DomainSpec(
 
 SMALLEST_MAP = 4  # pixels of the coarsest level's shorter side, at least
 RARE = 0.1  # foreground below this share: some tiles of large pictures are centred on it
-# By pixels of a tile: channels of the first level, and pixels to show in all from scratch, some
-# quarter of an hour on two cores. Measured there at 256 x 256, million pixels a second: 0.8 from 8
-# channels on, 0.6 from 12, 0.5 from 16.
-CAPACITY = ((128 * 128 - 1, 16, 130_000_000), (10**12, 12, 500_000_000))
+# By pixels of a tile: channels of the first level, pixels to show in all from scratch (some quarter
+# of an hour on two cores), tiles of a batch. Measured there at 256 x 256, million pixels a second:
+# 0.8 from 8 channels on, 0.6 from 12, 0.5 from 16. On nuclei, 12 channels did no better than 8.
+CAPACITY = ((128 * 128 - 1, 16, 130_000_000, 8), (10**12, 8, 710_000_000, 4))
 LEVELS = 5
 FEWEST_SHOWN, MOST_SHOWN = 2_000, 200_000
 LIMIT = 5.0
@@ -101,8 +101,8 @@ def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]
         )
     augmentation, why = _augmentation(is_volume)
     reasons.append(why)
-    shown = _capacity(shape)[1] // (shape[0] * shape[1])
-    examples = min(MOST_SHOWN, max(FEWEST_SHOWN, shown))
+    _, shown, batch_size = _capacity(shape)
+    examples = min(MOST_SHOWN, max(FEWEST_SHOWN, shown // (shape[0] * shape[1])))
     limit = _limit(steps)
     described = {"image": {"shape": shape, "dtype": "float32", "range": [-limit, limit]}}
     return InputPlan(
@@ -112,6 +112,7 @@ def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]
         augmentation,
         tuple(reasons),
         examples,
+        batch_size,
     )
 
 
@@ -172,10 +173,10 @@ def _why_these_slices(details: Mapping[str, Any], tile: Mapping[str, Any]) -> st
     )
 
 
-def _capacity(shape: list[int]) -> tuple[int, int]:
-    """Return the channels of the first level and the pixels to show in all."""
+def _capacity(shape: list[int]) -> tuple[int, int, int]:
+    """Return the channels of the first level, the pixels to show in all, tiles of a batch."""
     pixels = shape[0] * shape[1]
-    return next((width, shown) for most, width, shown in CAPACITY if pixels <= most)
+    return next(row[1:] for row in CAPACITY if pixels <= row[0])
 
 
 def _widths(shape: list[int]) -> tuple[int, ...]:
