@@ -516,7 +516,9 @@ def pictures_run(tmp_path_factory):
     (root / "data" / "dataset.json").write_text(
         json.dumps({"labels": {"0": "background", "255": "disc"}, "description": "Discs on noise."})
     )
-    outcome = actzoo.run(str(root / "data"), root / "run", weights="none", epochs=8, settings=QUICK)
+    outcome = actzoo.run(
+        str(root / "data"), root / "run", weights="none", epochs=30, batch_size=4, settings=QUICK
+    )
     assert outcome.passed, outcome.verification
     return outcome
 
