@@ -645,7 +645,7 @@ def pipeline(
         axis=1,
     )
     order = rng(seed, "order", epoch).permutation(len(samples))
-    read = functools.partial(_read_one, source, steps=stored)
+    read: Callable[[int], Example] = functools.partial(_read_one, source, steps=stored)
     if rows is None and parts is not None:
         order = _by_example(order, samples[:, 0], rng(seed, "examples", epoch))
         read = functools.lru_cache(2 * HELD)(read)
