@@ -102,8 +102,8 @@ class Source(Protocol):
         """Return the class of every example `(n,)`, without opening any; None for masks."""
         ...
 
-    def parts(self) -> Sequence[int] | None:
-        """Return how many training samples each example holds; None for one each."""
+    def parts(self, steps: preprocessing.Steps) -> Sequence[int] | None:
+        """Return how many training samples each example holds by its steps; None for one each."""
         ...
 
     def ids(self) -> list[str]:
@@ -147,6 +147,8 @@ def open_source(
     domain: str | None = None,
     options: Mapping[str, Any] | None = None,
     note: results.Note | None = None,
+    *,
+    fewest: int = 2,
 ) -> Source:
     """Open a user's data.
 
@@ -155,6 +157,7 @@ def open_source(
         domain: Its kind; None recognises it.
         options: `allow_rare`, and what the domain's `open` takes.
         note: Takes each warning; None prints it to stderr.
+        fewest: Classes that it must have.
 
     Returns:
         The source.
@@ -168,7 +171,7 @@ def open_source(
     domains.check_exists(path)
     place = path if domains.is_scheme(path) else str(archives.folder_of(path))
     source: Source = spec.call("open", place, own)
-    check_classes(source.classes)
+    check_classes(source.classes, fewest)
     say = note or _to_stderr
     for sentence in source.fingerprint().notes:
         say(sentence)
@@ -202,13 +205,13 @@ def _to_stderr(sentence: str) -> None:
     print(f"warning: {sentence}", file=sys.stderr, flush=True)
 
 
-def check_classes(classes: Sequence[str]) -> None:
+def check_classes(classes: Sequence[str], fewest: int = 2) -> None:
     """Refuse class names that could be mistaken for one another or break a file.
 
     Raises:
         DataError: Names them; fewer than two classes are refused, too.
     """
-    if len(classes) < 2:
+    if len(classes) < fewest:
         have = f"only '{errors.shown(classes[0])}'" if classes else "none"
         raise errors.DataError(
             f"The data has {have} for a class; two or more are needed.\n"
@@ -300,7 +303,24 @@ def split(
                 "Add examples, or bring a split of your own.",
                 given=len(labels),
             )
+    if by_class:
+        _check_taught(source.classes, labels, parts)
     return parts
+
+
+def _check_taught(
+    classes: Sequence[str], labels: np.ndarray, parts: Mapping[str, np.ndarray]
+) -> None:
+    """Refuse classes that are tested and never trained on."""
+    taught = set(labels[parts["train"]].tolist())
+    absent = sorted(set(labels.tolist()) - taught)
+    if absent:
+        named = ", ".join(f"'{errors.shown(classes[i])}'" for i in absent[:10])
+        raise errors.DataError(
+            f"Classes without a training example: {named}.\nAdd some to the training split, or "
+            "remove the classes from the others.",
+            given=[classes[i] for i in absent],
+        )
 
 
 def _check_rare(
@@ -458,7 +478,7 @@ def load_training_samples(
         preparation: How they become samples; nothing is augmented.
         seed: Of the part that is taken where an example is cut.
     """
-    cutter, parts = preparation.cutter, source.parts()
+    cutter, parts = preparation.cutter, source.parts(preparation.steps)
     inputs, targets = [], []
     for index, row in zip(indices, _read(source, indices, preparation.case_steps), strict=True):
         one, target = row.inputs, row.target
@@ -635,7 +655,7 @@ def pipeline(
     stored = preparation.stored_steps
     cutter, augment = preparation.cutter, preparation.augmenter
     rows = _cached(source, indices, stored, cache)
-    parts = source.parts() if cutter is not None else None
+    parts = source.parts(preparation.steps) if cutter is not None else None
     counts = np.ones(len(indices), int) if parts is None else np.asarray(parts)[indices]
     samples = np.stack(
         [

@@ -67,8 +67,9 @@ class DomainSpec:
         cutter: Target of `(steps) -> Cutter`, where a model takes parts of an example.
         length: Target of `(inputs) -> int`: places of the first axis that a prepared example
             fills. Training batches are made of examples of like length and cut to the longest.
-        read: Target of `(given: Sequence[str]) -> Iterable[(id, bytes)]`: what a user gives to
-            `predict`; files and folders of them where left out.
+        read: Target of `(given: Sequence[str], options: Mapping) -> Iterable[(id, bytes)]`: what a
+            user gives to `predict`, with the options that the training data was opened with; files
+            and folders of them where left out.
         write: Target of `(id, raw: bytes, mask, classes, folder: Path) -> Path`: a predicted mask
             as a file in the input's own form.
         files: Target of `(steps) -> dict[name, bytes]`: files that travel beside a model.

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from actzoo import errors, models, results
 from actzoo.device import runtime, tflite
 
 if TYPE_CHECKING:
+    from actzoo.domains import DomainSpec
     from actzoo.plan import Plan
 
 KINDS = "a run folder, a .keras file, a .tflite file, or with --trust a SavedModel"
@@ -186,7 +188,9 @@ class _Predictor:
             )
         asked = _Asked(self, self.card, None if out is None else Path(out))
         found: list[Prediction] = []
-        for batch in _batches(read_inputs(given, self.card.domain)):
+        # A whole case may hold many samples: then one at a time.
+        size = BATCH if asked.preparation.cutter is None else 1
+        for batch in _batches(read_inputs(given, self.card), size):
             found += asked.answers(batch)
         return found
 
@@ -203,8 +207,10 @@ class _Asked:
         self.preparation = data.Preparation.of(card.domain, card.preprocessing)
         self.domain = domains.DOMAINS.get(card.domain) if card.domain else None
         self.is_dense = tasks.get_task(card.task).is_dense
-        self._samples_of = data.samples_of
-        self._written: set[str] = set()
+        self._samples_of, self._in_batches = data.samples_of, data.run_in_batches
+        self._written: set[Path] = set()
+        # What an earlier call left may be written over, files of the user may not.
+        self._is_ours = out is not None and (out / "predictions.csv").exists()
 
     def answers(self, items: Sequence[tuple[str, bytes | Path | str]]) -> list[Prediction]:
         """Return the answers for some inputs: id, and bytes, an array's file or what is wrong."""
@@ -222,7 +228,7 @@ class _Asked:
         if good:
             names = self.predictor.ports
             stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
-            outputs = iter(self.predictor._run(check_inputs(stacked, names, self.card)))
+            outputs = iter(self._in_batches(stacked, self.predictor._run, BATCH))
         found = []
         for (name, raw), item in zip(items, prepared, strict=True):
             if isinstance(item, str):
@@ -230,7 +236,10 @@ class _Asked:
                 continue
             case, samples = item
             own = np.stack(list(itertools.islice(outputs, len(next(iter(samples.values()))))))
-            found.append(self._answer(name, raw, case, own))
+            try:
+                found.append(self._answer(name, raw, case, own))
+            except errors.DataError as error:
+                found.append(Prediction(name, None, None, {}, str(error)))
         return found
 
     def _prepare(self, name: str, raw: bytes | Path | str) -> dict[str, np.ndarray]:
@@ -276,41 +285,51 @@ class _Asked:
         shares = {str(c): float(n / mask.size) for c, n in zip(classes, counts, strict=True)}
         written = None
         if self.out is not None and self.domain and self.domain.write and isinstance(raw, bytes):
-            folder = self.out
-            for number in itertools.count(2):  # files of one name, from several folders
-                path = self._write(name, raw, mask, folder)
-                if path is not None:
-                    written = path
-                    break
-                folder = self.out / str(number)
+            written = str(self._write(self.domain, self.out, name, raw, mask))
         return Prediction(name, None, None, {}, mask=written, shares=shares)
 
-    def _write(self, name: str, raw: bytes, mask: np.ndarray, folder: Path) -> str | None:
-        """Write a mask; None where this call has written one of that name into the folder."""
-        key = f"{folder}/{Path(name).name}"
-        if key in self._written or self.domain is None:
-            return None
-        self._written.add(key)
-        return str(self.domain.call("write", name, raw, mask, self.card.classes, folder))
+    def _write(
+        self, domain: DomainSpec, out: Path, name: str, raw: bytes, mask: np.ndarray
+    ) -> Path:
+        """Write a mask; files of one name go into folders of their own."""
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".") as scratch:
+            made = Path(domain.call("write", name, raw, mask, self.card.classes, Path(scratch)))
+            target = out / made.name
+            for number in itertools.count(2):
+                if target not in self._written:
+                    break
+                target = out / str(number) / made.name
+            if target.exists() and not self._is_ours:
+                raise errors.DataError(
+                    f"{errors.shown(target, 200)} exists already and is not overwritten.\n"
+                    "Name another folder: --out FOLDER",
+                    given=str(target),
+                    fix="--out FOLDER",
+                )
+            target.parent.mkdir(exist_ok=True)
+            os.replace(made, target)
+        self._written.add(target)
+        return target
 
 
 def read_inputs(
-    given: Sequence[str | os.PathLike[str]], domain: str
+    given: Sequence[str | os.PathLike[str]], card: models.ModelCard
 ) -> Iterator[tuple[str, bytes | Path | str]]:
     """Yield what a user gives to `predict`, one input after another.
 
     Args:
         given: Files, folders of them, or what the domain's `read` takes.
-        domain: Name of the model's domain; empty for none.
+        card: Of the model: its domain, and how its data was opened.
 
     Yields:
         Name, and the bytes; for a `.npy` file its path; for a file that cannot be read, why.
     """
     from actzoo import domains
 
-    spec = domains.DOMAINS.get(domain) if domain else None
+    spec = domains.DOMAINS.get(card.domain) if card.domain else None
     if spec is not None and spec.read:
-        yield from spec.call("read", [os.fspath(item) for item in given])
+        yield from spec.call("read", [os.fspath(item) for item in given], card.data_options)
         return
     for path in files_of(given):
         try:
@@ -321,8 +340,8 @@ def read_inputs(
             yield str(path), f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
 
 
-def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
-    while batch := list(itertools.islice(items, BATCH)):
+def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := list(itertools.islice(items, size)):
         yield batch
 
 
@@ -591,7 +610,9 @@ def _check_values(values: np.ndarray, name: str, limits: Sequence[float] | None)
     low, high = float(limits[0]), float(limits[1])
     smallest, largest = float(values.min()), float(values.max())
     slack = 1e-3 * (high - low)
-    scaled = high - low > 2 and values.dtype.kind == "f" and largest <= 1.0 and smallest >= -1.0
+    scaled = (
+        low >= 0 and high > 2 and values.dtype.kind == "f" and -1.0 <= smallest and largest <= 1.0
+    )
     # Fractions below one, where bytes are expected, were scaled before; whole ones are dark pixels.
     if scaled and not np.array_equal(values, np.round(values)):
         pass
@@ -673,7 +694,9 @@ def evaluate(
                 )
             source, indices = _held_out(run, data_room)
         else:
-            source = data_room.open_source(str(data), domain=card.domain or None)
+            source = data_room.open_source(
+                str(data), card.domain or None, card.data_options, fewest=1
+            )
             indices = np.arange(len(source))
         order = _renumbering(source, indices, card.classes)
         cases = data_room.run_cases(

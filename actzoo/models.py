@@ -117,6 +117,7 @@ class ModelCard:
         output: Activation appended at export ("softmax").
         weights: Origin and licence of the weights.
         limits: Limits that `verify` holds exported files to.
+        data_options: How its data was opened; other data is opened alike.
         versions: Of the libraries that made it.
         sha256: File name -> hash of the files it describes.
         notes: What whoever opens the folder must know.
@@ -132,6 +133,7 @@ class ModelCard:
     output: str = "softmax"
     weights: dict[str, Any] = dataclasses.field(default_factory=dict)
     limits: dict[str, Any] = dataclasses.field(default_factory=dict)
+    data_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     sha256: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: str = "Load with actzoo.load_model, or call actzoo.register() before Keras' own loader."

@@ -93,7 +93,7 @@ def make_plan(
     reasons += inputs.reasons
     if activation is not None:
         config["activation"] = activation
-    count = _samples(source, split["train"])
+    count = _samples(source, split["train"], inputs.steps)
     if start is None:
         reasons += _fit_capacity(spec, config, count)
     fixed = batch_size or inputs.batch_size or spec.training.batch_size
@@ -191,9 +191,9 @@ def _inherited(card: models.ModelCard | None) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key != "num_classes"}
 
 
-def _samples(source: Source, indices: np.ndarray) -> int:
+def _samples(source: Source, indices: np.ndarray, steps: Sequence[Mapping[str, Any]]) -> int:
     """Return how many training samples some examples hold."""
-    parts = source.parts()
+    parts = source.parts(steps)
     return len(indices) if parts is None else sum(int(parts[int(i)]) for i in indices)
 
 

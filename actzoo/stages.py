@@ -86,11 +86,6 @@ class Evaluation:
         """The outputs of a classifier, stacked `(n, classes)`."""
         return np.stack(self.outputs)
 
-    @property
-    def predicted(self) -> Sequence[np.ndarray]:
-        """The predicted masks."""
-        return self.outputs
-
 
 def as_run(run: RunLike) -> RunFolder:
     """Return a run folder; refuse a path that is none.
@@ -156,8 +151,9 @@ def run(
     folder = RunFolder(out)
     if resume and folder.plan.exists():
         _check_same(
-            Plan.read(folder.plan), data=data, model=model, activation=activation, weights=weights,
-            epochs=epochs, batch_size=batch_size, seed=seed, export=export, settings=settings,
+            Plan.read(folder.plan), data=os.fspath(data), model=model, activation=activation,
+            weights=weights, epochs=epochs, batch_size=batch_size, seed=seed, export=export,
+            settings=settings, options=dict(options or {}),
         )  # fmt: skip
     else:
         plan(
@@ -318,11 +314,14 @@ def _check_same(made: Plan, **given: Any) -> None:
     }
     if wanted["weights"] not in (None, "none"):
         wanted["weights"] = str(Path(weights).resolve())
-    settings = {
-        key: text
-        for key, text in (given["settings"] or {}).items()
-        if key.rpartition(".")[2] not in domains.DOMAINS.get(made.domain).planned
-    }
+    settings = dict(given["settings"] or {})
+    planned = _planned(settings, domains.DOMAINS.get(made.domain).planned)
+    for key, value in planned.items():
+        now[key], wanted[key] = made.model_config.get(key), value
+    if Path(given["data"]).exists() and not given["data"].endswith(".json"):
+        now["data"], wanted["data"] = made.data, str(Path(given["data"]).absolute())
+    if given["options"]:
+        now["data options"], wanted["data options"] = made.data_options, given["options"]
     differing = [
         f"{key}: {errors.shown(now[key])} there, {errors.shown(value)} asked for"
         for key, value in wanted.items()
@@ -578,7 +577,9 @@ def diagnose_model(
     card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
     task = tasks.get_task(card.task)
     loaded = models.load_model(path, trust=trust)
-    source = data_room.open_source(os.fspath(data), domain=card.domain or None)
+    source = data_room.open_source(
+        os.fspath(data), card.domain or None, card.data_options, fewest=1
+    )
     unknown = [name for name in source.classes if name not in card.classes]
     if unknown:
         raise errors.DataError(

@@ -334,6 +334,7 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
         output=task.output_activation,
         weights={"licence": "as the data it was trained on", **origin},
         limits=plan.limits,
+        data_options=plan.data_options,
     )
 
 

@@ -95,11 +95,13 @@ def test_masks_may_end_in_a_mark_and_other_files_are_counted(tmp_path):
     write_pictures(tmp_path)
     for path in sorted((tmp_path / "masks").iterdir()):
         path.rename(path.with_name(f"{path.stem}_mask.png"))
-    put(tmp_path / "images" / "notes.docx", b"x")
+    put(tmp_path / "images" / "notes.txt", b"x")
+    put(tmp_path / "images" / "scan.Smith_John_19600101", b"x")
     put(tmp_path / "index.csv", b"stem,label\n")
     source = opened(tmp_path)
     assert len(source) == 6
-    assert [n for n in source.fingerprint().notes if "docx" in n]
+    notes = " ".join(source.fingerprint().notes)
+    assert "1 .txt files" in notes and "1 other files" in notes and "mith" not in notes
     put(tmp_path / "masks" / "cell_00_seg.png", png(disc(0)[1]))
     with pytest.raises(errors.DataError, match=r"cell_00_mask.*cell_00_seg"):
         opened(tmp_path)
@@ -339,18 +341,18 @@ def plan(source, **overrides):
 
 
 def test_pictures_are_one_sample_each_until_they_are_large(tmp_path):
-    assert opened(write_pictures(tmp_path / "a")).parts() is None
+    assert opened(write_pictures(tmp_path / "a")).parts(()) is None
     for number in range(4):
         image, mask = disc(number, 400, 600)
         put(tmp_path / "b" / "images" / f"{number}.png", png(image))
         put(tmp_path / "b" / "masks" / f"{number}.png", png(mask))
     source = opened(tmp_path / "b")
-    assert source.parts() == [6] * 4
+    assert source.parts(()) == [6] * 4
     assert plan(source).config["input_shape"] == [256, 256, 1]
 
 
 def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
-    assert opened(write_volumes(tmp_path / "a")).parts() == [10] * 4
+    assert opened(write_volumes(tmp_path / "a")).parts(()) == [10] * 4
     for number in range(4):
         for place, values in zip(("images", "masks"), ball(number), strict=True):
             put(tmp_path / "b" / place / f"{number}.nii.gz", b"")
@@ -358,7 +360,7 @@ def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
                 nifti(values, affine(4, 1, 1), "PIR"), tmp_path / "b" / place / f"{number}.nii.gz"
             )
     source = opened(tmp_path / "b")
-    assert source.parts() == [12] * 4
+    assert source.parts(()) == [12] * 4
     example = source.load(0)
     assert example.spacing == (4.0, 1.0, 1.0)
     assert example.inputs["image"].shape == (12, 14, 10, 1) and example.target.shape == (12, 14, 10)
@@ -605,6 +607,60 @@ def test_pictures_larger_than_a_tile_get_masks_of_their_own_size(pictures_run, t
     assert mask.shape == (110, 90)
     overlap = 2 * ((mask > 0) & (truth > 0)).sum() / ((mask > 0).sum() + (truth > 0).sum())
     assert overlap > 0.8
+
+
+@pytest.mark.slow
+def test_masks_of_others_are_never_overwritten(volumes_run, tmp_path):
+    for name in ("scan.nii", "scan.nii.gz"):
+        nibabel.save(nifti(ball(50)[0]), tmp_path / name)
+    given = [str(tmp_path / name) for name in ("scan.nii", "scan.nii.gz")]
+    out = tmp_path / "masks"
+    with inference.open_model(volumes_run.run.export / "model_int8.tflite") as opened_model:
+        one, two = opened_model.predict(given, out=out)
+        assert {one.mask, two.mask} == {
+            str(out / "scan_mask.nii.gz"), str(out / "2" / "scan_mask.nii.gz"),
+        }  # fmt: skip
+        (tmp_path / "truth").mkdir()
+        (tmp_path / "truth" / "scan_mask.nii.gz").write_bytes(b"drawn by hand")
+        (refused,) = opened_model.predict(given[:1], out=tmp_path / "truth")
+        assert refused.mask is None and "exists already" in refused.error
+        (tmp_path / "truth" / "scan_mask.nii.gz").unlink()
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_other_volumes_are_scored_by_the_names_of_classes(volumes_run, tmp_path):
+    write_volumes(tmp_path / "some", 3)
+    run = volumes_run.run
+    scored = inference.evaluate(run.export / "model_int8.tflite", tmp_path / "some")["test"]
+    assert scored["n"] == 3 and scored["dice"]["mean"] > 0.7
+    for number in range(3):  # of two classes only one, and slices of nothing but air
+        image, mask = ball(number)
+        image = np.concatenate([image, np.zeros((12, 14, 40), "int16")], axis=2)
+        mask = np.concatenate([2 * (mask == 2), np.zeros((12, 14, 40))], axis=2).astype("uint8")
+        for folder_name, values in (("images", image), ("masks", mask)):
+            place = tmp_path / "one" / folder_name / f"scan_{number}.nii.gz"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nifti(values), place)
+    scored = inference.evaluate(run.export / "model_float32.tflite", tmp_path / "one")["test"]
+    assert scored["n"] == 3 and scored["dice"]["label 2"] > 0.2
+
+
+@pytest.mark.slow
+def test_weights_of_volumes_are_refused_for_pictures_and_follow_their_axis(volumes_run, tmp_path):
+    write_pictures(tmp_path / "pictures", 12)
+    with pytest.raises(errors.InvalidValueError, match=r"slices of volumes(.|\n)*--weights none"):
+        stages.plan(tmp_path / "pictures", tmp_path / "a", weights=volumes_run.run.path)
+    for number in range(8):  # coarse along the first axis; the weights know slices of the last
+        image, mask = ball(number, (6, 14, 16))
+        for folder_name, values in (("images", image), ("masks", mask)):
+            place = tmp_path / "other" / folder_name / f"scan_{number}.nii.gz"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nifti(values, affine(4, 1, 1)), place)
+    made = stages.plan(tmp_path / "other", tmp_path / "b", weights=volumes_run.run.path)
+    source = data.open_source(str(tmp_path / "other"), note=lambda _: None)
+    axis = made.preprocessing[-1]["axis"]
+    assert source.parts(made.preprocessing) == [(6, 14, 16)[axis]] * 8
 
 
 def copy_of(run, tmp_path):

@@ -265,7 +265,7 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("texts")
     table = write_table(root / "a.csv", sentences(240))
     outcome = actzoo.run(
-        str(table), root / "run", model="bert_tiny", weights="none", epochs=6, settings=SMALL
+        str(table), root / "run", model="bert_tiny", weights="none", epochs=12, settings=SMALL
     )
     assert outcome.passed, outcome.verification
     return outcome
@@ -318,9 +318,37 @@ def test_sentences_and_files_are_predicted_without_tensorflow(run, tmp_path):
     expected = [label for _, label in sentences(9, seed=5)] + ["weather", "kitchen", "street"]
     assert labels.split() == expected and modules == "[]"
     with inference.open_model(model) as opened:
-        answers = opened.predict([" ", "none.csv", "rain"])
-    assert "empty" in answers[0].error and "no file" in answers[1].error
-    assert answers[2].label == "weather"
+        answers = opened.predict([" ", "", "none.csv", "rain"])
+    assert "empty" in answers[0].error and "empty" in answers[1].error
+    assert "no file" in answers[2].error and answers[3].label == "weather"
+
+
+@pytest.mark.slow
+def test_other_tables_are_opened_as_the_first_was(tmp_path):
+    lines = [f"{b};{a}" for a, b in sentences(90)]
+    (tmp_path / "a.csv").write_text("kind;words\n" + "\n".join(lines) + "\n", "cp1252")
+    opening = {
+        "delimiter": ";",
+        "text_column": "words",
+        "label_column": "kind",
+        "encoding": "cp1252",
+    }
+    outcome = actzoo.run(
+        str(tmp_path / "a.csv"), tmp_path / "run", model="bert_tiny", weights="none", epochs=4,
+        settings=SMALL, options=opening, export=("dynamic",),
+    )  # fmt: skip
+    one_class = [line for line in lines if line.startswith("street")]
+    (tmp_path / "b.csv").write_text("kind;words\n" + "\n".join(one_class) + "\n", "cp1252")
+    model = outcome.run.export / "model_dynamic.tflite"
+    assert inference.evaluate(model, tmp_path / "b.csv")["test"]["n"] == len(one_class)
+    with inference.open_model(model) as opened:
+        assert len(opened.predict([str(tmp_path / "b.csv")])) == len(one_class)
+    with pytest.raises(errors.InvalidValueError, match="data"):
+        actzoo.run(str(tmp_path / "b.csv"), tmp_path / "run", resume=True)
+    with pytest.raises(errors.InvalidValueError, match="max_length"):
+        actzoo.run(
+            str(tmp_path / "a.csv"), tmp_path / "run", resume=True, settings={"max_length": "9"}
+        )
 
 
 def planted(run, tmp_path):

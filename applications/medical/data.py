@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import folder, looking, masks, tiling, volumes
+from actzoo.applications.medical import folder, looking, masks, pictures, tiling, volumes
 from actzoo.applications.medical.domain import DOMAIN
 from actzoo.applications.medical.looking import Facts, Reading
 from actzoo.data import Example, Fingerprint
 from actzoo.domains import read_options
+from actzoo.tasks import IGNORED
 
 SALT = b"actzoo case "  # before an image's digest, so that nobody's table of digests finds it
 
@@ -90,9 +91,11 @@ class Scans:
         return len(self._pairs)
 
     def raw(self, index: int) -> bytes:
-        """Return an image's file, without the texts of a header that may name a person."""
+        """Return an image's file, without texts beside its pixels that may name a person."""
         content = self._file(index)
-        return volumes.without_identity(content) if self._facts[index].is_volume else content
+        if self._facts[index].is_volume:
+            return volumes.without_identity(content)
+        return pictures.without_identity(content, self._options.max_voxels)
 
     def _file(self, index: int) -> bytes:
         return looking.read_file(self._root, self._pairs[index].image)
@@ -124,11 +127,14 @@ class Scans:
     def labels(self) -> None:
         """Return None: each image has a mask."""
 
-    def parts(self) -> list[int] | None:
+    def parts(self, steps: Sequence[Mapping[str, Any]]) -> list[int] | None:
         """Return how many training samples each image holds: its slices, or its tiles."""
+        tile = steps[-1] if steps else {}
         if self._facts[0].is_volume:
-            return [row.shape[self._axis] for row in self._facts]
-        found = [tiling.count_tiles(row.shape, self._tile, 0.0) for row in self._facts]
+            axis = int(tile.get("axis", self._axis))
+            return [row.shape[axis] for row in self._facts]
+        sides = [int(tile.get(n, s)) for n, s in zip(("height", "width"), self._tile, strict=True)]
+        found = [tiling.count_tiles(row.shape, sides, 0.0) for row in self._facts]
         return found if max(found) > 1 else None
 
     def ids(self) -> list[str]:
@@ -153,7 +159,8 @@ class Scans:
         for pair, row in zip(self._pairs, self._facts, strict=True):
             own = counts.setdefault(pair.split or "train", dict.fromkeys(self.classes, 0))
             for value in row.values:
-                own[self.classes[self._table[value]]] += 1
+                if self._table[value] != IGNORED:
+                    own[self.classes[self._table[value]]] += 1
         digest = hashlib.sha256(repr((self.classes, sorted(self._table.items()))).encode())
         for pair, row in zip(self._pairs, self._facts, strict=True):
             digest.update(f"{pair.split}/{row.image_hash}/{row.mask_hash}\n".encode())

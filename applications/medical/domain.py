@@ -78,6 +78,9 @@ def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]
     given = [dict(step) for step in overrides.get("preprocessing", ())]
     steps = given or _steps(details, source.channels(split["train"]))
     tile, channels = steps[-1], _channels(steps)
+    if given:
+        _check_kind(is_volume, tile)
+        steps[0].update(_reading(details))
     if "input_shape" in overrides:
         shape = [int(size) for size in overrides["input_shape"]]
         _check_shape(shape, channels)
@@ -117,12 +120,7 @@ def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]
 
 
 def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
-    from actzoo.applications.medical.volumes import MAX_VOXELS
-
-    read: dict[str, Any] = {"step": "read_scan", "channels": channels}
-    for name, usual in (("max_voxels", MAX_VOXELS), ("fill_nan", None), ("volume", None)):
-        if details[name] != usual:
-            read[name] = details[name]
+    read: dict[str, Any] = {"step": "read_scan", "channels": channels, **_reading(details)}
     tile: dict[str, Any] = {
         "step": "tile_scan",
         "height": details["tile_height"],
@@ -134,6 +132,26 @@ def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
     if details["foreground_share"] < RARE:
         tile["foreground"] = 0.5
     return [read, {"step": "normalise_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
+
+
+def _reading(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of `read_scan` with which the data is opened, where they are unusual."""
+    from actzoo.applications.medical.volumes import MAX_VOXELS
+
+    usual = {"max_voxels": MAX_VOXELS, "fill_nan": None, "volume": None}
+    return {name: details[name] for name, value in usual.items() if details[name] != value}
+
+
+def _check_kind(is_volume: bool, tile: Mapping[str, Any]) -> None:
+    """Refuse weights of slices for pictures, and the other way round."""
+    if is_volume != ("axis" in tile):
+        kinds = ("pictures", "slices of volumes")
+        raise errors.InvalidValueError(
+            f"The weights are for {kinds['axis' in tile]}, and the data holds "
+            f"{('pictures', 'volumes')[is_volume]}.\nTake other weights, or --weights none.",
+            given=dict(tile),
+            fix="--weights none",
+        )
 
 
 def _channels(steps: list[dict[str, Any]]) -> int:

@@ -21,6 +21,7 @@ SPLIT_NAMES = {
 }  # fmt: skip
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 VOLUMES = (".nii.gz", ".nii")
+OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md", ".gif", ".mha")
 FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
 MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
 _NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
@@ -110,6 +111,11 @@ def list_pairs(root: str) -> Listing:
         f"{count:,} {ending} files among images and masks were not read."
         for ending, count in sorted(unread.items())
     ]
+    if not any(_PATIENT.search(os.path.basename(pair.image)) for pair in pairs):
+        notes.append(
+            "File names name no patients, so each image counts as a patient of its own. If several "
+            "are one's, begin their names with patient01_, patient02_, …"
+        )
     ordered = tuple(sorted(pairs, key=lambda pair: pair.image))
     return Listing(ordered, _names(root), tuple(notes), _about(root))
 
@@ -193,7 +199,9 @@ def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[s
     for name in _entries(folder)[1]:
         ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
         if ending is None:
-            unread[os.path.splitext(name)[1].lower() or "nameless"] += 1
+            # Of names nothing is told, and what follows the last dot may be part of one.
+            ending = os.path.splitext(name)[1].lower()
+            unread[ending if ending in OTHERS else "other"] += 1
             continue
         path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
         stem = name[: -len(ending)]

@@ -59,8 +59,11 @@ def table_of(
         DataError: There is nothing but background, a value has no name, or there are too many.
     """
     found = sorted({0, *values})
+    void = False
     if names:
         unknown = [value for value in found if value not in names and value != 0]
+        if unknown == [IGNORED] and (len(names) != 2 or 1 in found):
+            void, unknown = True, []
         if unknown and (unknown != [255] or len(names) != 2):
             raise errors.DataError(
                 f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "
@@ -85,14 +88,18 @@ def table_of(
             given=len(found),
         )
     table = {value: number for number, value in enumerate(found)}
+    notes = []
+    if void:
+        table[IGNORED] = IGNORED
+        notes.append(f"{IGNORED} in masks has no name: such places are neither learned nor scored.")
     if names and unknown:  # 255 for the one class that is named
         name = next(name for value, name in sorted(names.items()) if value != 0)
         classes: tuple[str, ...] = (names.get(0, BACKGROUND), name)
     else:
-        alone = len(found) == 2
+        alone = len(found) == 2 and found[1] in (1, 255)
         given = {0: BACKGROUND, **({found[1]: "foreground"} if alone else {}), **names}
-        classes = tuple(given.get(value, f"label {table[value]}") for value in found)
-    notes = []
+        # By the value itself, so that other data with fewer classes names them alike.
+        classes = tuple(given.get(value, f"label {value}") for value in found)
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
         notes.append(f"Values of the masks were renumbered: {written}.")

@@ -64,6 +64,24 @@ def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
     return colours[..., :1].copy() if grey else colours.copy()
 
 
+def without_identity(raw: bytes, max_pixels: int) -> bytes:
+    """Return a picture without texts, tags and EXIF, which may name a person.
+
+    Its pixels are written anew as PNG; a file that PNG cannot hold stays as it is.
+    """
+    pixels = read_picture(raw, max_pixels)
+    flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    if flat.dtype != np.uint8:
+        whole = np.array_equal(flat, np.round(flat)) and flat.min() >= 0 and flat.max() <= 65535
+        if not whole:
+            return raw
+        flat = flat.astype("uint16")
+    content = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(flat)).save(content, "PNG")
+    again = read_picture(content.getvalue(), max_pixels)
+    return content.getvalue() if np.array_equal(again, pixels) else raw
+
+
 def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
     """Decode a mask to `(height, width)`: one number per pixel; of a palette, the indices.
 

@@ -158,8 +158,7 @@ class TileCutter:
     ) -> np.ndarray:  # fmt: skip
         if len(group) == 1:
             (_, corner, _), output = group[0]
-            into, out_of = self._overlapping(corner, plane)
-            del into
+            _, out_of = self._overlapping(corner, plane)
             return np.asarray(output[out_of])
         total = np.zeros((*plane, group[0][1].shape[-1]), "float32")
         weight = np.zeros((*plane, 1), "float32")

@@ -6,6 +6,7 @@ at a gzip's checksum nor minds a size of 30,000 voxels along each axis or a spac
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import io
@@ -121,8 +122,18 @@ def read_header(raw: bytes, max_voxels: int = MAX_VOXELS, volume: int | None = N
         DataError: It claims more voxels than allowed, has not three axes, or does not say where
             its voxels lie.
     """
-    start = _first_bytes(raw)
+    try:
+        return _checked_header(_first_bytes(raw), max_voxels, volume)
+    except errors.ActzooError:
+        raise
+    except Exception as error:  # nibabel raises whatever a damaged field leads to
+        raise unreadable("its header is damaged") from error
+
+
+def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header:
     header = _parsed(start)
+    if float(header["vox_offset"]) < len(header.binaryblock):
+        raise unreadable("its header says that the voxels begin within the header")
     shape = tuple(int(n) for n in header.get_data_shape())
     if any(size < 1 for size in shape):
         raise unreadable(f"its header claims the shape {_by(shape)}")
@@ -328,8 +339,9 @@ def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:
     parsed = _parsed(_first_bytes(raw))
     image = nibabel.Nifti1Image(np.asarray(stored, "uint8"), parsed.get_best_affine())
     image.header["xyzt_units"] = parsed["xyzt_units"]
-    image.set_qform(*parsed.get_qform(coded=True))
-    image.set_sform(*parsed.get_sform(coded=True))
+    for name in ("sform", "qform"):
+        with contextlib.suppress(Exception):  # a damaged one beside the other, which is used
+            getattr(image, f"set_{name}")(*getattr(parsed, f"get_{name}")(coded=True))
     packed: bytes = gzip.compress(image.to_bytes(), 6, mtime=0)
     return packed
 

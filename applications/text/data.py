@@ -112,9 +112,10 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
         text_at, label_at = _columns(found, chosen)
         rows.ids += [f"{file.name}:{line}" for line in found.lines]
         rows.texts += [row[text_at] for row in found.rows]
-        rows.labels += [row[label_at].strip() for row in found.rows]
+        rows.labels += [row[label_at] for row in found.rows]
         rows.splits += [split or None] * len(found.rows)
     notes: list[str] = []
+    _strip_labels(rows, notes)
     rows = _without_labels(rows, notes)
     rows = _without_words(rows, notes)
     if notes and chosen.strict:
@@ -182,6 +183,19 @@ def _no_column(found: table.Table, role: str) -> errors.DataError:
 
 
 # --- rows --------------------------------------------------------------------------------------
+
+
+def _strip_labels(rows: _Rows, notes: list[str]) -> None:
+    """Take spaces off around labels, and note where that joined some."""
+    spaced = [i for i, label in enumerate(rows.labels) if label != label.strip()]
+    plain = set(rows.labels)
+    joined = [i for i in spaced if rows.labels[i].strip() in plain]
+    if joined:
+        notes.append(
+            f"{len(joined):,} labels have spaces around them, which were taken off: "
+            f"{rows.named(joined)}."
+        )
+    rows.labels = [label.strip() for label in rows.labels]
 
 
 def _without_labels(rows: _Rows, notes: list[str]) -> _Rows:
@@ -395,7 +409,7 @@ class Texts:
         """Return the class of each text `(n,)`."""
         return self._labels
 
-    def parts(self) -> None:
+    def parts(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Return None: each text is one sample."""
 
     def ids(self) -> list[str]:
@@ -447,17 +461,23 @@ class Texts:
         return digest.hexdigest()
 
 
-def read_given(given: Sequence[str]) -> Iterable[tuple[str, bytes | str]]:
+def read_given(
+    given: Sequence[str], options: Mapping[str, Any]
+) -> Iterable[tuple[str, bytes | str]]:
     """Yield the texts that a user gives to `predict`; the target of the domain's row.
 
     Args:
         given: Sentences; files with one sentence a line; tables with a column of texts; or
             folders of such files.
+        options: How the training data was opened.
 
     Yields:
         Name, and the text as UTF-8; or what is wrong with it.
     """
     for item in given:
+        if not item.strip():
+            yield item, item.encode()  # preparing it says that it is empty
+            continue
         path = Path(item)
         if _is_folder(path):
             inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
@@ -466,9 +486,9 @@ def read_given(given: Sequence[str]) -> Iterable[tuple[str, bytes | str]]:
                     f"The folder {errors.shown(item, 200)} holds no files.", given=item
                 )
             for file in inside:
-                yield from _texts_of(file)
+                yield from _texts_of(file, options)
         elif _is_file(path):
-            yield from _texts_of(path)
+            yield from _texts_of(path, options)
         elif path.suffix.lower() in (*table.SUFFIXES, ".txt") and " " not in item:
             yield item, f"There is no file {errors.shown(item, 200)}."
         else:
@@ -489,18 +509,21 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _texts_of(path: Path) -> Iterable[tuple[str, bytes | str]]:
+def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, bytes | str]]:
     try:
-        if path.suffix.lower() in table.SUFFIXES:
-            found = table.read(path)
-            at = _column(found, None, TEXT_NAMES, "text")
-            if at is None and len(found.columns) > 1:
-                raise _no_column(found, "text")
-            for line, row in zip(found.lines, found.rows, strict=True):
-                yield f"{path}:{line}", row[at or 0].encode()
-        else:
-            for number, text in enumerate(table.lines_of(path), 1):
+        encoding = options.get("encoding")
+        if path.suffix.lower() not in table.SUFFIXES:
+            for number, text in enumerate(table.lines_of(path, encoding), 1):
                 if text.strip():
                     yield f"{path}:{number}", text.encode()
+            return
+        found = table.read(path, delimiter=options.get("delimiter"), encoding=encoding)
+        wanted = options.get("text_column")
+        wanted = wanted if wanted in found.columns else None
+        at = _column(found, wanted, TEXT_NAMES, "text")
+        if at is None and len(found.columns) > 1:
+            raise _no_column(found, "text")
+        for line, row in zip(found.lines, found.rows, strict=True):
+            yield f"{path}:{line}", row[at or 0].encode()
     except errors.ActzooError as error:
         yield str(path), str(error)

@@ -103,7 +103,7 @@ def inputs(
     else:
         reasons.append("the tokenizer of the given weights is kept")
     lengths, known = tokenizer.count_tokens(texts, given)
-    _check_known(source, split, known)
+    reasons += _check_known(source, split, known)
     inherited = "preprocessing" in overrides
     length, why = _length(lengths, overrides.get("max_length"), exact=not inherited)
     reasons.append(why)
@@ -156,12 +156,12 @@ def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int
     return length, f"{length} tokens a text: {why} (median {int(np.median(lengths))}); {cuts}"
 
 
-def _check_known(source: Texts, split: Mapping[str, Sequence[int]], known: np.ndarray) -> None:
-    """Refuse texts of which the tokenizer knows nothing, where they are many."""
+def _check_known(source: Texts, split: Mapping[str, Sequence[int]], known: np.ndarray) -> list[str]:
+    """Refuse texts of which the tokenizer knows nothing, where they are many; else tell of them."""
     unknown = (known == 0).nonzero()[0]
+    ids = source.ids()
+    named = ", ".join(errors.shown(ids[int(split["train"][i])], 80) for i in unknown[:10])
     if len(unknown) > UNREADABLE_SHARE * len(known):
-        ids = source.ids()
-        named = ", ".join(errors.shown(ids[int(split["train"][i])], 80) for i in unknown[:10])
         raise errors.DataError(
             f"{len(unknown):,} of {len(known):,} training texts hold only tokens that the "
             f"tokenizer does not know: {named}.\n"
@@ -170,3 +170,6 @@ def _check_known(source: Texts, split: Mapping[str, Sequence[int]], known: np.nd
             given=len(unknown),
             fix="--weights none",
         )
+    if not len(unknown):
+        return []
+    return [f"{len(unknown):,} training texts hold only tokens that are not known: {named}"]

@@ -7,6 +7,7 @@ the file, the line and, where bytes are wrong, the byte.
 from __future__ import annotations
 
 import codecs
+import collections
 import csv
 import dataclasses
 import io
@@ -109,9 +110,9 @@ def read(path: Path, *, delimiter: str | None = None, encoding: str | None = Non
     return _separated(path.name, text, delimiter or ("\t" if suffix == ".tsv" else ","))
 
 
-def lines_of(path: Path) -> list[str]:
+def lines_of(path: Path, encoding: str | None = None) -> list[str]:
     """Return the lines of a text file, decoded like a table."""
-    return _decoded(path, None).splitlines()
+    return _decoded(path, encoding).splitlines()
 
 
 def refuse(name: str, line: int | None, what: str, fix: str) -> errors.DataError:
@@ -130,13 +131,7 @@ def _decoded(path: Path, encoding: str | None) -> str:
     marked = next((name for mark, name in _BOMS if raw.startswith(mark)), None)
     chosen = marked or encoding or "utf-8"
     try:
-        text = codecs.decode(raw, chosen)
-    except LookupError as error:
-        raise errors.InvalidValueError(
-            f"There is no encoding '{errors.shown(chosen)}'.\nUse a name of Python's, such as "
-            "utf-8, cp1252, latin-1 or utf-16-le.",
-            given=chosen,
-        ) from error
+        text = raw.decode(chosen)
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         raise refuse(
@@ -144,6 +139,12 @@ def _decoded(path: Path, encoding: str | None) -> str:
             raw.count(b"\n", 0, at) + 1,
             f"byte {at:,} of the file is no {chosen} text.",
             "Save the file as UTF-8, or name its encoding: --encoding cp1252",
+        ) from error
+    except LookupError as error:  # also for what is no encoding of texts, such as base64
+        raise errors.InvalidValueError(
+            f"There is no encoding of texts '{errors.shown(chosen)}'.\nUse a name of Python's, "
+            "such as utf-8, cp1252, latin-1 or utf-16-le.",
+            given=chosen,
         ) from error
     at = text.find("\0")
     if at >= 0:
@@ -225,9 +226,16 @@ def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
                 line,
                 f"{len(row)} fields where the header has {len(columns)} "
                 f"({errors.shown(', '.join(columns), 120)}).",
-                "A field that holds the delimiter or a line break must stand in quotes.",
+                "A field that holds the delimiter or a line break must stand in quotes."
+                + _other_delimiter(columns[0]),
             )
     return Table(name, columns, [row for _, row in rows[1:]], [line for line, _ in rows[1:]])
+
+
+def _other_delimiter(header: str) -> str:
+    """Return the hint that a header seems to be divided by another character; "" if not."""
+    found = next((c for c in ";\t|" if c in header), None)
+    return f' Or is it divided by another character: --delimiter "{found}"?' if found else ""
 
 
 def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
@@ -245,10 +253,20 @@ def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
 
 def _check_swallowed(table: Table, delimiter: str) -> None:
     """Refuse a field that seems to have swallowed rows, because a quote was left open."""
+    # Cells that come again in their column, such as labels: lines that hold one may be rows.
+    often = [
+        {value for value, count in collections.Counter(column).items() if count > 1}
+        for column in zip(*table.rows, strict=True)
+    ]
+
+    def is_row(line: str) -> bool:
+        cells = line.split(delimiter)
+        return len(cells) == len(often) and any(c in o for c, o in zip(cells, often, strict=True))
+
     for row, line in zip(table.rows, table.lines, strict=True):
         for cell in row:
             inner = cell.splitlines()[1:-1]
-            whole = sum(part.count(delimiter) == len(table.columns) - 1 for part in inner)
+            whole = sum(map(is_row, inner))
             if whole >= 1 and 2 * whole >= len(inner):
                 raise refuse(
                     table.name,

@@ -8,6 +8,7 @@ import tracemalloc
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 from scan_files import (
     affine,
     ball,
@@ -20,7 +21,7 @@ from scan_files import (
     write_volumes,
 )
 
-from actzoo import data, errors
+from actzoo import data, errors, tasks
 from actzoo.applications.medical import masks, volumes, writing
 from actzoo.applications.medical.scans import read_scan
 
@@ -264,7 +265,7 @@ def test_f59_0_1_3_are_mapped_in_order(tmp_path):
         mask = (ball(number)[1] > 0).astype("uint8")
         nibabel.save(nifti(mask), tmp_path / "masks" / f"scan_{number}.nii.gz")
     source = opened(tmp_path)
-    assert source.classes == ("background", "label 1", "label 2")
+    assert source.classes == ("background", "label 1", "label 3")
     assert set(np.unique(source.load(1).target)) == {0, 2}
     assert any("3 is 2" in note for note in source.fingerprint().notes)
 
@@ -446,3 +447,51 @@ def test_f63_texts_of_headers_do_not_travel(tmp_path):
     np.testing.assert_array_equal(
         scans.read_scan(source.raw(0))["image"], source.load(0).inputs["image"]
     )
+
+
+def test_f59_voc_void_is_ignored_where_names_leave_it_out(tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "classes.txt").write_text("background\ncell\n")
+    for number in range(6):
+        mask = (disc(number)[1] > 0).astype("uint8")
+        mask[:4] = 255
+        put(tmp_path / "masks" / f"cell_{number:02d}.png", png(mask))
+    source = opened(tmp_path)
+    assert source.classes == ("background", "cell")
+    assert set(np.unique(source.load(0).target)) == {0, 1, tasks.IGNORED}
+    assert source.fingerprint().counts["train"] == {"background": 6, "cell": 6}
+
+
+def test_f53_no_flipped_bit_of_a_header_ends_in_a_traceback():
+    raw = nifti(ball()[0]).to_bytes()
+    random = np.random.default_rng(0)
+    for bit in random.choice(348 * 8, 400, replace=False):
+        broken = bytearray(raw)
+        broken[bit // 8] ^= 1 << (bit % 8)
+        if not volumes.is_nifti(bytes(broken)):
+            continue
+        try:
+            header = volumes.read_header(bytes(broken))
+            values = volumes.read_volume(bytes(broken), header)
+            volumes.mask_file(np.zeros(values.shape, "uint8"), bytes(broken), header)
+        except errors.DataError:
+            pass
+
+
+def test_f63_texts_beside_pixels_do_not_travel(tmp_path):
+    from PIL import PngImagePlugin
+
+    write_pictures(tmp_path)
+    info = PngImagePlugin.PngInfo()
+    info.add_text("PatientName", "Jane Doe")
+    place = tmp_path / "images" / "cell_00.png"
+    Image.fromarray(disc(0)[0]).save(place, pnginfo=info)
+    deep = (disc(1)[0].astype("uint16") * 200) + 7
+    Image.fromarray(deep).save(tmp_path / "images" / "cell_01.png", pnginfo=info)
+    source = opened(tmp_path)
+    for index in (0, 1):
+        assert b"Jane" not in source.raw(index)
+        np.testing.assert_array_equal(
+            read_scan(source.raw(index))["image"], source.load(index).inputs["image"]
+        )
+    assert b"Jane" in place.read_bytes()

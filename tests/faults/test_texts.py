@@ -53,7 +53,8 @@ def test_f41_other_encodings_are_refused_with_line_and_byte_or_read_by_name(tmp_
     refused(path, "a.csv, line 42", f"byte {at:,}", "--encoding cp1252")
     source, _ = opened(path, encoding="cp1252")
     assert source.text(40) == "un café"
-    refused(path, "klingon", encoding="klingon")
+    for name in ("klingon", "base64", "zlib"):
+        refused(path, name, encoding=name)
 
 
 def test_f41_nul_bytes_are_refused_with_line_and_byte(tmp_path):
@@ -123,6 +124,12 @@ def test_f44_quoted_fields_with_line_breaks_and_commas_are_read(tmp_path):
     assert source.ids()[41] == "a.csv:44"
 
 
+def test_f44_letters_of_several_lines_are_no_swallowed_rows(tmp_path):
+    letter = '"Dear all,\nthank you, Bob\nyours, Ann\nbye",pos\n'
+    source, _ = opened(write(tmp_path / "a.csv", as_csv(rows()) + letter))
+    assert source.text(40).splitlines()[1] == "thank you, Bob"
+
+
 def test_f44_a_tsv_without_quoting_keeps_its_quotes(tmp_path):
     lines = "".join(f"{text}\t{label}\n" for text, label in rows())
     path = write(tmp_path / "a.tsv", f'text\tlabel\n{lines}"Heat" is long\tpos\n')
@@ -152,6 +159,8 @@ def test_f45_another_delimiter_is_named(tmp_path):
     refused(path, '--delimiter ";"')
     assert len(opened(path, delimiter=";")[0]) == 40
     refused(path, "one character", delimiter="::")
+    mixed = as_csv([*[(f"{t};x", b) for t, b in rows()], ("one, two", "pos")], "text;label")
+    refused(write(tmp_path / "b.csv", mixed), '--delimiter ";"')
 
 
 def test_f46_missing_labels_are_set_aside_by_a_stated_rule(tmp_path):
@@ -160,6 +169,7 @@ def test_f46_missing_labels_are_set_aside_by_a_stated_rule(tmp_path):
     assert len(source) == 41 and source.classes == ("neg", "pos")
     assert "1 rows have no label and were set aside: a.csv:42" in notes
     assert "1 rows have the label 'nan', taken as missing" in notes
+    assert "1 labels have spaces around them, which were taken off: a.csv:44" in notes
     none = [(f"nothing {i}", "None") for i in range(20)]
     source, notes = opened(write(tmp_path / "b.csv", as_csv([*rows(), *none])))
     assert source.classes == ("None", "neg", "pos") and "taken as a class" in notes
@@ -303,3 +313,13 @@ def test_f116_a_missing_library_is_named_before_work_begins(tmp_path, monkeypatc
 def test_one_class_is_refused(tmp_path):
     path = write(tmp_path / "a.csv", as_csv([(text, "pos") for text, _ in rows()]))
     refused(path, "only 'pos' for a class")
+
+
+def test_f32_a_class_that_is_only_tested_is_refused(tmp_path):
+    folder = tmp_path / "two"
+    folder.mkdir()
+    write(folder / "train.csv", as_csv(rows()))
+    write(folder / "test.csv", as_csv([(f"new {i}", "other") for i in range(5)]))
+    source, _ = opened(str(folder))
+    with pytest.raises(errors.DataError, match="without a training example: 'other'"):
+        data.split(source, seed=0, note=lambda _: None)
