@@ -497,7 +497,7 @@ def test_panels_show_cases_without_names(tmp_path, kind):
         folder=tmp_path / "evaluation",
     )
     found = panels.panels(evaluation)
-    assert {panel["kind"] for panel in found} == {"gallery", "bars", "histogram", "table"}
+    assert {panel["kind"] for panel in found} == {"gallery", "bars", "table"}
     for panel in found:
         for item in panel.get("items", ()):
             content = (tmp_path / "evaluation" / item["picture"]).read_bytes()

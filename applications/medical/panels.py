@@ -14,6 +14,7 @@ from PIL import Image
 
 from actzoo import results
 from actzoo.applications.medical.pictures import COLOURS
+from actzoo.data import SPLITS
 from actzoo.tasks import IGNORED
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         _samples(evaluation),
         _balance(evaluation),
-        _spread(evaluation, order),
         _overlays(evaluation, order),
         _table(evaluation, order),
     ]
@@ -92,17 +92,9 @@ def _balance(evaluation: Evaluation) -> dict[str, Any]:
         "title": "Cases in which each class occurs",
         "kind": "bars",
         "labels": names,
-        "series": {split: [own[name] for name in names] for split, own in counts.items()},
-    }
-
-
-def _spread(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> dict[str, Any]:
-    return {
-        "title": "Dice of the held-out cases",
-        "kind": "histogram",
-        "section": "results",
-        "xlabel": "Dice, mean over classes",
-        "values": [value for value, _ in order],
+        "series": {
+            split: [counts[split][name] for name in names] for split in SPLITS if split in counts
+        },
     }
 
 
