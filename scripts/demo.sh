@@ -36,7 +36,7 @@ for name in $demos; do
       ;;
     medical)
       .venv/bin/python scripts/make_template.py demo/medical/data
-      demo medical int8
+      demo medical int8 --epochs 60
       ;;
   esac
 done
