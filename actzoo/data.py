@@ -902,12 +902,13 @@ def _dataset_class() -> Any:
     class Batches(keras.utils.PyDataset):
         """Batches made by a function of their number.
 
-        Two workers, since with one Keras hands the work to tf.data, whose tuner is often not
-        woken when an epoch ends and sleeps on: 30 s of every second epoch were lost to that.
+        One worker: under TensorFlow, Keras already makes batches in a thread of its own while
+        the step runs, in order. With more it starts and joins threads of its own in each epoch,
+        which costs small data a second an epoch and stands in the way of Ctrl-C.
         """
 
         def __init__(self, make: Callable[[int], Any], count: int) -> None:
-            super().__init__(workers=2, use_multiprocessing=False, max_queue_size=4)
+            super().__init__(workers=1, use_multiprocessing=False)
             self._make, self._count = make, count
             self._first: dict[int, Any] = {}
             self.failure: Exception | None = None

@@ -121,6 +121,7 @@ def make(
             "content_hash": "9f" * 32,
             "classes": classes,
             "preprocessing": steps,
+            "inputs": {"image": {"shape": [96, 96, 3], "dtype": "float32", "range": [0, 255]}},
             "model": "mobilenet_v2",
             "model_config": config,
             "recipe": {
