@@ -238,6 +238,67 @@ def check_classes(classes: Sequence[str], fewest: int = 2) -> None:
         alike[folded] = name
 
 
+def counts_by_split(
+    labels: np.ndarray, splits: Sequence[str | None], classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return split -> class -> number of examples; what has no split counts as "train"."""
+    found = {}
+    for split in dict.fromkeys(splits):
+        chosen = labels[[own == split for own in splits]]
+        numbers = np.bincount(chosen, minlength=len(classes))
+        found[split or "train"] = {n: int(c) for n, c in zip(classes, numbers, strict=True)}
+    return found
+
+
+def notes_on_copies(
+    noun: str,
+    copies: Sequence[Sequence[int]],
+    ids: Sequence[str],
+    labels: Sequence[Any] | np.ndarray,
+    splits: Sequence[str | None],
+    strict: bool,
+) -> list[str]:
+    """Return notes on examples that are there twice: across splits, and under two labels.
+
+    Args:
+        noun: What examples are called ("pictures").
+        copies: Indices of the examples that are the same, group by group.
+        ids: Name of each example.
+        labels: Class of each.
+        splits: Split of each.
+        strict: Refuse both instead.
+
+    Raises:
+        DataError: Strict, and there are some.
+    """
+
+    def named(groups: Sequence[Sequence[int]], most: int = 10) -> str:
+        pairs = [" = ".join(errors.shown(ids[i], 120) for i in group[:3]) for group in groups]
+        more = f" and {len(pairs) - most:,} more" if len(pairs) > most else ""
+        return "; ".join(pairs[:most]) + more
+
+    across = [group for group in copies if len({splits[i] for i in group}) > 1]
+    two_labels = [group for group in copies if len({labels[i] for i in group}) > 1]
+    notes = []
+    if across:
+        notes.append(
+            f"{len(across):,} {noun} are in more than one split, so held-out scores are too good: "
+            f"{named(across)}."
+        )
+    if two_labels:
+        notes.append(f"{len(two_labels):,} {noun} have two labels: {named(two_labels)}.")
+    if strict and notes:
+        raise errors.DataError(
+            f"{' '.join(notes)}\nRemove one of each, or leave --strict out.", given=len(notes)
+        )
+    extra = sum(len(group) - 1 for group in copies)
+    if extra and not across:
+        notes.append(
+            f"{extra:,} {noun} are there more than once; copies were kept in the same split."
+        )
+    return notes
+
+
 # --- splitting ---------------------------------------------------------------------------------
 
 

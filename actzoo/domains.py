@@ -20,6 +20,13 @@ from actzoo._lazy import resolve
 from actzoo.registry import Registry
 
 T = TypeVar("T")
+# What folders and files of a split are called, in small letters.
+SPLIT_NAMES = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test",
+}  # fmt: skip
+_SYSTEM = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"))
 # Packages with a `domain` and a `catalog` module, in the order in which they look at data.
 BUILTIN = (
     "actzoo.applications.medical",
@@ -217,6 +224,36 @@ def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str,
                 allowed=(allowed,),
             )
     return kind(**given)
+
+
+def entries(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of a folder's folders and files, sorted, without hidden and system ones.
+
+    Raises:
+        DataError: The folder cannot be listed.
+    """
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as listed:
+            for entry in listed:
+                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
+                    continue
+                (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        raise errors.DataError(
+            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
+            "Change its permissions, or remove it.",
+            given=folder,
+        ) from error
+    return sorted(folders), sorted(files)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def is_scheme(path: str) -> bool:

@@ -698,7 +698,9 @@ def evaluate(
                 str(data), card.domain or None, card.data_options, fewest=1
             )
             indices = np.arange(len(source))
-        order = _renumbering(source, indices, card.classes)
+        if len(indices) == 0:
+            raise errors.DataError("There is nothing to score on: the data is empty.")
+        order = renumbering(source, card.classes)
         cases = data_room.run_cases(
             source,
             indices,
@@ -736,8 +738,12 @@ def _held_out(run: results.RunFolder, data_room: Any) -> tuple[Any, np.ndarray]:
     return source, np.asarray(splits["test"])
 
 
-def _renumbering(source: Any, indices: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Return class index of the data -> class index of the model."""
+def renumbering(source: Any, classes: Sequence[str]) -> np.ndarray:
+    """Return class index of the data -> class index of the model.
+
+    Raises:
+        DataError: The data has classes that the model does not know.
+    """
     from actzoo import tasks
 
     unknown = [name for name in source.classes if name not in classes]
@@ -749,8 +755,6 @@ def _renumbering(source: Any, indices: np.ndarray, classes: Sequence[str]) -> np
             given=tuple(unknown),
             allowed=tuple(classes),
         )
-    if len(indices) == 0:
-        raise errors.DataError("There is nothing to score on: the data is empty.")
     return tasks.renumbering(source.classes, classes)
 
 

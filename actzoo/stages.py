@@ -571,7 +571,7 @@ def diagnose_model(
         A `diagnostics.Diagnosis`.
     """
     from actzoo import data as data_room
-    from actzoo import diagnostics
+    from actzoo import diagnostics, inference
 
     path = Path(model)
     card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
@@ -580,19 +580,10 @@ def diagnose_model(
     source = data_room.open_source(
         os.fspath(data), card.domain or None, card.data_options, fewest=1
     )
-    unknown = [name for name in source.classes if name not in card.classes]
-    if unknown:
-        raise errors.DataError(
-            f"The data has classes that the model does not know: "
-            f"{', '.join(errors.shown(name) for name in unknown[:10])}.\n"
-            f"It knows {errors.shown(', '.join(card.classes), 200)}.",
-            given=tuple(unknown),
-            allowed=card.classes,
-        )
     chosen = data_room.rng(0, "diagnose").permutation(len(source))[:DIAGNOSED]
     preparation = data_room.Preparation.of(card.domain, card.preprocessing)
     inputs, targets = data_room.load_training_samples(source, chosen, preparation, 0)
-    order = tasks.renumbering(source.classes, card.classes)
+    order = inference.renumbering(source, card.classes)
     return diagnostics.diagnose(
         loaded, inputs, task.encode(order[targets], len(card.classes)), loss=task.loss()
     )

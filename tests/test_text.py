@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from text_files import REVIEWS, needs_reviews, sentences, write_table
+from toy_export import rehash
 
 import actzoo
-from actzoo import data, domains, errors, export, inference, models, preprocessing, results, verify
+from actzoo import data, domains, errors, inference, models, preprocessing, results, verify
 from actzoo.applications.text import augmentation, domain, panels, tokenizer
 from actzoo.applications.text.data import open_texts
 
@@ -354,12 +355,6 @@ def test_other_tables_are_opened_as_the_first_was(tmp_path):
 def planted(run, tmp_path):
     shutil.copytree(run.run.export, tmp_path / "export")
     return results.ExportFolder(tmp_path / "export")
-
-
-def rehash(folder):
-    record = json.loads(folder.record.read_text())
-    record["files"] = export.hashes(folder.path)
-    folder.record.write_text(json.dumps(record))
 
 
 def shift_token_ids(folder):

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import toy_export
+from toy_export import rehash
 
 from actzoo import errors, export, results, verify
 from actzoo.device import runtime, tflite
@@ -19,13 +20,6 @@ def folder(tmp_path):
 
 def codes(outcome):
     return {finding.code for finding in outcome.findings}
-
-
-def rehash(folder):
-    """Bring the recorded hashes up to date, as whoever wants to hide a change would."""
-    record = json.loads(folder.record.read_text())
-    record["files"] = export.hashes(folder.path)
-    folder.record.write_text(json.dumps(record))
 
 
 def edit_card(folder, **changes):

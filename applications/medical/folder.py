@@ -13,12 +13,8 @@ import os
 import re
 
 from actzoo import errors
+from actzoo.domains import SPLIT_NAMES, entries
 
-SPLIT_NAMES = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test",
-}  # fmt: skip
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 VOLUMES = (".nii.gz", ".nii")
 OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md", ".gif", ".mha")
@@ -142,14 +138,14 @@ def _places(root: str) -> dict[str | None, list[str]]:
     if _image_and_mask_folders(root) is not None:
         return {None: [root]}
     found: dict[str | None, list[str]] = {}
-    for name in _entries(root)[0]:
+    for name in entries(root)[0]:
         if split := SPLIT_NAMES.get(name.casefold()):
             found.setdefault(split, []).append(os.path.join(root, name))
     return found
 
 
 def _image_and_mask_folders(place: str) -> tuple[str, str] | None:
-    by_name = {name.casefold(): name for name in _entries(place)[0]}
+    by_name = {name.casefold(): name for name in entries(place)[0]}
     for images, masks in FOLDERS:
         if images in by_name and masks in by_name:
             return os.path.join(place, by_name[images]), os.path.join(place, by_name[masks])
@@ -196,7 +192,7 @@ def _paired(
 def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[str, str]:
     """Return the stem of each file that is read -> its path relative to the root."""
     found: dict[str, str] = {}
-    for name in _entries(folder)[1]:
+    for name in entries(folder)[1]:
         ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
         if ending is None:
             # Of names nothing is told, and what follows the last dot may be part of one.
@@ -213,28 +209,6 @@ def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[s
             )
         found[stem] = path
     return found
-
-
-def _entries(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of a folder's folders and files, sorted, without hidden ones.
-
-    Raises:
-        DataError: The folder cannot be listed.
-    """
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(entry.name)
-    except OSError as error:
-        raise errors.DataError(
-            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
-            "Change its permissions, or remove it.",
-            given=folder,
-        ) from error
-    return sorted(folders), sorted(files)
 
 
 def _names(root: str) -> dict[int, str]:

@@ -22,7 +22,7 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.text import table, tokenizer
 from actzoo.applications.text.domain import DOMAIN
-from actzoo.data import Example, Fingerprint
+from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.domains import read_options
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
@@ -123,7 +123,9 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
             f"{' '.join(notes)}\nMend these rows, or leave --strict out.", given=path
         )
     classes = _classes(rows, notes)
-    _duplicates(rows, notes, chosen.strict)
+    notes += notes_on_copies(
+        "texts", _copies(rows), rows.ids, rows.labels, rows.splits, chosen.strict
+    )
     return Texts(rows, classes, notes)
 
 
@@ -330,37 +332,12 @@ def _note_twins(counts: Mapping[str, int], notes: list[str]) -> None:
             )
 
 
-def _duplicates(rows: _Rows, notes: list[str], strict: bool) -> None:
-    """Note texts that are there twice: across splits, and under two labels."""
-    copies = collections.defaultdict(list)
+def _copies(rows: _Rows) -> list[list[int]]:
+    """Return the groups of texts that are there more than once."""
+    found = collections.defaultdict(list)
     for index, text in enumerate(rows.texts):
-        copies[_key(text)].append(index)
-    groups = [group for group in copies.values() if len(group) > 1]
-    across = [g for g in groups if len({rows.splits[i] for i in g}) > 1]
-    two_labels = [g for g in groups if len({rows.labels[i] for i in g}) > 1]
-
-    def pairs(chosen: Sequence[Sequence[int]]) -> str:
-        shown = [" = ".join(errors.shown(rows.ids[i], 60) for i in group[:3]) for group in chosen]
-        return "; ".join(shown[:5]) + (f" and {len(shown) - 5:,} more" if shown[5:] else "")
-
-    found = []
-    if across:
-        found.append(
-            f"{len(across):,} texts are in more than one split, so held-out scores are too good: "
-            f"{pairs(across)}."
-        )
-    if two_labels:
-        found.append(f"{len(two_labels):,} texts have two labels: {pairs(two_labels)}.")
-    if found and strict:
-        raise errors.DataError(
-            f"{' '.join(found)}\nRemove one of each, or leave --strict out.", given=len(groups)
-        )
-    notes += found
-    extra = sum(len(group) - 1 for group in groups)
-    if extra and not across:
-        notes.append(
-            f"{extra:,} texts are there more than once; copies were kept in the same split."
-        )
+        found[_key(text)].append(index)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _key(text: str) -> str:
@@ -430,13 +407,7 @@ class Texts:
 
     def fingerprint(self) -> Fingerprint:
         """Return counts, lengths and the hash of the content."""
-        counts: dict[str, dict[str, int]] = {}
-        for split in dict.fromkeys(self._rows.splits):
-            chosen = self._labels[[s == split for s in self._rows.splits]]
-            numbers = np.bincount(chosen, minlength=len(self.classes))
-            counts[split or "train"] = {
-                n: int(c) for n, c in zip(self.classes, numbers, strict=True)
-            }
+        counts = counts_by_split(self._labels, self._rows.splits, self.classes)
         words = [len(text.split()) for text in self._rows.texts]
         return Fingerprint(
             domain="text",

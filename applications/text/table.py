@@ -17,17 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from actzoo import errors
+from actzoo.domains import SPLIT_NAMES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-}
 FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -19,7 +19,7 @@ from actzoo import errors
 from actzoo.applications.vision import folder, images
 from actzoo.applications.vision.domain import DOMAIN
 from actzoo.applications.vision.scan import DEPTHS, Scan, scan_files
-from actzoo.data import Example, Fingerprint
+from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.domains import read_options
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
@@ -181,13 +181,7 @@ class Pictures:
     def fingerprint(self) -> Fingerprint:
         """Return counts, sizes and the hash of the content."""
         heights, widths = self._rows["height"].astype(float), self._rows["width"].astype(float)
-        counts: dict[str, dict[str, int]] = {}
-        for split in dict.fromkeys(self._splits):
-            chosen = self._labels[[s == split for s in self._splits]]
-            numbers = np.bincount(chosen, minlength=len(self.classes))
-            counts[split or "train"] = {
-                n: int(c) for n, c in zip(self.classes, numbers, strict=True)
-            }
+        counts = counts_by_split(self._labels, self._splits, self.classes)
         shorter, longer = np.minimum(heights, widths), np.maximum(heights, widths)
         details = {
             "median_height": int(np.median(heights)),
@@ -269,31 +263,7 @@ def _duplicates(
     for index, picture in enumerate(number.tolist()):
         if picture in repeated:
             copies[picture].append(index)
-    across, two_labels, extra = [], [], 0
-    for group in copies.values():
-        extra += len(group) - 1
-        pair = " = ".join(errors.shown(ids[i], 120) for i in group[:3])
-        if len({splits[i] for i in group}) > 1:
-            across.append(pair)
-        if len({int(labels[i]) for i in group}) > 1:
-            two_labels.append(pair)
-    notes = []
-    if across:
-        notes.append(
-            f"{len(across):,} pictures are in more than one split, so held-out scores are too "
-            f"good: {_named(across)}."
-        )
-    if two_labels:
-        notes.append(f"{len(two_labels):,} pictures have two labels: {_named(two_labels)}.")
-    if strict and notes:
-        raise errors.DataError(
-            f"{' '.join(notes)}\nRemove one of each, or leave --strict out.", given=across
-        )
-    if extra and not across:
-        notes.append(
-            f"{extra:,} pictures are there more than once; copies were kept in the same split."
-        )
-    return notes
+    return notes_on_copies("pictures", list(copies.values()), ids, labels, splits, strict)
 
 
 def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:

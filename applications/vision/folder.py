@@ -12,12 +12,8 @@ import os
 from collections.abc import Iterator
 
 from actzoo import errors
+from actzoo.domains import SPLIT_NAMES, entries
 
-SPLIT_NAMES = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test",
-}  # fmt: skip
 READ = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 )
@@ -36,7 +32,6 @@ CONVERT = {
     ".nef": "develop them to JPEG",
     ".arw": "develop them to JPEG",
 }
-_SYSTEM = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,15 +61,15 @@ def looks_like_classes(root: str) -> str | None:
     """
     if not os.path.isdir(root):
         return None
-    folders, files = _entries(root)
+    folders, files = entries(root)
     if any(_is_table(name) for name in files):
         return None
     for name in folders:
-        inner, pictures = _entries(os.path.join(root, name))
+        inner, pictures = entries(os.path.join(root, name))
         if any(_is_picture(file) for file in pictures):
             return "class folders with pictures"
         for second in inner[:50]:
-            if any(_is_picture(file) for file in _entries(os.path.join(root, name, second))[1]):
+            if any(_is_picture(file) for file in entries(os.path.join(root, name, second))[1]):
                 return "folders of class folders with pictures"
     return "pictures" if any(_is_picture(name) for name in files) else None
 
@@ -134,7 +129,7 @@ def list_pictures(root: str) -> Listing:
 
 def _sections(root: str) -> dict[str | None, str]:
     """Return split -> folder of class folders; the key None where there are no splits."""
-    folders, _ = _entries(root)
+    folders, _ = entries(root)
     by_split: dict[str, list[str]] = collections.defaultdict(list)
     for name in folders:
         if split := SPLIT_NAMES.get(name.casefold()):
@@ -148,7 +143,7 @@ def _sections(root: str) -> dict[str | None, str]:
                 "Keep one, or put the pictures of both into it.",
                 given=names,
             )
-    inner, files = _entries(os.path.join(root, by_split["train"][0]))
+    inner, files = entries(os.path.join(root, by_split["train"][0]))
     if not inner or any(_is_picture(name) for name in files):
         return {None: root}  # classes that happen to be called like this: trains, tests
     for name in folders:
@@ -202,7 +197,7 @@ class _Lister:
         self._odd_names: list[str] = []
 
     def class_folders(self, place: str) -> list[str]:
-        folders, files = _entries(place)
+        folders, files = entries(place)
         self._loose += [_relative(self._root, place, f) for f in files if _is_picture(f)]
         return [name for name in folders if not self._leads_up(os.path.join(place, name))]
 
@@ -222,7 +217,7 @@ class _Lister:
 
     def pictures(self, folder: str) -> list[str]:
         """Return the names of the pictures that lie directly in a class folder."""
-        folders, files = _entries(folder)
+        folders, files = entries(folder)
         found, unread = [], collections.Counter[str]()
         for name in files:
             if _extension(name) not in READ:
@@ -316,36 +311,6 @@ class _Lister:
                 f"appear escaped: {_some(self._odd_names)}."
             )
         return found
-
-
-def _entries(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of a folder's folders and files, sorted, without hidden and system ones.
-
-    Raises:
-        DataError: The folder cannot be listed.
-    """
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
-                    continue
-                (folders if _is_folder(entry) else files).append(entry.name)
-    except OSError as error:
-        raise errors.DataError(
-            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
-            "Change its permissions, or remove it.",
-            given=folder,
-        ) from error
-    return sorted(folders), sorted(files)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
 
 
 def _holds_pictures(folder: str) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.vision.folder import SPLIT_NAMES
 from actzoo.applications.vision.scan import scan
+from actzoo.domains import SPLIT_NAMES
 
 if TYPE_CHECKING:
     from actzoo.applications.vision.data import Options, Pictures
