@@ -710,7 +710,7 @@ def pipeline(
 
     Returns:
         A `keras.utils.PyDataset` of known length. An error met while a batch is made is kept in
-        its `failure`; see `named_failure`.
+        its `failure`; see `feeding`.
     """
     indices = np.asarray(indices, dtype=np.int64)
     stored = preparation.stored_steps
@@ -792,7 +792,7 @@ def _by_length(
     """Return the order with examples of like length in one batch, batches in random order.
 
     Sorted within stretches of the order, so that batches differ from epoch to epoch. The shortest
-    batch comes first and the longest second: Keras takes the shapes of an epoch from these two.
+    batch comes first and the longest second: `feeding` takes the shapes of an epoch from these two.
     """
     stretch = 50 * batch_size
     parts = [order[start : start + stretch] for start in range(0, len(order), stretch)]
@@ -963,9 +963,8 @@ def _dataset_class() -> Any:
     class Batches(keras.utils.PyDataset):
         """Batches made by a function of their number.
 
-        One worker: under TensorFlow, Keras already makes batches in a thread of its own while
-        the step runs, in order. With more it starts and joins threads of its own in each epoch,
-        which costs small data a second an epoch and stands in the way of Ctrl-C.
+        One worker: with more, Keras starts and joins threads of its own in each epoch, which
+        costs small data a second an epoch and stands in the way of Ctrl-C.
         """
 
         def __init__(self, make: Callable[[int], Any], count: int) -> None:
@@ -978,7 +977,7 @@ def _dataset_class() -> Any:
             return self._count
 
         def __getitem__(self, number: int) -> Any:
-            # Keras looks at the first two batches for their shapes and then asks again.
+            # The first two batches are looked at for their shapes and then asked for again.
             if number in self._first:
                 return self._first.pop(number)
             try:
@@ -994,16 +993,52 @@ def _dataset_class() -> Any:
 
 
 @contextlib.contextmanager
-def named_failure(batches: Any) -> Iterator[None]:
-    """Raise what went wrong in making a batch, and not what Keras' backend says about it.
+def feeding(batches: Any) -> Iterator[Any]:
+    """Give batches the form that `fit` takes, and raise what went wrong in making one.
+
+    Under TensorFlow they come from a `tf.data.Dataset` that makes them one ahead, in a thread of
+    its own. Keras would wrap them likewise, but with tf.data's tuner, whose thread sleeps on for up
+    to 41 s after the end of an epoch before it lets go.
 
     Args:
-        batches: What `pipeline` returned, given to `fit` or `predict` inside the block.
+        batches: A `keras.utils.PyDataset`, such as `pipeline` returns.
+
+    Raises:
+        Exception: What the making of a batch raised, and not what Keras' backend says about it.
     """
+    import keras
+
+    tensorflow = keras.backend.backend() == "tensorflow"
     try:
-        yield
+        yield _as_tensorflow(batches) if tensorflow else batches
     except Exception as error:
         failure = getattr(batches, "failure", None)
         if failure is None or failure is error:
             raise
         raise failure from None
+
+
+def _as_tensorflow(batches: Any) -> Any:
+    import keras
+    import tensorflow as tf
+
+    count = len(batches)
+    seen = [batches[number] for number in range(min(count, 2))]
+
+    def spec(*arrays: np.ndarray) -> tf.TensorSpec:
+        """Return the shape that fits all of them, with any number of samples."""
+        sizes = zip(*(array.shape[1:] for array in arrays), strict=True)
+        shape = [size[0] if len(set(size)) == 1 else None for size in sizes]
+        return tf.TensorSpec([None, *shape], arrays[0].dtype)
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return (
+        tf.data.Dataset.from_generator(
+            lambda: (batches[number] for number in range(count)),
+            output_signature=keras.tree.map_structure(spec, *seen),
+        )
+        .apply(tf.data.experimental.assert_cardinality(count))
+        .prefetch(2)
+        .with_options(options)
+    )

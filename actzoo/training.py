@@ -372,9 +372,9 @@ def _run_phase(
         batches = stretch.batches(len(state.history))
         progress.begin_epoch(phase, epoch)
         try:
-            with data.named_failure(batches):
+            with data.feeding(batches) as fed:
                 fitted = stretch.network.fit(
-                    batches,
+                    fed,
                     initial_epoch=epoch,
                     epochs=epoch + 1,
                     steps_per_epoch=steps,

@@ -222,13 +222,17 @@ def test_keras_sees_each_batch_once_and_the_error_in_our_words():
     inputs = keras.Input((2, 2), name="image")
     model = keras.Model({"image": inputs}, Watch()(inputs))
     source = Numbers([0, 1] * 10)
-    answers = model.predict(batches(source), verbose=0)
+    with data.feeding(batches(source)) as fed:
+        answers = model.predict(fed, verbose=0)
     assert sorted(answers[:, 0].tolist()) == list(range(20))
 
     source = Numbers([0, 1] * 8, vanished=13)
     broken = batches(source)
-    with pytest.raises(errors.DataError, match=r"^number 13 is gone$"), data.named_failure(broken):
-        model.predict(broken, verbose=0)
+    with (
+        pytest.raises(errors.DataError, match=r"^number 13 is gone$"),
+        data.feeding(broken) as fed,
+    ):
+        model.predict(fed, verbose=0)
 
 
 # --- examples of different length ----------------------------------------------------------------
