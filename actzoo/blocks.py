@@ -1,27 +1,42 @@
 """Building blocks of the architectures: tensors in, tensor out.
 
 Architectures are written once with these; the activation is looked up here and nowhere else, so
-any model takes any activation. Every layer gets a name that says place and role, because surgery,
-diagnostics and weight files find layers by name.
+any model takes any activation. One that changes the number of channels leaves the architecture's
+numbers as they are: the layer before it is made as much wider or narrower. Every layer gets a name
+that says place and role, because surgery, diagnostics and weight files find layers by name.
 """
 
 from __future__ import annotations
 
+import fractions
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from actzoo import activations
+from actzoo import activations, errors
 
 # Keras' 0.99 and above needs thousands of steps before the running statistics can be trusted; a
 # run on a few thousand photos has hardly more. Measured on clothing10: .999 gives chance accuracy.
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def kernel_initializer(activation: activations.ActivationLike | None) -> str:
+# Recommended initialiser -> mode and distribution of `VarianceScaling`, and its scale by that name.
+_INITIALIZERS = {
+    "he_normal": ("fan_in", "truncated_normal", 2.0),
+    "lecun_normal": ("fan_in", "truncated_normal", 1.0),
+    "glorot_uniform": ("fan_avg", "uniform", 1.0),
+    "siren_uniform": ("fan_in", "uniform", 0.0),  # Keras has none of that name
+}
+
+
+def kernel_initializer(
+    activation: activations.ActivationLike | None,
+) -> str | keras.initializers.Initializer:
     """Return the initialiser recommended for weights in front of an activation.
+
+    Its kind is the row's, its scale the square of the activation's gain: He's 2 is that of ReLU.
 
     Args:
         activation: None stands for a linear layer.
@@ -29,7 +44,52 @@ def kernel_initializer(activation: activations.ActivationLike | None) -> str:
     found = None if activation is None else activations.identify(activations.get(activation))
     if found is None:
         return "he_normal"
-    return activations.describe(found[0]).recommended_init
+    kind = activations.describe(found[0]).recommended_init
+    mode, distribution, scale = _INITIALIZERS[kind]
+    gain = activations.gain(found)
+    wanted = scale if gain is None else gain**2
+    if abs(wanted - scale) < 1e-3:
+        return kind
+    return keras.initializers.VarianceScaling(wanted, mode, distribution)
+
+
+def channel_factor(activation: activations.ActivationLike | None) -> fractions.Fraction:
+    """Return how many channels an activation gives for each that goes in, such as 1/2 for GLU.
+
+    Args:
+        activation: None stands for a linear layer.
+    """
+    if activation is None:
+        return fractions.Fraction(1)
+    layer = activations.get(activation)
+    found = activations.identify(layer)
+    factor = 1.0 if found is None else activations.describe(found[0]).channel_factor
+    # A layer of ours knows better, where it depends on an argument.
+    return getattr(layer, "channel_factor", fractions.Fraction(factor).limit_denominator(1024))
+
+
+def channels_before(channels: int, activation: activations.ActivationLike | None) -> int:
+    """Return the width of the layer before an activation, so that `channels` come out of it.
+
+    Args:
+        channels: After the activation.
+        activation: None stands for a linear layer.
+
+    Raises:
+        InvalidValueError: No whole number of channels gives that many.
+    """
+    factor = channel_factor(activation)
+    before = channels / factor
+    if before.denominator != 1:
+        step = factor.numerator
+        near = max(step, channels // step * step)
+        raise errors.InvalidValueError(
+            f"{errors.shown(activation)} gives {factor} times the channels that go in, so that "
+            f"{channels} cannot come out.\nTake widths that are multiples of {step}, such as "
+            f"{near}, or an activation that keeps the number of channels.",
+            given=channels,
+        )
+    return int(before)
 
 
 def activate(
@@ -65,7 +125,9 @@ def conv_norm_act(
 
     Args:
         x: `(batch, height, width, channels)`.
-        filters: Output channels; None for a depthwise convolution.
+        filters: Output channels; None for a depthwise convolution. That one gives as many as go
+            in: of an activation that leaves fewer, it makes more of each; one that gives more,
+            such as CReLU, cannot be made up for and gives them to the layer behind.
         kernel_size: Side of the kernel.
         strides: 1 keeps height and width, 2 halves them (rounded up).
         activation: None leaves the block linear.
@@ -78,11 +140,19 @@ def conv_norm_act(
     common = {"strides": strides, "padding": "same", "use_bias": False}
     if filters is None:
         x = keras.layers.DepthwiseConv2D(
-            kernel_size, depthwise_initializer=initializer, name=f"{name}_conv", **common
+            kernel_size,
+            depth_multiplier=math.ceil(1 / channel_factor(activation)),
+            depthwise_initializer=initializer,
+            name=f"{name}_conv",
+            **common,
         )(x)
     else:
         x = keras.layers.Conv2D(
-            filters, kernel_size, kernel_initializer=initializer, name=f"{name}_conv", **common
+            channels_before(filters, activation),
+            kernel_size,
+            kernel_initializer=initializer,
+            name=f"{name}_conv",
+            **common,
         )(x)
     x = batch_norm(x, name=name)
     return x if activation is None else activate(x, activation, name=f"{name}_act")
@@ -99,18 +169,20 @@ def residual(
     """Basic residual block: two 3×3 convolutions beside a shortcut.
 
     The shortcut is a 1×1 convolution where the shape changes. The second activation follows the
-    sum, as in the paper.
+    sum, as in the paper; where it changes the number of channels, the sum is as much wider or
+    narrower than `filters`, and every shortcut is a convolution.
 
     Reference:
         He et al., 2015, "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
     """
     shortcut = x
-    if strides != 1 or x.shape[-1] != filters:
+    summed = channels_before(filters, activation)
+    if strides != 1 or x.shape[-1] != summed:
         shortcut = conv_norm_act(
-            x, filters, 1, strides=strides, activation=None, name=f"{name}_shortcut"
+            x, summed, 1, strides=strides, activation=None, name=f"{name}_shortcut"
         )
     x = conv_norm_act(x, filters, strides=strides, activation=activation, name=f"{name}_1")
-    x = conv_norm_act(x, filters, activation=None, name=f"{name}_2")
+    x = conv_norm_act(x, summed, activation=None, name=f"{name}_2")
     x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
     return activate(x, activation, name=f"{name}_2_act")
 
@@ -175,7 +247,8 @@ def two_convolutions(
         filters: Output channels.
         activation: What `activations.get` takes.
         norm: "batch" or "group".
-        ends_active: Apply the last activation; else that is left to the caller.
+        ends_active: Apply the last activation; else that is left to the caller, and there are as
+            many channels as it needs to leave `filters`.
         name: Prefix of the layers' names.
 
     Returns:
@@ -185,7 +258,7 @@ def two_convolutions(
     for number in (1, 2):
         prefix = f"{name}_{number}"
         x = keras.layers.Conv2D(
-            filters,
+            channels_before(filters, activation),
             3,
             padding="same",
             use_bias=False,
@@ -301,11 +374,15 @@ def transformer_encoder(
 ) -> keras.KerasTensor:
     """Self-attention and two dense layers, each with a shortcut and a normalisation after it.
 
+    With "swiglu", "geglu", "reglu", "bilinear_glu" or "glu" the feed-forward part is exactly the
+    gated one of Shazeer, `(x V * gate(x W)) U`: the hidden layer is twice as wide, and its two
+    halves are the two projections. Take two thirds of `feed_forward` for as many weights.
+
     Args:
         x: `(batch, length, width)`.
         mask: `(batch, length)`, 1 for tokens and 0 for padding.
         heads: Of the attention.
-        feed_forward: Width of the hidden dense layer.
+        feed_forward: Width of what comes out of the activation.
         activation: Of the hidden dense layer.
         dropout: Share dropped of each branch's output.
         mask_bias: See `Attention`.
@@ -316,7 +393,8 @@ def transformer_encoder(
         A tensor of the shape of `x`.
 
     Reference:
-        Vaswani et al., 2017, "Attention Is All You Need", arXiv:1706.03762.
+        Vaswani et al., 2017, "Attention Is All You Need", arXiv:1706.03762; Shazeer, 2020, "GLU
+        Variants Improve Transformer", arXiv:2002.05202.
     """
     width = x.shape[-1]
 
@@ -336,5 +414,6 @@ def transformer_encoder(
     attention = Attention(heads, mask_bias, name=f"{name}_attention")
     seen = attention([queries, keys, values, mask])
     x = merged(x, dense(seen, width, "attention_output"), "attention")
-    hidden = activate(dense(x, feed_forward, "feed_forward"), activation, name=f"{name}_act")
+    wide = channels_before(feed_forward, activation)
+    hidden = activate(dense(x, wide, "feed_forward"), activation, name=f"{name}_act")
     return merged(x, dense(hidden, width, "feed_forward_output"), "feed_forward")

@@ -8,6 +8,8 @@ name, or just `ValueError` as usual. The parts stand as attributes beside the te
 from __future__ import annotations
 
 import difflib
+import itertools
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,11 +129,8 @@ def unknown_name(
     aliases = dict(aliases or {})
     text = str(given)
     odd = [f"U+{ord(c):04X}" for c in text[:200] if not c.isascii() or not c.isprintable()]
-    found = difflib.get_close_matches(
-        text[:64].strip().lower(), [*names, *aliases], n=6, cutoff=0.6
-    )
     nearest: list[str] = []
-    for name in found:
+    for name in _closest(text[:64].strip().lower(), [*names, *aliases]):
         name = aliases.get(name, name)
         if name not in nearest:
             nearest.append(name)
@@ -149,6 +148,22 @@ def unknown_name(
     return UnknownNameError(
         "\n".join(lines), given=given, allowed=names, nearest=nearest, fix=command
     )
+
+
+def _closest(text: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Return names like `text`, the likest first; of equally like ones, those that begin alike."""
+    matcher = difflib.SequenceMatcher(b=text)
+    ranked = []
+    for name in names:
+        matcher.set_seq1(name)
+        # The two cheap upper bounds rule most names out.
+        if matcher.real_quick_ratio() < cutoff or matcher.quick_ratio() < cutoff:
+            continue
+        ratio = matcher.ratio()
+        if ratio >= cutoff:
+            alike = itertools.takewhile(operator.truth, map(operator.eq, text, name))
+            ranked.append((-ratio, -sum(alike), name))
+    return [name for *_, name in sorted(ranked)]
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops as K
 
 from actzoo import activations, errors, models
+from actzoo.activations.learnable import Learned
 from actzoo.device.forms import FORMS, DeviceForm, Form, device_form
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -296,12 +297,14 @@ class _Lowering:
         row = device_form(activation)
         if row is None:
             return None
+        params = _plain_parameters(params)
         if self.precision != "int8":
             return None if row.float is None else functools.partial(row.float, **params)
         reason = _why_slow(activation, row, params)
+        chain = row.float if reason else row.int8 or row.float
         if layer.name in self.stable:
             reason = f"{activation} meets values beyond the reach of its int8 form"
-        form = row.float if layer.name in self.stable else row.int8 or row.float
+        form = row.float if layer.name in self.stable else chain
         if reason:
             self.slow[name] = reason
         elif row.last:
@@ -328,12 +331,22 @@ def _plain(value: Any) -> np.ndarray:
     return array if array.dtype.kind in "iub" else array.astype("float32")
 
 
+def _plain_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with each array of one value all over as that number."""
+    plain = dict(params)
+    for name, value in params.items():
+        if isinstance(value, np.ndarray) and np.all(value == value.flat[0]):
+            plain[name] = float(value.flat[0])
+    return plain
+
+
 def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> str | None:
     if not row.folds:
-        return f"{activation} mixes channels"
-    alpha = np.asarray(params.get("alpha", 0.0))
-    if activation == "prelu" and alpha.size > 1 and not np.all(alpha == alpha.flat[0]):
-        return "prelu has a slope for each channel"
+        return f"{activation} {row.why}"
+    if any(isinstance(value, np.ndarray) for value in params.values()):
+        return f"{activation} has weights for each channel"
+    if row.fits is not None and not row.fits(**params):
+        return f"no chain is known for {activation} with these parameters"
     return None
 
 
@@ -358,11 +371,19 @@ def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
         return None
     name, params = found
     weights = layer.get_weights()
-    if name == "prelu" and weights:
-        params = {**params, "alpha": np.asarray(weights[0], "float32")}
-    elif weights:
+    if isinstance(layer, Learned):
+        params = {**params, **{key: _plain(value) for key, value in layer.values().items()}}
+    elif isinstance(layer, keras.layers.PReLU):
+        params = {**params, "alpha": _plain(weights[0])}
+    elif weights and not _is_kept(name):
         return None  # learnable, and no form of ours reads its weights
     return name, dict(params)
+
+
+def _is_kept(name: str) -> bool:
+    """Say whether an activation's own layer, with its weights, is what a device gets."""
+    row = device_form(name)
+    return row is not None and row.float is None and row.int8 is None
 
 
 def _operation(operation: Any) -> tuple[str, dict[str, Any]] | None:

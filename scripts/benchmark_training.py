@@ -35,8 +35,8 @@ def main(photos: str, rounds: int = 3) -> None:
     ours, plain = compiled(plan, steps), compiled(plan, steps)
     for epoch in range(rounds + 1):
         start = time.perf_counter()
-        batches = material.training_batches(epoch)
-        ours.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
+        with data.feeding(material.training_batches(epoch)) as fed:
+            ours.fit(fed, steps_per_epoch=steps, shuffle=False, verbose=0)
         middle = time.perf_counter()
         plain.fit(arrays, targets, batch_size=plan.recipe.batch_size, verbose=0)
         if epoch:  # the first one traces

@@ -1,17 +1,17 @@
-"""Write the generated tables of README.md anew from the registries.
+"""Write the generated tables of README.md and docs/activations.md anew from the registries.
 
 Command: python scripts/readme_tables.py [--check]        (1 second)
-Result: README.md with fresh tables; with --check, exit code 1 if it was stale.
+Result: both with fresh tables; with --check, exit code 1 if one was stale.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from actzoo import activations
+from actzoo.activations.catalog import FAMILIES
 from actzoo.models import MODELS
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 def models_table() -> str:
@@ -20,15 +20,49 @@ def models_table() -> str:
     return "\n".join(rows)
 
 
+def families() -> list[tuple[str, tuple]]:
+    """Return what each family is, and its rows."""
+    return [
+        ((family.__doc__ or "").splitlines()[0].rstrip("."), family.ROWS) for family in FAMILIES
+    ]
+
+
 def activations_table() -> str:
-    rows = ["| activation | formula | parameters | also called |", "|---|---|---|---|"]
-    for name in activations.names():
-        row = activations.describe(name)
-        parameters = ", ".join(f"{p.name}={p.default}" for p in row.parameters) or "–"
-        formula = row.formula.replace("|", "\\|")
-        aliases = ", ".join(f"`{alias}`" for alias in row.aliases) or "–"
-        rows.append(f"| `{row.name}` | {formula} | {parameters} | {aliases} |")
+    rows = ["| family | activations |", "|---|---|"]
+    rows += [
+        f"| {what} | {', '.join(f'`{row.name}`' for row in own)} |" for what, own in families()
+    ]
     return "\n".join(rows)
+
+
+def full_table() -> str:
+    lines = [
+        "# Activations",
+        "",
+        "Made by `scripts/readme_tables.py`. One row in full: `actzoo describe NAME`; all with",
+        "their curves: `python scripts/build_gallery.py`; other packages' names for them, with",
+        'their defaults: `actzoo list activations "torch:*"`.',
+    ]
+    for what, own in families():
+        lines += [
+            "",
+            f"## {what}",
+            "",
+            "| activation | formula | parameters | also called | paper |",
+        ]
+        lines += ["|---|---|---|---|---|"]
+        for row in own:
+            parameters = ", ".join(f"{p.name}={_short(p.default)}" for p in row.parameters) or "–"
+            formula = row.formula.replace("|", "\\|")
+            aliases = ", ".join(f"`{alias}`" for alias in row.aliases) or "–"
+            lines.append(
+                f"| `{row.name}` | {formula} | {parameters} | {aliases} | {row.paper or '–'} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def fresh(text: str) -> str:
@@ -40,11 +74,12 @@ def fresh(text: str) -> str:
 
 
 def main() -> int:
-    text = README.read_text("utf-8")
-    made = fresh(text)
+    readme, full = ROOT / "README.md", ROOT / "docs" / "activations.md"
+    made = {readme: fresh(readme.read_text("utf-8")), full: full_table()}
     if "--check" in sys.argv:
-        return int(made != text)
-    README.write_text(made, "utf-8")
+        return int(any(path.read_text("utf-8") != text for path, text in made.items()))
+    for path, text in made.items():
+        path.write_text(text, "utf-8")
     return 0
 
 

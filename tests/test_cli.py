@@ -1,7 +1,9 @@
 """What the command line prints and which code it ends with."""
 
+import contextlib
 import json
 import math
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -316,3 +318,95 @@ def test_tensorflow_starts_without_chatter_and_errors_still_show():
     )
     assert found.returncode == 0
     assert found.stderr == "after\n"
+
+
+# --- the curve of an activation ------------------------------------------------------------------
+
+
+def curve_of(spec, capsys, monkeypatch, columns="72"):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert cli.run_command(["describe", spec]) == 0
+    _, _, drawn = capsys.readouterr().out.partition("\n\n")
+    return drawn.splitlines()
+
+
+def test_describe_draws_the_curve_with_its_parameters(capsys, monkeypatch):
+    lines = curve_of("leaky_relu(negative_slope=0.3)", capsys, monkeypatch)
+    assert len(lines) == 19
+    assert lines[0].endswith("f'")
+    assert [line.split(" ┤")[0].strip() for line in lines if "┤" in line] == "6 4 2 0 -2".split()
+    assert lines[-1].split() == "-6 -4 -2 0 2 4 6".split()
+    assert lines != curve_of("leaky_relu", capsys, monkeypatch)
+    (lowest,) = (line for line in lines if line.startswith("-2"))
+    assert "⠒" in lowest[:12]  # f(-6) = -1.8
+
+
+@pytest.mark.parametrize("columns", ["40", "72", "200"])
+def test_curve_fits_the_width_of_the_terminal(columns, capsys, monkeypatch):
+    lines = curve_of("mish", capsys, monkeypatch, columns)
+    widest = max(map(len, lines))
+    assert min(int(columns), 100) - 5 <= widest <= int(columns)
+
+
+def test_curve_is_drawn_in_ascii_where_the_encoding_knows_no_more():
+    found = subprocess.run(
+        [sys.executable, "-m", "actzoo", "describe", "hard_tanh"],
+        capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    drawn = found.stdout.decode("ascii").partition("\n\n")[2]
+    assert found.returncode == 0
+    assert "\\" not in drawn
+    lines = drawn.splitlines()
+    top, bottom = (lines[row].partition("+")[2].rstrip() for row in (1, 16))  # 1 and -1
+    assert top.endswith("****") and "o o" in top
+    assert bottom.startswith("****")
+
+
+def test_all_curves_can_be_drawn():
+    from actzoo import activations
+    from actzoo.activations import curves
+    from actzoo.cli import plots
+
+    for name in activations.names():
+        if curves.no_curve(name) is None:
+            drawn = plots.activation(name, 60, plain=True)
+            assert any("*" in text for line in drawn[1:] for text, _ in line), name
+
+
+def test_many_waves_are_drawn_where_they_can_be_told_apart(capsys, monkeypatch):
+    *_, numbers = curve_of("sine(w0=30)", capsys, monkeypatch)
+    assert 0 < max(float(number) for number in numbers.split()) < 1
+
+
+def test_what_has_no_curve_says_why(capsys):
+    assert cli.run_command(["describe", "softmax"]) == 0
+    assert "No curve to draw: it looks at several channels" in capsys.readouterr().out
+
+
+def test_drawing_is_left_out_of_json_and_needs_no_keras():
+    code = (
+        "import sys; from actzoo import cli\n"
+        "assert cli.run_command(['describe', 'mish']) == 0\n"
+        "assert not {'keras', 'tensorflow', 'rich.console'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8")
+    assert "⠤" not in run_cli("describe", "mish", "--json").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_curve_has_colours_on_a_terminal_only():
+    import pty
+
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "actzoo", "describe", "tanh"], stdout=theirs, check=True,
+        env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", "NO_COLOR": ""},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux ends a pseudo-terminal with an error
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert b"\x1b[1;36m" in shown
+    assert "\x1b" not in run_cli("describe", "tanh").stdout

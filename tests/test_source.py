@@ -41,9 +41,11 @@ LIGHT = {
     "__init__", "errors", "_lazy", "registry", "results", "domains", "archives", "cache", "wording",
     "preprocessing", "data", "tasks", "model_files", "models", "weights", "plan", "planning",
     "checkpoint", "progress", "memory", "export", "inference", "verify", "stages",
-    "catalog", "spec", "references", "lookup", "domain", "folder", "scan", "images", "panels",
+    "catalog", "spec", "references", "channel_references", "lookup", "domain", "folder", "scan",
+    "images", "panels",
     "tflite", "islands", "runtime", "samples", "saved_model", "converter",
     "view", "figures", "charts", "embedded", "console", "options", "describing", "summaries",
+    "curves", "plots",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from actzoo import _lazy
 
 if TYPE_CHECKING:
+    from actzoo.activations.analysis import gain
     from actzoo.activations.catalog import ACTIVATIONS
     from actzoo.activations.layers import (
         ActivationLike,
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
         identify,
         register_layers,
     )
-    from actzoo.activations.lookup import describe, format, names, parse, reference, register
+    from actzoo.activations.lookup import (
+        describe,
+        format,
+        names,
+        parse,
+        peer_names,
+        reference,
+        register,
+    )
     from actzoo.activations.spec import ActivationSpec, Parameter
 
 _TARGETS = {
@@ -29,10 +38,12 @@ _TARGETS = {
     "describe": "actzoo.activations.lookup:describe",
     "format": "actzoo.activations.lookup:format",
     "function": "actzoo.activations.layers:function",
+    "gain": "actzoo.activations.analysis:gain",
     "get": "actzoo.activations.layers:get",
     "identify": "actzoo.activations.layers:identify",
     "names": "actzoo.activations.lookup:names",
     "parse": "actzoo.activations.lookup:parse",
+    "peer_names": "actzoo.activations.lookup:peer_names",
     "reference": "actzoo.activations.lookup:reference",
     "register": "actzoo.activations.lookup:register",
     "register_layers": "actzoo.activations.layers:register_layers",
@@ -46,10 +57,12 @@ __all__ = [
     "describe",
     "format",
     "function",
+    "gain",
     "get",
     "identify",
     "names",
     "parse",
+    "peer_names",
     "reference",
     "register",
     "register_layers",

@@ -1,62 +1,63 @@
-"""Activations that look at several channels at once."""
+"""Activations that look at several channels at once, or change how many there are.
+
+What only turns scores into probabilities is a function; what depends on the number of channels is
+a layer, because only a layer can say what shape it makes and refuse what does not fit. Narrow
+types are computed in float32 wherever a sum or a quotient would lose digits.
+"""
 
 from __future__ import annotations
 
+import fractions
+import math
 from typing import Any
 
 import keras
 
 from actzoo import errors
+from actzoo.activations.numerics import in_float32
 
 
-@keras.saving.register_keras_serializable(package="actzoo")
-class GLU(keras.layers.Layer):
-    """Gated linear unit: one half of the channels gates the other.
+@in_float32
+def softmin(x: Any, *, axis: int = -1) -> Any:
+    """Turn costs into probabilities: the smallest gets the largest.
 
-    Formula: `a * sigmoid(b)`, with `(a, b)` the halves of `x`.
+    Formula: `exp(-x_i) / sum_j exp(-x_j)`.
 
     Args:
-        axis: Axis to split; its length must be even and is halved.
-        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+        x: Float tensor; any shape.
+        axis: Axis whose values sum to 1 afterwards.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    return keras.ops.softmax(-x, axis=axis)
+
+
+@in_float32
+def softmax_one(x: Any, *, axis: int = -1) -> Any:
+    """Turn scores into probabilities that may all be 0: softmax beside a silent score of 0.
+
+    Formula: `exp(x_i) / (1 + sum_j exp(x_j))`.
+
+    Args:
+        x: Float tensor; any shape.
+        axis: Axis whose values sum to at most 1 afterwards.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
 
     Reference:
-        Dauphin et al., 2016, "Language Modeling with Gated Convolutional Networks",
-        arXiv:1612.08083.
+        Miller, 2023, "Attention Is Off By One" (blog post).
     """
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Check the shape; there are no weights."""
-        self.compute_output_shape(input_shape)
-
-    def call(self, x: Any) -> Any:
-        """Return the gated half of `x`, of its dtype."""
-        value, gate = keras.ops.split(x, 2, axis=self.axis)
-        return value * keras.ops.sigmoid(gate)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the input's shape with the split axis halved."""
-        shape = list(input_shape)
-        length = shape[self.axis]
-        if length is not None:
-            if length % 2:
-                raise errors.InvalidValueError(
-                    f"glu halves axis {self.axis}, whose length {length} of the shape "
-                    f"{tuple(input_shape)} is odd.\nGive the layer before it an even number of "
-                    f"channels, such as {length + 1}.",
-                    given=tuple(input_shape),
-                )
-            shape[self.axis] = length // 2
-        return tuple(shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "axis": self.axis}
+    # The value does not depend on the shift, so its gradient is 0 and need not be taken.
+    shift = keras.ops.relu(keras.ops.max(x, axis=axis, keepdims=True))
+    shift = keras.ops.stop_gradient(shift)
+    powers = keras.ops.exp(x - shift)
+    total = keras.ops.exp(-shift) + keras.ops.sum(powers, axis=axis, keepdims=True)
+    return powers / total
 
 
+@in_float32
 def sparsemax(x: Any, *, axis: int = -1) -> Any:
     """Project scores on the simplex: probabilities that can be exactly 0.
 
@@ -73,14 +74,383 @@ def sparsemax(x: Any, *, axis: int = -1) -> Any:
     Reference:
         Martins & Astudillo, 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
     """
-    dtype = x.dtype
-    z = keras.ops.moveaxis(keras.ops.cast(x, "float32"), axis, -1)
-    # Shifted by the largest score, all that matters lies in (-1, 0]: sums keep their digits.
-    z = z - keras.ops.stop_gradient(keras.ops.max(z, axis=-1, keepdims=True))
-    falling = -keras.ops.sort(-keras.ops.maximum(z, -2.0), axis=-1)
-    rank = keras.ops.arange(1, z.shape[-1] + 1, dtype="float32")
+    z = _below_largest(keras.ops.moveaxis(x, axis, -1))
+    falling, rank = _ranked(z)
     inside = 1.0 + rank * falling > keras.ops.cumsum(falling, axis=-1)
     kept = keras.ops.where(inside, falling, keras.ops.zeros_like(falling))
-    count = keras.ops.sum(keras.ops.cast(inside, "float32"), axis=-1, keepdims=True)
+    count = keras.ops.sum(keras.ops.cast(inside, z.dtype), axis=-1, keepdims=True)
     tau = (keras.ops.sum(kept, axis=-1, keepdims=True) - 1.0) / count
-    return keras.ops.cast(keras.ops.moveaxis(keras.ops.relu(z - tau), -1, axis), dtype)
+    return keras.ops.moveaxis(keras.ops.relu(z - tau), -1, axis)
+
+
+@in_float32
+def entmax15(x: Any, *, axis: int = -1) -> Any:
+    """Turn scores into probabilities halfway between softmax and sparsemax.
+
+    Formula: `max(x_i / 2 - tau, 0)^2`, with `tau` such that the sum is 1: the 1.5-entmax. Small
+    ones are exactly 0, and unlike sparsemax's the slope does not jump where they become so.
+
+    Args:
+        x: Float tensor; any shape.
+        axis: Axis whose values sum to 1 afterwards.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Peters, Niculae & Martins, 2019, "Sparse Sequence-to-Sequence Models", arXiv:1905.05702.
+    """
+    z = 0.5 * _below_largest(keras.ops.moveaxis(x, axis, -1))
+    falling, rank = _ranked(z)
+    mean = keras.ops.cumsum(falling, axis=-1) / rank
+    spread = keras.ops.cumsum(keras.ops.square(falling), axis=-1) / rank - keras.ops.square(mean)
+    # The threshold, were the support the first 1, 2, 3 ... of the sorted scores.
+    candidates = mean - keras.ops.sqrt(keras.ops.relu(1.0 / rank - spread))
+    inside = keras.ops.cast(candidates <= falling, z.dtype)
+    last = rank == keras.ops.sum(inside, axis=-1, keepdims=True)
+    tau = keras.ops.sum(
+        keras.ops.where(last, candidates, keras.ops.zeros_like(z)), axis=-1, keepdims=True
+    )
+    # One step of Newton's method takes off what the sums have rounded, and its derivative with
+    # respect to z is that of the exact threshold; that of the search above is not needed.
+    above = keras.ops.relu(z - keras.ops.stop_gradient(tau))
+    slope = keras.ops.stop_gradient(2.0 * keras.ops.sum(above, axis=-1, keepdims=True))
+    excess = keras.ops.sum(keras.ops.square(above), axis=-1, keepdims=True) - 1.0
+    tau = keras.ops.stop_gradient(tau) + excess / slope
+    return keras.ops.moveaxis(keras.ops.square(keras.ops.relu(z - tau)), -1, axis)
+
+
+def _below_largest(z: Any) -> Any:
+    """Shift by the largest score: all that matters then lies in (-2, 0], and sums keep digits."""
+    return z - keras.ops.stop_gradient(keras.ops.max(z, axis=-1, keepdims=True))
+
+
+def _ranked(z: Any) -> tuple[Any, Any]:
+    """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
+    falling = -keras.ops.sort(-keras.ops.maximum(z, -2.0), axis=-1)
+    return falling, keras.ops.arange(1, z.shape[-1] + 1, dtype=z.dtype)
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class GumbelSoftmax(keras.layers.Layer):
+    """Draw from the softmax of scores, in a way that gradients pass.
+
+    Formula: `softmax((x + g) / tau)` in training, with `g = -ln(-ln(u))`, `u ~ U(0, 1)`;
+    `softmax(x / tau)` at inference. With `hard`, one-hot: the choice that has the largest
+    probability, with the gradient of the soft form (straight through).
+
+    Args:
+        tau: Temperature; the draws become one-hot towards 0.
+        hard: Give one-hot choices.
+        axis: Axis whose values sum to 1 afterwards.
+        seed: Seed of the noise; None takes one from Keras' global random state.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Jang, Gu & Poole, 2016, "Categorical Reparameterization with Gumbel-Softmax",
+        arXiv:1611.01144.
+    """
+
+    def __init__(
+        self,
+        tau: float = 1.0,
+        hard: bool = False,
+        axis: int = -1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tau = tau
+        self.hard = hard
+        self.axis = axis
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create nothing; there are no weights."""
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Return probabilities, of the shape and dtype of `x`."""
+        return in_float32(self._draw)(x, training=training)
+
+    def _draw(self, x: Any, training: bool) -> Any:
+        if training:
+            even = keras.random.uniform(  # 0 would give an infinite noise
+                keras.ops.shape(x), 1e-20, 1.0, dtype=x.dtype, seed=self.seed_generator
+            )
+            x = x - keras.ops.log(-keras.ops.log(even))
+        y = keras.ops.softmax(x / self.tau, axis=self.axis)
+        if not self.hard:
+            return y
+        best = keras.ops.argmax(y, axis=self.axis)
+        chosen = keras.ops.one_hot(best, y.shape[self.axis], axis=self.axis, dtype=y.dtype)
+        # Exactly one-hot, with the gradient of y: y - y is 0, or NaN where a score is.
+        return keras.ops.stop_gradient(chosen) + (y - keras.ops.stop_gradient(y))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        own = {"tau": self.tau, "hard": self.hard, "axis": self.axis, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+class AlongAxis(keras.layers.Layer):
+    """What the layers share that take the channels in groups, or change how many there are.
+
+    Args:
+        axis: Axis of the channels.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Attributes:
+        title: Name in the table, for messages.
+        group: The number of channels must be a multiple of it.
+        channel_factor: Channels after it per channel before it.
+    """
+
+    title = ""
+    group = 1
+    channel_factor = fractions.Fraction(1)
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Check the shape; there are no weights."""
+        self.compute_output_shape(input_shape)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape with another length of the axis.
+
+        Raises:
+            InvalidValueError: The number of channels is not a multiple of `group`.
+        """
+        shape = list(input_shape)
+        length = shape[self.axis]
+        if length is not None:
+            if length % self.group:
+                wanted = "even" if self.group == 2 else f"a multiple of {self.group}"
+                unfit = "odd" if self.group == 2 else f"no multiple of {self.group}"
+                more = -(-length // self.group) * self.group
+                raise errors.InvalidValueError(
+                    f"{self.title} takes the channels in groups of {self.group}: the length "
+                    f"{length} of axis {self.axis} of the shape {tuple(input_shape)} is {unfit}.\n"
+                    f"Give the layer before it a number of channels that is {wanted}, such as "
+                    f"{more}.",
+                    given=tuple(input_shape),
+                )
+            shape[self.axis] = int(length * self.channel_factor)
+        return tuple(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "axis": self.axis}
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class Maxout(AlongAxis):
+    """Give the largest of each group of channels: a convex function that is learned.
+
+    Formula: `y_c = max_k x_(c + k n)`, where `n` is the number of channels that come out: the
+    channels are cut into `pool_size` equal parts, which are compared place by place (as in
+    TensorFlow Addons). Equal ones share the gradient.
+
+    Args:
+        pool_size: Channels in a group; as many times fewer come out.
+        axis: Axis of the channels.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Goodfellow et al., 2013, "Maxout Networks", arXiv:1302.4389.
+    """
+
+    title = "maxout"
+
+    def __init__(self, pool_size: int = 2, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(axis, **kwargs)
+        self.pool_size = self.group = pool_size
+        self.channel_factor = fractions.Fraction(1, pool_size)
+
+    def call(self, x: Any) -> Any:
+        """Return the largest of each group, of the dtype of `x`."""
+        # A reduction shares the gradient of equal ones alike in all backends; maximum() does not.
+        parts = keras.ops.split(x, self.pool_size, axis=self.axis)
+        return keras.ops.max(keras.ops.stack(parts, axis=0), axis=0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "pool_size": self.pool_size}
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class CReLU(AlongAxis):
+    """Give the positive and the negative parts as channels of their own: twice as many.
+
+    Formula: `[max(x, 0), max(-x, 0)]`. The gradient at 0 is 0 in both.
+
+    Args:
+        axis: Axis of the channels.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Shang et al., 2016, "Understanding and Improving Convolutional Neural Networks via
+        Concatenated Rectified Linear Units", arXiv:1603.05201.
+    """
+
+    title = "crelu"
+    channel_factor = fractions.Fraction(2)
+
+    def call(self, x: Any) -> Any:
+        """Return both parts one after the other, of the dtype of `x`."""
+        return keras.ops.relu(keras.ops.concatenate([x, -x], axis=self.axis))
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class ConcatELU(AlongAxis):
+    """Give ELU of the values and of their negatives: twice as many channels.
+
+    Formula: `[elu(x), elu(-x)]`, `elu(x) = x if x > 0, else exp(x) - 1`.
+
+    Args:
+        axis: Axis of the channels.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Salimans et al., 2017, "PixelCNN++", arXiv:1701.05517.
+    """
+
+    title = "concat_elu"
+    channel_factor = fractions.Fraction(2)
+
+    def call(self, x: Any) -> Any:
+        """Return both one after the other, of the dtype of `x`."""
+        return keras.ops.elu(keras.ops.concatenate([x, -x], axis=self.axis))
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class MaxMin(AlongAxis):
+    """Sort each pair of neighbouring channels: the larger first.
+
+    Formula: `(y_2k, y_2k+1) = (max(x_2k, x_2k+1), min(x_2k, x_2k+1))`. It only moves values, so
+    the norm and that of the gradient stay: the activation of nets of a bounded Lipschitz constant.
+    A pair of equal values stays as it is, and so does one with a NaN.
+
+    Args:
+        axis: Axis of the channels.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Chernodub & Nowicki, 2016, "Norm-preserving Orthogonal Permutation Linear Unit Activation
+        Functions (OPLU)", arXiv:1604.02313; Anil, Lucas & Grosse, 2018, "Sorting Out Lipschitz
+        Function Approximation", arXiv:1811.05381.
+    """
+
+    title = "maxmin"
+    group = 2
+
+    def call(self, x: Any) -> Any:
+        """Return the sorted pairs, of the shape and dtype of `x`."""
+        z = keras.ops.moveaxis(x, self.axis, -1)
+        first, second = z[..., 0::2], z[..., 1::2]
+        swapped = second > first
+        larger = keras.ops.where(swapped, second, first)
+        smaller = keras.ops.where(swapped, first, second)
+        pairs = keras.ops.stack([larger, smaller], axis=-1)
+        return keras.ops.moveaxis(keras.ops.reshape(pairs, keras.ops.shape(z)), -1, self.axis)
+
+
+def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
+    """Apply ReLU to every other channel and its mirror image to those between.
+
+    Formula: `max(x, 0)` in channels 0, 2, 4 ..., `min(x, 0)` in channels 1, 3, 5 ... The mean
+    over the channels stays near 0. The gradient at 0 is 0.
+
+    Args:
+        x: Float tensor; any shape.
+        axis: Axis of the channels; its length is known.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Eidnes & Nøkland, 2017, "Shifting Mean Activation Towards Zero with Bipolar Activation
+        Functions", arXiv:1709.04054.
+    """
+    shape = [1] * len(x.shape)
+    shape[axis] = x.shape[axis]
+    sides = [1.0 - 2.0 * (channel % 2) for channel in range(x.shape[axis])]
+    side = keras.ops.reshape(keras.ops.convert_to_tensor(sides, dtype=x.dtype), shape)
+    return side * keras.ops.relu(side * x)
+
+
+@keras.saving.register_keras_serializable(package="actzoo")
+class KWinners(keras.layers.Layer):
+    """Keep the largest values and set the others to 0.
+
+    Formula: `x if x >= the k-th largest of its sample, else 0`, `k = floor(ratio n)`, at least 1.
+    Gradients pass through the winners only. All that equal the k-th largest win.
+
+    Args:
+        ratio: Share of the values that win, `(0, 1]`.
+        across: What competes: "sample", all values of a sample as in the paper, whose number must
+            be known; or "channels", those of one place.
+        **kwargs: Of every Keras layer, such as `name` and `dtype`.
+
+    Reference:
+        Xiao, Zhong & Zheng, 2019, "Enhancing Adversarial Defense by k-Winners-Take-All",
+        arXiv:1905.10510.
+    """
+
+    def __init__(self, ratio: float = 0.2, across: str = "sample", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.across = across
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Check the shape; there are no weights.
+
+        Raises:
+            InvalidValueError: The number of values that compete is not known.
+        """
+        self._rivals(input_shape)
+
+    def call(self, x: Any) -> Any:
+        """Return the winners, of the shape and dtype of `x`."""
+        rivals = self._rivals(x.shape)
+        # The sum of rounded numbers may fall short of a whole one by less than this.
+        winners = max(1, math.floor(self.ratio * rivals + 1e-9))
+        values = keras.ops.stop_gradient(x)
+        if self.across == "sample":
+            values = keras.ops.reshape(values, (-1, rivals))
+        least = keras.ops.top_k(values, winners)[0][..., -1:]
+        if self.across == "sample":
+            least = keras.ops.reshape(least, (-1,) + (1,) * (len(x.shape) - 1))
+        return keras.ops.where(x < least, keras.ops.zeros_like(x), x)
+
+    def _rivals(self, shape: tuple[int | None, ...]) -> int:
+        """Return how many values compete."""
+        sizes = shape[1:] if self.across == "sample" else shape[-1:]
+        if any(size is None for size in sizes):
+            raise errors.InvalidValueError(
+                f"k_winners looks for the largest of a whole sample, and of the shape "
+                f"{tuple(shape)} it cannot know how many values that are.\n"
+                "Give the input a fixed size, or let the channels of each place compete: "
+                "\"k_winners(across='channels')\".",
+                given=tuple(shape),
+                fix="k_winners(across='channels')",
+            )
+        return math.prod(int(size) for size in sizes if size is not None)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "ratio": self.ratio, "across": self.across}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
+
+from actzoo.activations.numerics import in_float32, negative_part, sign
 
 
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
@@ -24,3 +27,76 @@ def celu(x: Any, *, alpha: float = 1.0) -> Any:
         Barron, 2017, "Continuously Differentiable Exponential Linear Units", arXiv:1704.07483.
     """
     return keras.ops.elu(x) if alpha == 1.0 else alpha * keras.ops.elu(x * (1.0 / alpha))
+
+
+@in_float32
+def elu_plus_one(x: Any) -> Any:
+    """Apply ELU plus one, positive everywhere: the feature map of linear attention.
+
+    Formula: `x + 1 if x > 0, else exp(x)`; as a sum it would round to 0 from x = -17 on.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Katharopoulos et al., 2020, "Transformers are RNNs", arXiv:2006.16236.
+    """
+    return ops.where(x > 0, x + 1.0, ops.exp(negative_part(x)))
+
+
+@in_float32
+def elish(x: Any) -> Any:
+    """Apply ELU times the sigmoid.
+
+    Formula: `x sigmoid(x) if x >= 0, else (exp(x) - 1) sigmoid(x)`.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Basirat & Roth, 2018, "The Quest for the Golden Activation Function", arXiv:1808.00783.
+    """
+    return ops.elu(x) * ops.sigmoid(ops.minimum(x, 30.0))
+
+
+@in_float32
+def hard_elish(x: Any) -> Any:
+    """Apply ELU times a sigmoid out of straight pieces.
+
+    Formula: `elu(x) * clip((x + 1) / 2, 0, 1)`.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Basirat & Roth, 2018, "The Quest for the Golden Activation Function", arXiv:1808.00783.
+    """
+    return ops.elu(x) * (0.5 * ops.clip(x, -1.0, 1.0) + 0.5)
+
+
+@in_float32
+def symexp(x: Any) -> Any:
+    """Apply the inverse of symlog.
+
+    Formula: `sign(x) (exp(|x|) - 1)`.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`; infinite in float32 beyond |x| = 88.7.
+
+    Reference:
+        Hafner et al., 2023, "Mastering Diverse Domains through World Models", arXiv:2301.04104.
+    """
+    side = sign(x)
+    return side * ops.expm1(side * x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -11,6 +13,7 @@ from actzoo import errors
 from actzoo._lazy import resolve
 from actzoo.activations import spec as specs
 from actzoo.activations.catalog import ACTIVATIONS
+from actzoo.activations.peers import AMBIGUOUS, PEERS
 from actzoo.activations.spec import ActivationSpec
 
 if TYPE_CHECKING:
@@ -31,37 +34,89 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
         UnknownNameError: There is no such field.
 
     Example:
-        >>> names("hard_*")
-        ('hard_silu', 'hard_sigmoid', 'hard_tanh', 'hard_shrink')
+        >>> names("*softmax")
+        ('softmax', 'log_softmax', 'softmax_one', 'gumbel_softmax')
     """
     return ACTIVATIONS.names(pattern, **tags)
 
 
 def describe(name: str) -> ActivationSpec:
-    """Return the row of a name or alias.
+    """Return the row that a name stands for; see `find`.
 
     Raises:
         UnknownNameError: There is none; the nearest names are listed.
+        InvalidValueError: The name means several activations; all are listed.
     """
-    return ACTIVATIONS.get(name)
+    return find(name)[0]
+
+
+def find(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
+    """Return the row that a name stands for, and the arguments a peer means by it.
+
+    A bare name has our defaults, whoever's spelling it is. Names and aliases of the table come
+    first, then the same in other case or with other underscores and hyphens, then the spellings
+    of all peers, folded alike.
+
+    Args:
+        name: `"leaky_relu"`, `"LeakyReLU"`, or with the peer: `"torch:LeakyReLU"`.
+
+    Returns:
+        The row, and arguments that differ from its defaults or are worth saying.
+
+    Raises:
+        UnknownNameError: There is no such name, peer, or name of that peer.
+        InvalidValueError: A bare name means several activations.
+
+    Example:
+        >>> find("keras:LeakyReLU")[1]
+        {'negative_slope': 0.3}
+    """
+    if isinstance(name, str) and name not in ACTIVATIONS:
+        if ":" in name:
+            return _find_of_peer(name)
+        meanings = _meanings(name)
+        if len(meanings) > 1:
+            raise _ambiguous(name, meanings)
+        name = next(iter(meanings), name)
+    return ACTIVATIONS.get(name), {}
+
+
+def peer_names(pattern: str = "*") -> dict[str, str]:
+    """Return the names that other packages use, each with the spec it stands for.
+
+    Args:
+        pattern: Wildcards `*` and `?`, over `"peer:name"`.
+
+    Example:
+        >>> peer_names("hf:relu*")
+        {'hf:relu': 'relu', 'hf:relu6': 'relu6', 'hf:relu2': 'relu_squared'}
+    """
+    names = {
+        f"{peer}:{name}": spec for peer, table in PEERS.items() for name, spec in table.items()
+    }
+    return {name: spec for name, spec in names.items() if fnmatch.fnmatchcase(name, pattern)}
 
 
 def parse(spec: Any) -> tuple[str, dict[str, Any]]:
     """Read a spec and check it against the table, without building anything.
 
     Args:
-        spec: `"name"`, `"name(argument=1)"`, `(name, {argument: value})`, or a row.
+        spec: `"name"`, `"name(argument=1)"`, `(name, {argument: value})`, or a row. A name may be
+            a peer's, as in `"torch:LeakyReLU"`; given arguments then override the peer's.
 
     Returns:
-        Canonical name, and the given arguments in their plain types.
+        Canonical name, and the peer's and the given arguments in their plain types.
 
     Raises:
         InvalidTypeError: The spec is of another kind, or a value is no number.
-        InvalidValueError: The text has no such form, or a value is out of range.
+        InvalidValueError: The text has no such form, a value is out of range, or the name means
+            several activations.
         UnknownNameError: There is no such activation, or it has no such parameter.
 
     Example:
         >>> parse("lrelu(negative_slope=0.2)")
+        ('leaky_relu', {'negative_slope': 0.2})
+        >>> parse("tf:leaky_relu")
         ('leaky_relu', {'negative_slope': 0.2})
     """
     if isinstance(spec, str):
@@ -80,8 +135,8 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
             raise refusal(spec)
     else:
         raise refusal(spec)
-    row = ACTIVATIONS.get(name)
-    return row.name, row.check(params)
+    row, preset = find(name)
+    return row.name, row.check({**preset, **params})
 
 
 def refusal(spec: Any) -> errors.InvalidTypeError:
@@ -184,13 +239,109 @@ def register(
         )
     for name in (row.name, *row.aliases):
         read, params = specs.read(name)
-        if params or read != name:
+        if params or read != name or not name.isidentifier():
             raise errors.InvalidValueError(
                 f"'{errors.shown(name)}' is no plain name: use letters, digits and _.",
                 given=name,
             )
     len(ACTIVATIONS)  # the built-in rows come first, so that theirs are the names that stay
     return ACTIVATIONS.add(row, origin=f"register() for {row.target}")
+
+
+def _folded(name: str) -> str:
+    """Return a name as it is compared with others, "" for one that no table could hold."""
+    if len(name) > 64 or not name.isascii():  # lower() turns some letters into plain ones
+        return ""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+@functools.cache
+def _spellings_of_peers() -> dict[str, dict[str, list[str]]]:
+    """Return folded name -> canonical name -> whose spelling it is, such as "torch:GELU"."""
+    folded: dict[str, dict[str, list[str]]] = {}
+    for peer, table in PEERS.items():
+        for name, spec in table.items():
+            if "/" not in name:
+                meanings = folded.setdefault(_folded(name), {})
+                meanings.setdefault(spec.partition("(")[0], []).append(f"{peer}:{name}")
+    return folded
+
+
+def _meanings(name: str) -> dict[str, list[str]]:
+    """Return the canonical names that a bare name may stand for, each with peers who say so."""
+    key = _folded(name)
+    own = [row.name for row in ACTIVATIONS if key in map(_folded, (row.name, *row.aliases))]
+    peers = _spellings_of_peers().get(key, {})
+    if own:
+        return {meaning: peers.get(meaning, []) for meaning in own}
+    return {**{meaning: [] for meaning in AMBIGUOUS.get(key, ())}, **peers}
+
+
+def _ambiguous(name: str, meanings: Mapping[str, list[str]]) -> errors.InvalidValueError:
+    said = [f"{row} (as in {', '.join(by[:3])})" if by else row for row, by in meanings.items()]
+    peer = next((f"; or name the peer: '{by[0]}'" for by in meanings.values() if by), "")
+    return errors.InvalidValueError(
+        f"'{errors.shown(name)}' means several activations: {'; '.join(said)}.\n"
+        f"Write {' or '.join(repr(row) for row in meanings)}{peer}.",
+        given=name,
+        allowed=meanings,
+        nearest=meanings,
+        fix=next(iter(meanings)),
+    )
+
+
+def _find_of_peer(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
+    """Read `"peer:name"`, or `"peer:name/value"` where the peer writes an argument so."""
+    peer, _, spelling = name.partition(":")
+    if peer not in PEERS:
+        raise _unknown_peer(peer, name)
+    spec = PEERS[peer].get(spelling)
+    if spec is None:
+        head, _, value = spelling.partition("/")
+        for known in PEERS[peer]:
+            if value and known.startswith(f"{head}/<"):
+                argument = known[len(head) + 2 : -1]
+                spec = f"{PEERS[peer][known]}({argument}={value})"
+    if spec is None:
+        raise _unknown_of_peer(peer, spelling)
+    canonical, preset = specs.read(spec)
+    return ACTIVATIONS.get(canonical), preset
+
+
+def _unknown_peer(peer: str, name: str) -> errors.UnknownNameError:
+    near = difflib.get_close_matches(peer[:64].lower(), PEERS, n=3)
+    ordered = [*near, *(other for other in PEERS if other not in near)]
+    hint = f"Did you mean {' or '.join(map(repr, near))}?\n" if near else ""
+    return errors.UnknownNameError(
+        f"Unknown peer '{errors.shown(peer)}' in '{errors.shown(name)}'.\n{hint}"
+        f"Peers: {', '.join(ordered)}.\n"
+        'Run `actzoo list activations "torch:*"` for the names of one.',
+        given=name,
+        allowed=PEERS,
+        nearest=near,
+        fix='actzoo list activations "torch:*"',
+    )
+
+
+def _unknown_of_peer(peer: str, spelling: str) -> errors.UnknownNameError:
+    error = errors.unknown_name(
+        f"activation of {peer}",
+        spelling,
+        PEERS[peer],
+        aliases={known.lower(): known for known in PEERS[peer]},
+        command=f'actzoo list activations "{peer}:*"',
+    )
+    plain = {ACTIVATIONS.get(spelling).name} if spelling in ACTIVATIONS else _meanings(spelling)
+    if len(plain) != 1:
+        return error
+    (ours,) = plain
+    return errors.UnknownNameError(
+        f"{error.message}\nWithout the peer, '{errors.shown(spelling)}' is our {ours}.",
+        given=error.given,
+        allowed=error.allowed,
+        nearest=(*error.nearest, ours),
+        fix=error.fix,
+    )
 
 
 def _target(function: Callable[..., Any]) -> str:

@@ -1,7 +1,7 @@
-"""Activations out of straight pieces, with a jump.
+"""ReLU and its kin, as far as they are not Keras' own.
 
-The ones without are Keras' own. The comparison is written so that NaN fails it and passes through:
-a number in its place would hide that training has failed.
+Comparisons are written so that NaN fails them and passes through: a number in its place would hide
+that training has failed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
+
+from actzoo.activations.numerics import in_float32
 
 
 def threshold(x: Any, *, threshold: float = 0.5, value: float = 0.0) -> Any:
@@ -44,3 +47,91 @@ def thresholded_relu(x: Any, *, threshold: float = 1.0) -> Any:
         arXiv:1402.3337.
     """
     return keras.ops.where(x <= threshold, keras.ops.zeros_like(x), x)
+
+
+def plu(x: Any, *, alpha: float = 0.1, c: float = 1.0) -> Any:
+    """Apply the piecewise linear unit: the identity near 0, a small slope beyond.
+
+    Formula: `max(alpha (x + c) - c, min(alpha (x - c) + c, x))`.
+
+    Args:
+        x: Float tensor of any shape.
+        alpha: Slope beyond `c`, from 0 to 1.
+        c: Half width of the steep part.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Nicolae, 2018, "PLU: The Piecewise Linear Unit Activation Function", arXiv:1809.09534.
+    """
+    return alpha * x + (1.0 - alpha) * ops.clip(x, -c, c)
+
+
+def relu_squared(x: Any) -> Any:
+    """Apply the square of ReLU.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        So et al., 2021, "Primer", arXiv:2109.08668.
+    """
+    return ops.square(ops.relu(x))
+
+
+def relu_absolute(x: Any) -> Any:
+    """Return |x|.
+
+    Args:
+        x: Float tensor of any shape.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Vallés-Pérez et al., 2023, "Empirical study of the modulus as activation function",
+        arXiv:2301.05993.
+    """
+    return ops.abs(x)
+
+
+@in_float32
+def nlrelu(x: Any, *, beta: float = 1.0) -> Any:
+    """Apply the logarithm of one plus ReLU.
+
+    Formula: `ln(1 + beta max(x, 0))`.
+
+    Args:
+        x: Float tensor of any shape.
+        beta: Slope at 0, above 0.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Liu et al., 2019, "Natural-Logarithm-Rectified Activation Function", arXiv:1908.03682.
+    """
+    return ops.log1p(beta * ops.relu(x))
+
+
+@in_float32
+def sine_relu(x: Any, *, epsilon: float = 0.0025) -> Any:
+    """Pass positive inputs and put a small wave in the place of the others.
+
+    Formula: `x if x > 0, else epsilon (sin x - cos x)`.
+
+    Args:
+        x: Float tensor of any shape.
+        epsilon: Size of the wave.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Rodrigues, 2018, "SineReLU" (blog post; keras-contrib).
+    """
+    return ops.where(x > 0, x, epsilon * (ops.sin(x) - ops.cos(x)))

@@ -1,53 +1,64 @@
-"""Smooth stand-ins for ReLU, written so that no half-precision value on the way overflows."""
+"""Smooth stand-ins for ReLU; most weigh the input by a gate made of the input itself.
+
+Each takes a float tensor of any shape and returns one of its shape and dtype. Clips at 30 and -20
+change no value: the gate behind them is constant to the last bit there, and its gradient would
+become 0 * inf.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import keras
+from keras import ops
+
+from actzoo.activations.numerics import in_float32, negative_part, with_gradient
+
+_SLOPE = math.sqrt(2.0 / math.pi)
 
 
+def _gelu_tanh_slope(x: Any) -> Any:
+    square = ops.square(x)
+    gate = ops.sigmoid((2.0 * _SLOPE) * x * (1.0 + 0.044715 * square))
+    steep = x * (2.0 * _SLOPE) * (1.0 + (3.0 * 0.044715) * square)
+    return gate + gate * (1.0 - gate) * steep
+
+
+@in_float32
+@with_gradient(_gelu_tanh_slope)
 def gelu_tanh(x: Any) -> Any:
     """Apply GELU by the tanh approximation of its paper.
 
     Formula: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
 
-    Args:
-        x: Float tensor of any shape.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-
     Reference:
         Hendrycks & Gimpel, 2016, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415.
     """
-    if keras.backend.standardize_dtype(x.dtype) != "float16":
-        return keras.ops.gelu(x, approximate=True)  # one fused operator on devices
-    # The cube overflows from x = 41 and makes the gradient NaN. Beyond 10 the gate is 0 or 1 to
-    # the last bit, so the clip changes nothing else. 1 + tanh(u) = 2 sigmoid(2 u).
-    near = keras.ops.clip(x, -10.0, 10.0)
-    return x * keras.ops.sigmoid(near * (1.5957691 + 0.071354816 * keras.ops.square(near)))
+    return ops.gelu(x, approximate=True)
 
 
+def _squareplus_slope(x: Any, b: float = 4.0) -> Any:
+    near = ops.clip(x, -1e18, 1e18)  # the square would overflow
+    return 0.5 + 0.5 * near * ops.rsqrt(ops.square(near) + b)
+
+
+@in_float32
+@with_gradient(_squareplus_slope)
 def squareplus(x: Any, *, b: float = 4.0) -> Any:
     """Apply squareplus, a hyperbola that approaches ReLU on both sides.
 
-    Formula: `(x + sqrt(x^2 + b)) / 2`.
+    Formula: `(x + sqrt(x^2 + b)) / 2`; below 0 computed as `b / 2 / (sqrt(x^2 + b) - x)`, in which
+    nothing cancels: as written it has no digits left from x = -1e4 on.
 
     Args:
-        x: Float tensor of any shape.
+        x: Float tensor.
         b: Width of the bend, above 0; the value at 0 is half its root.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
 
     Reference:
         Barron, 2021, "Squareplus: A Softplus-Like Algebraic Rectifier", arXiv:2112.11687.
     """
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if dtype in ("float16", "bfloat16"):  # the square overflows, or the sum has no digits left
-        return keras.ops.cast(squareplus(keras.ops.cast(x, "float32"), b=b), dtype)
-    return 0.5 * (x + keras.ops.sqrt(keras.ops.square(x) + b))
+    larger = 0.5 * (ops.sqrt(ops.square(x) + b) + ops.abs(x))
+    return ops.where(x < 0, (0.25 * b) / larger, larger)
 
 
 def sparse_plus(x: Any) -> Any:
@@ -64,5 +75,387 @@ def sparse_plus(x: Any) -> Any:
     Reference:
         Blondel et al., 2019, "Learning with Fenchel-Young Losses", arXiv:1901.02324.
     """
-    middle = keras.ops.clip(x, -1.0, 1.0)
-    return 0.25 * keras.ops.square(middle + 1.0) + keras.ops.relu(x - 1.0)
+    middle = ops.clip(x, -1.0, 1.0)
+    return 0.25 * ops.square(middle + 1.0) + ops.relu(x - 1.0)
+
+
+@in_float32
+def smelu(x: Any, *, beta: float = 2.0) -> Any:
+    """Apply SmeLU: a parabola between two straight lines.
+
+    Formula: `0 if x <= -beta, (x + beta)^2 / (4 beta) if |x| < beta, x if x >= beta`.
+
+    Args:
+        x: Float tensor.
+        beta: Half width of the bend, above 0.
+
+    Reference:
+        Shamir & Lin, 2022, "Reproducibility in Deep Learning and Smooth Activations",
+        arXiv:2202.06499.
+    """
+    middle = ops.clip(x, -beta, beta)
+    return (0.25 / beta) * ops.square(middle + beta) + ops.relu(x - beta)
+
+
+@in_float32
+def sqrt_softplus(x: Any) -> Any:
+    """Apply the square root of softplus.
+
+    Formula: `sqrt(ln(1 + exp(x)))`.
+
+    Reference:
+        Hugging Face transformers (`sqrtsoftplus`, the router of DeepSeek).
+    """
+    # Far below 0 it is exp(x / 2); the root of an underflown softplus has the gradient inf * 0.
+    low = x < -15.0
+    safe = ops.where(low, ops.zeros_like(x), x)
+    tail = ops.exp(0.5 * ops.where(low, x, -15.0 * ops.ones_like(x)))
+    return ops.where(low, tail, ops.sqrt(ops.softplus(safe)))
+
+
+@in_float32
+def logcosh(x: Any) -> Any:
+    """Apply the logarithm of the hyperbolic cosine.
+
+    Formula: `ln(cosh(x))`.
+
+    Reference:
+        NNlib.jl (`logcosh`).
+    """
+    size = ops.abs(x)
+    return size + ops.softplus(-2.0 * size) - math.log(2.0)
+
+
+@in_float32
+def bent_identity(x: Any) -> Any:
+    """Apply the bent identity: slope 1/2 far below, 3/2 far above.
+
+    Formula: `(sqrt(x^2 + 1) - 1) / 2 + x`.
+    """
+    return 0.5 * (ops.sqrt(ops.square(x) + 1.0) - 1.0) + x
+
+
+@in_float32
+def seagull(x: Any) -> Any:
+    """Apply the logarithm of one plus the square; an even function.
+
+    Formula: `ln(1 + x^2)`.
+
+    Reference:
+        Gao et al., 2020, "Adaptive Synaptic Failure Enables Sampling from Posterior Predictive
+        Distributions", arXiv:2011.11713.
+    """
+    # Beyond 1 as 2 ln|x| + ln(1 + 1 / x^2): the square would overflow, and its gradient is NaN.
+    far = ops.abs(x) > 1.0
+    outside = ops.where(far, x, ops.ones_like(x))
+    inside = ops.where(far, 1.0 / outside, x)
+    return 2.0 * ops.log(ops.abs(outside)) + ops.log1p(ops.square(inside))
+
+
+@in_float32
+def swoosh_l(x: Any) -> Any:
+    """Apply SwooshL of the Zipformer.
+
+    Formula: `ln(1 + exp(x - 4)) - 0.08 x - 0.035`.
+
+    Reference:
+        Yao et al., 2023, "Zipformer", arXiv:2310.11230.
+    """
+    return ops.softplus(x - 4.0) - 0.08 * x - 0.035
+
+
+@in_float32
+def swoosh_r(x: Any) -> Any:
+    """Apply SwooshR of the Zipformer, which passes through 0.
+
+    Formula: `ln(1 + exp(x - 1)) - 0.08 x - 0.313261687`.
+
+    Reference:
+        Yao et al., 2023, "Zipformer", arXiv:2310.11230.
+    """
+    return ops.softplus(x - 1.0) - 0.08 * x - 0.313261687
+
+
+def _quick_gelu_slope(x: Any) -> Any:
+    gate = ops.sigmoid(1.702 * x)
+    return gate + (1.702 * x) * (gate * (1.0 - gate))
+
+
+@in_float32
+@with_gradient(_quick_gelu_slope)
+def quick_gelu(x: Any) -> Any:
+    """Apply GELU by its sigmoid approximation, as in CLIP.
+
+    Formula: `x * sigmoid(1.702 x)`.
+
+    Reference:
+        Hendrycks & Gimpel, 2016, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415.
+    """
+    return x * ops.sigmoid(1.702 * x)
+
+
+@in_float32
+def gelu_linear(x: Any) -> Any:
+    """Apply GELU with the polynomial error function of integer-only BERT.
+
+    Formula: `x (1 + sign(x) (1 - 0.2888 max(1.769 - |x| / sqrt(2), 0)^2)) / 2`.
+
+    Reference:
+        Kim et al., 2021, "I-BERT: Integer-only BERT Quantization", arXiv:2101.01321.
+    """
+    gap = ops.relu(1.769 - math.sqrt(0.5) * ops.abs(x))
+    return x * (0.5 + ops.sign(x) * (0.5 - 0.1444 * ops.square(gap)))
+
+
+@in_float32
+def gelu_clipped(x: Any, *, min_value: float = -10.0, max_value: float = 10.0) -> Any:
+    """Apply GELU, cut at a value that int8 can afford.
+
+    Formula: `clip(gelu(x), min_value, max_value)`.
+
+    Args:
+        x: Float tensor.
+        min_value: Smallest output.
+        max_value: Largest output.
+
+    Reference:
+        Wu et al., 2020, "Integer Quantization for Deep Learning Inference", arXiv:2004.09602.
+    """
+    return ops.clip(ops.gelu(x, approximate=False), min_value, max_value)
+
+
+@in_float32
+def e_swish(x: Any, *, beta: float = 1.5) -> Any:
+    """Apply SiLU times a constant.
+
+    Formula: `beta x sigmoid(x)`.
+
+    Args:
+        x: Float tensor.
+        beta: Factor; the paper takes 1 to 2.
+
+    Reference:
+        Alcaide, 2018, "E-swish: Adjusting Activations to Different Network Depths",
+        arXiv:1801.07145.
+    """
+    return beta * (x * ops.sigmoid(x))
+
+
+@in_float32
+def flatten_t_swish(x: Any, *, threshold: float = -0.2) -> Any:
+    """Apply SiLU above 0 and a constant below.
+
+    Formula: `x sigmoid(x) + T if x >= 0, else T`.
+
+    Args:
+        x: Float tensor.
+        threshold: The T of the paper, output below 0.
+
+    Reference:
+        Chieng et al., 2018, "Flatten-T Swish", arXiv:1812.06247.
+    """
+    above = ops.relu(x)
+    return above * ops.sigmoid(ops.minimum(above, 30.0)) + threshold
+
+
+def _hard_mish_slope(x: Any) -> Any:
+    return ops.where(x < -2.0, ops.zeros_like(x), ops.minimum(x + 1.0, 1.0))
+
+
+@in_float32
+@with_gradient(_hard_mish_slope)
+def hard_mish(x: Any) -> Any:
+    """Apply Mish out of straight pieces.
+
+    Formula: `x * clip(x + 2, 0, 2) / 2`.
+
+    Reference:
+        Misra, 2019, "Mish" (its repository and timm), arXiv:1908.08681.
+    """
+    return x * (0.5 * ops.clip(x, -2.0, 0.0) + 1.0)
+
+
+def _tanh_exp_slope(x: Any) -> Any:
+    power = ops.exp(ops.minimum(x, 10.0))  # its tanh is 1 from 3 on
+    gate = ops.tanh(power)
+    return gate + x * power * (1.0 - ops.square(gate))
+
+
+@in_float32
+@with_gradient(_tanh_exp_slope)
+def tanh_exp(x: Any) -> Any:
+    """Apply TanhExp, also called TeLU.
+
+    Formula: `x * tanh(exp(x))`.
+
+    Reference:
+        Liu & Di, 2020, "TanhExp", arXiv:2003.09855; Fernandez & Mali, 2024, "TeLU",
+        arXiv:2412.20269.
+    """
+    return x * ops.tanh(ops.exp(ops.minimum(x, 30.0)))
+
+
+@in_float32
+def serf(x: Any) -> Any:
+    """Apply Serf: the input times the error function of its softplus.
+
+    Formula: `x * erf(ln(1 + exp(x)))`.
+
+    Reference:
+        Nag et al., 2021, "SERF", arXiv:2108.09598.
+    """
+    return x * ops.erf(ops.softplus(x))
+
+
+@in_float32
+def phish(x: Any) -> Any:
+    """Apply Phish: the input times the hyperbolic tangent of its GELU.
+
+    Formula: `x * tanh(gelu(x))`.
+
+    Reference:
+        Naveen, 2022, "Phish: A Novel Hyper-Optimizable Activation Function", TechRxiv 17283824.
+    """
+    return x * ops.tanh(ops.gelu(x, approximate=False))
+
+
+@in_float32
+def logish(x: Any) -> Any:
+    """Apply Logish.
+
+    Formula: `x * ln(1 + sigmoid(x))`.
+
+    Reference:
+        Zhu et al., 2021, "Logish", Neurocomputing 458.
+    """
+    return x * ops.log1p(ops.sigmoid(x))
+
+
+@in_float32
+def smish(x: Any) -> Any:
+    """Apply Smish.
+
+    Formula: `x * tanh(ln(1 + sigmoid(x)))`.
+
+    Reference:
+        Wang et al., 2022, "Smish", Electronics 11(4):540.
+    """
+    return x * ops.tanh(ops.log1p(ops.sigmoid(x)))
+
+
+@in_float32
+def gish(x: Any) -> Any:
+    """Apply Gish.
+
+    Formula: `x * ln(2 - exp(-exp(x)))`.
+
+    Reference:
+        Kaytan et al., 2023, "Gish", Neural Computing and Applications 35.
+    """
+    # 1 - exp(-u) = -elu(-u) for u > 0, without losing the digits of a small u.
+    return x * ops.log1p(-ops.elu(-ops.exp(ops.minimum(x, 30.0))))
+
+
+@in_float32
+def loglogish(x: Any) -> Any:
+    """Apply LogLogish.
+
+    Formula: `x * (1 - exp(-exp(x)))`.
+
+    Reference:
+        Kunc & Kléma, 2024, "Three Decades of Activations", arXiv:2402.09092.
+    """
+    return x * -ops.elu(-ops.exp(ops.minimum(x, 30.0)))
+
+
+@in_float32
+def golu(x: Any) -> Any:
+    """Apply GoLU: the input times its Gompertz function.
+
+    Formula: `x * exp(-exp(-x))`.
+
+    Reference:
+        Das et al., 2025, "Gompertz Linear Units", arXiv:2502.03654.
+    """
+    return x * ops.exp(-ops.exp(-ops.maximum(x, -20.0)))
+
+
+@in_float32
+def lisht(x: Any) -> Any:
+    """Apply LiSHT: linearly scaled tanh, an even function.
+
+    Formula: `x * tanh(x)`.
+
+    Reference:
+        Roy et al., 2019, "LiSHT", arXiv:1901.05894.
+    """
+    return x * ops.tanh(ops.clip(x, -20.0, 20.0))
+
+
+@in_float32
+def colu(x: Any) -> Any:
+    """Apply CoLU: the collapsing linear unit.
+
+    Formula: `x / (1 - x exp(-(x + exp(x))))`.
+
+    Reference:
+        Vagerwal, 2021, "Deeper Learning with CoLU Activation", arXiv:2112.12078.
+    """
+    # With t = exp(-|s|) and s = x + exp(x), both parts of the fraction stay finite on both sides.
+    s = x + ops.exp(ops.minimum(x, 30.0))
+    t = ops.exp(-ops.abs(s))
+    return ops.where(s >= 0, x, x * t) / ops.where(s >= 0, 1.0 - x * t, t - x)
+
+
+@in_float32
+def suish(x: Any) -> Any:
+    """Apply Suish.
+
+    Formula: `max(x, x exp(-|x|))`.
+
+    Reference:
+        Kunc & Kléma, 2024, "Three Decades of Activations", arXiv:2402.09092.
+    """
+    return x * ops.exp(negative_part(x))
+
+
+@in_float32
+def atlu(x: Any) -> Any:
+    """Apply ATLU: the input times its arcus tangent, scaled to (0, 1).
+
+    Formula: `x (arctan(x) + pi / 2) / pi`.
+
+    Reference:
+        Huang, 2024, "Expanded Gating Ranges Improve Activation Functions", arXiv:2405.20768.
+    """
+    # arctan2(1, -x) is arctan(x) + pi / 2, also far below 0, where the sum has no digits left.
+    return x * (ops.arctan2(ops.ones_like(x), -x) * (1.0 / math.pi))
+
+
+@in_float32
+def isrlu(x: Any, *, alpha: float = 1.0) -> Any:
+    """Apply the inverse square root linear unit.
+
+    Formula: `x if x >= 0, else x / sqrt(1 + alpha x^2)`.
+
+    Args:
+        x: Float tensor.
+        alpha: The lowest value is -1 / sqrt(alpha); above 0.
+
+    Reference:
+        Carlile et al., 2017, "Improving Deep Learning by Inverse Square Root Linear Units",
+        arXiv:1710.09967.
+    """
+    return x * ops.rsqrt(1.0 + alpha * ops.square(ops.minimum(x, 0.0)))
+
+
+@in_float32
+def med_relu(x: Any) -> Any:
+    """Apply Med-ReLU: ReLU above 0, softsign below.
+
+    Formula: `x if x >= 0, else x / (1 + |x|)`.
+
+    Reference:
+        Waqas et al., 2025, CMC 84(2), doi:10.32604/cmc.2025.064660.
+    """
+    return x / (1.0 + ops.relu(-x))

@@ -19,10 +19,11 @@ from actzoo import errors
 MAX_LENGTH = 500  # characters of a spec; the longest sensible one has about a hundred
 FORMS = (
     "a name ('relu'), a name with arguments ('leaky_relu(negative_slope=0.1)'), "
-    "(name, {argument: value}), a registered function, or a Keras layer"
+    "a peer's name ('torch:LeakyReLU'), (name, {argument: value}), a registered function, "
+    "or a Keras layer"
 )
 
-Kind = Literal["float", "int", "seed"]
+Kind = Literal["float", "int", "bool", "seed", "choice"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Parameter:
         default: Value when it is not given.
         low: Smallest value; None for no limit.
         high: Largest value; None for no limit.
-        kind: "float" (any finite number), "int", or "seed" (a whole number >= 0, or None).
+        kind: "float" (any finite number), "int", "bool", "seed" (a whole number >= 0, or None) or
+            "choice".
         low_open: Whether `low` itself is excluded.
+        choices: Words it takes, where `kind` is "choice".
         summary: What it is, in a few words; says so when it is only a starting value.
     """
 
@@ -45,13 +48,18 @@ class Parameter:
     high: float | None = None
     kind: Kind = "float"
     low_open: bool = False
+    choices: tuple[str, ...] = ()
     summary: str = ""
 
     @property
     def allowed(self) -> str:
         """What values it takes, in words."""
+        if self.kind == "choice":
+            return " or ".join(repr(choice) for choice in self.choices)
         if self.kind == "seed":
             return "a whole number >= 0, or None"
+        if self.kind == "bool":
+            return "True or False"
         noun = "a whole number" if self.kind == "int" else "a finite number"
         low = "" if self.low is None else f"{'>' if self.low_open else '>='} {self.low:g}"
         high = "" if self.high is None else f"<= {self.high:g}"
@@ -70,6 +78,15 @@ class Parameter:
         """
         if value is None and self.kind == "seed":
             return None
+        if self.kind == "choice":
+            if isinstance(value, str) and value in self.choices:
+                return value
+            wrong = errors.InvalidValueError if isinstance(value, str) else errors.InvalidTypeError
+            raise self._refusal(value, owner, wrong)
+        if self.kind == "bool":
+            if isinstance(value, bool):
+                return value
+            raise self._refusal(value, owner, errors.InvalidTypeError)
         kind: Any = numbers.Real if self.kind == "float" else numbers.Integral
         if isinstance(value, bool) or not isinstance(value, kind):
             wrong_type = not isinstance(value, numbers.Real) or isinstance(value, bool)
@@ -130,9 +147,12 @@ class ActivationSpec:
         spatial: It looks at neighbouring places.
         statistics: It keeps or computes statistics of a batch or an image.
         channel_factor: Channels after it per channel before it; 1/2 for GLU.
+        ranks: Numbers of axes its input may have, batch included; empty where it takes any.
         monotone: It never falls; None where the word does not apply.
         bounded: On which side its values are limited.
         smooth: Its derivative exists and is continuous.
+        kinks: Places where f or its derivative jumps, each with the gradient that is chosen there;
+            None where no float32 lies exactly there.
         zero_at_zero: f(0) = 0.
         homogeneous: f(c x) = c f(x) for c > 0; scales may be moved across it.
         dead_region: Inputs for which the gradient is exactly 0 by definition, in words.
@@ -142,7 +162,20 @@ class ActivationSpec:
         swallows_nan: NaN goes in and a number comes out.
         hidden: Whether it serves as a hidden activation.
         hidden_reason: Why not.
-        recommended_init: Initialiser for the weights before it.
+        recommended_init: Initialiser for the weights before it; `gain` scales it.
+        recommended_norm: Normalisation that suits it: "batch", "layer", "none", or "own" where it
+            normalises by itself.
+        lipschitz: Largest slope; infinite where there is none.
+        gain: Scale of N(0, 1 / fan_in) weights that keeps the mean square of N(0, 1) inputs.
+        gain_centred: The same for the variance, for weights that remove the common mean.
+        float16_overflow: Smallest |x| whose value float16 cannot hold; infinite where it always
+            can.
+        keeps_variance: A plain net of 30 layers, started with `gain`, keeps the variance of its
+            values within [0.3, 3].
+        depth_notes: Why not, or what else becomes of a signal in a deep plain net.
+        int8_table: In an int8 file it becomes one table of 256 values, or melts into the layer
+            before it, as long as its weights are the same for all channels; else a run of float
+            operators.
         float_form: `"module:function"` for float files on devices; ours are in `actzoo.lowering`.
         int8_form: The same for int8 files.
         ordered: Pairs of parameters of which the first may not be larger.
@@ -166,6 +199,7 @@ class ActivationSpec:
     spatial: bool = False
     statistics: bool = False
     channel_factor: float = 1.0
+    ranks: tuple[int, ...] = ()
     monotone: bool | None = None
     bounded: Literal["none", "below", "above", "both"] | None = None
     smooth: bool | None = None
@@ -176,7 +210,16 @@ class ActivationSpec:
     swallows_nan: bool = False
     hidden: bool = True
     hidden_reason: str = ""
+    kinks: tuple[tuple[float, float | None], ...] = ()
     recommended_init: str = "he_normal"
+    recommended_norm: str = "batch"
+    lipschitz: float | None = None
+    gain: float | None = None
+    gain_centred: float | None = None
+    float16_overflow: float | None = None
+    keeps_variance: bool | None = None
+    depth_notes: str = ""
+    int8_table: bool | None = None
     float_form: str | None = None
     int8_form: str | None = None
     ordered: tuple[tuple[str, str], ...] = ()
@@ -238,6 +281,10 @@ class ActivationSpec:
 
 _SPACE = re.compile(r"[ \t]*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# A name, perhaps with hyphens ("E-Swish"), or a peer and its spelling ("kecam:leaky_relu/0.1").
+_SPELLING = re.compile(
+    r"[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*(?::[A-Za-z][A-Za-z0-9_]*(?:/[A-Za-z0-9_.]+)?)?"
+)
 _NUMBER = re.compile(r"[+-]?(?:inf|nan|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 _TEXT = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _WORDS = {"True": True, "False": False, "None": None}
@@ -246,6 +293,7 @@ _WORDS = {"True": True, "False": False, "None": None}
 def read(text: str) -> tuple[str, dict[str, Any]]:
     """Split `"name(argument=1, other=2.5)"` into its name and arguments.
 
+    The name may be a peer's: `"peer:name"`, or `"peer:name/word"`.
     Values are numbers, quoted texts, True, False and None. Whether the name exists is not known
     here; see `actzoo.activations.parse`.
 
@@ -278,7 +326,7 @@ class _Reader:
         self.at = 0
 
     def spec(self) -> tuple[str, dict[str, Any]]:
-        name = self.take(_NAME)
+        name = self.take(_SPELLING)
         if name is None:
             raise self.stop("a name")
         params: dict[str, Any] = {}

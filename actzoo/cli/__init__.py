@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -417,7 +418,10 @@ def list_(
     ] = "*",
     as_json: options.Json = False,
 ) -> None:
-    """List the activations, models or weights."""
+    """List the activations, models or weights; "torch:*" lists PyTorch's names of activations."""
+    if what == "activations" and ":" in pattern:
+        _list_peers(pattern, as_json)
+        return
     registry = describing.registry(what)
     rows = registry.rows(pattern)
     if not rows and not set(pattern) & set("*?["):
@@ -433,6 +437,17 @@ def list_(
         console.say(wording.table(("name", "formula", "what it is"), cells))
     else:
         console.say(wording.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
+
+
+def _list_peers(pattern: str, as_json: bool) -> None:
+    names = describing.peer_names(pattern)
+    if as_json:
+        console.say_json(names)
+    elif not names:
+        console.tell(_nothing_listed("activations", pattern))
+    else:
+        cells = [tuple(row.values()) for row in names]
+        console.say(wording.table(("name", "stands for", "formula"), cells))
 
 
 def _nothing_listed(what: str, pattern: str) -> str:
@@ -457,6 +472,22 @@ def describe(
         for index, line in enumerate(lines):
             heading = "" if index else key.replace("_", " ")
             console.say(f"{heading:<{width}}  {errors.shown(line, 1000)}")
+    if found["kind"] == "activation":
+        console.say()
+        _draw_curve(name)
+
+
+def _draw_curve(spec: str) -> None:
+    from actzoo.activations import curves
+    from actzoo.cli import plots
+
+    reason = curves.no_curve(spec)
+    if reason is not None:
+        console.say(f"No curve to draw: {reason}.")
+        return
+    columns = shutil.get_terminal_size((72, 24)).columns
+    plain = not console.can_show(plots.SAMPLE)
+    console.paint(plots.activation(spec, columns, plain=plain), plots.STYLES)
 
 
 def _say_verification(verification: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,35 @@ def say(text: str = "") -> None:
     print(text)
 
 
+def can_show(text: str) -> bool:
+    """Whether stdout has all characters of a text."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def paint(lines: Sequence[Sequence[tuple[str, str]]], styles: Mapping[str, str]) -> None:
+    """Print lines made of texts and the names of their styles; with colours on a terminal only.
+
+    Args:
+        lines: What to print.
+        styles: Rich style by name, such as `{"axis": "dim"}`.
+    """
+    if not sys.stdout.isatty():
+        for line in lines:
+            say("".join(text for text, _ in line).rstrip())
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    terminal = Console(file=sys.stdout, highlight=False)  # type: ignore[arg-type]
+    for line in lines:
+        pieces = [(text, styles.get(style, "")) for text, style in line]
+        terminal.print(Text.assemble(*pieces), soft_wrap=True)
+
+
 def tell(text: str) -> None:
     """Print a message for people on stderr; control characters in it are escaped."""
     lines = text.splitlines() or [""]
@@ -167,11 +196,7 @@ def tell(text: str) -> None:
 def say_json(data: Any) -> None:
     """Print one JSON document; a number that is not finite becomes null."""
     text = results.to_json(data)
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
-    except UnicodeEncodeError:
-        text = json.dumps(json.loads(text), indent=2)
-    print(text)
+    print(text if can_show(text) else json.dumps(json.loads(text), indent=2))
 
 
 def command_line(arguments: Sequence[str]) -> str:

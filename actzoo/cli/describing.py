@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,11 +34,12 @@ def registry(what: str) -> Any:
 
 
 def listed(row: Any) -> dict[str, Any]:
-    """Return the plain fields of a row."""
+    """Return the plain fields of a row; what is infinite as the text "inf", as JSON has none."""
+    fields = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
     return {
-        field.name: getattr(row, field.name)
-        for field in dataclasses.fields(row)
-        if not isinstance(getattr(row, field.name), type)
+        name: "inf" if value == math.inf else value
+        for name, value in fields.items()
+        if not isinstance(value, type)
     }
 
 
@@ -48,8 +50,7 @@ def described(name: str) -> dict[str, Any]:
         UnknownNameError: No table has it.
     """
     registries = {what: registry(what) for what in TABLES}
-    bare = name.partition("(")[0].strip()
-    if bare in registries["activations"]:
+    if _is_activation(name):
         return _described_activation(name)
     if name in registries["models"]:
         from actzoo import models
@@ -67,28 +68,66 @@ def described(name: str) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def _is_activation(spec: str) -> bool:
+    """Tell whether a text names an activation; a peer's or an ambiguous name raises why not."""
+    from actzoo import activations
+
+    bare = spec.partition("(")[0].strip()
+    try:
+        activations.describe(bare)
+    except errors.UnknownNameError:
+        if ":" in bare:
+            raise
+        return False
+    return True
+
+
 def _described_activation(spec: str) -> dict[str, Any]:
     from actzoo import activations
 
-    name, _ = activations.parse(spec)
+    name, given = activations.parse(spec)
     row = activations.describe(name)
-    found = {"kind": "activation", **listed(row), "export": _export_words(row)}
+    of_peer = ":" in spec
+    found: dict[str, Any] = {"kind": "activation"}
+    if of_peer:
+        found["stands_for"] = activations.format(name, given)
+    found.update({**listed(row), "export": _export_words(row)})
+    defaults = {**row.defaults, **given} if of_peer else row.defaults
     found["parameters"] = [
-        {"name": p.name, "default": p.default, "allowed": p.allowed, "summary": p.summary}
+        {"name": p.name, "default": defaults[p.name], "allowed": p.allowed, "summary": p.summary}
         for p in row.parameters
     ]
     return found
+
+
+def peer_names(pattern: str) -> list[dict[str, Any]]:
+    """Return what other packages call activations, for a pattern such as `"torch:*"`.
+
+    Raises:
+        UnknownNameError: The pattern has no wildcards, and there is no such name or peer.
+    """
+    from actzoo import activations
+
+    found = activations.peer_names(pattern)
+    if not found and not set(pattern) & set("*?["):
+        activations.describe(pattern)
+    return [
+        {"name": name, "stands_for": spec, "formula": activations.describe(name).formula}
+        for name, spec in found.items()
+    ]
 
 
 def _export_words(row: Any) -> str:
     """Say what becomes of an activation in a device file."""
     if row.float_form or row.int8_form:
         return "by the forms it brings (float_form, int8_form)"
-    if row.elementwise or row.gated:
-        return (
-            "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
-        )
-    return "builtin operators; it looks at several channels, so int8 makes no table of it"
+    if row.int8_table is None:
+        return "as its layer converts; nothing is known about it"
+    if not row.int8_table:
+        return "builtin operators; in int8 a run of float operators, which costs time"
+    words = "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
+    own = row.defaults.get("per") == "channel"
+    return f"{words}, while its weights are the same for all channels" if own else words
 
 
 def for_people(found: Mapping[str, Any]) -> dict[str, Any]:

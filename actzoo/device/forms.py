@@ -9,6 +9,7 @@ an int8 form is a chain that folds (see `docs/design.md`).
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from keras import ops as K
 
 from actzoo import activations
 from actzoo._lazy import resolve
+from actzoo.device import chains, stable
 
 Form = Callable[..., Any]  # (x, **params) -> tensor
 
@@ -28,21 +30,24 @@ class DeviceForm:
     Attributes:
         float: Stable form out of builtin operators, equal to Keras; None keeps the layer.
         int8: Chain that the runtime folds into one table; None takes the float form.
+        fits: Whether that chain holds for some parameters; None for all.
         last: TFLite operators of the int8 form with two computed operands. They must be int8 too
             for the run before them to fold (the int8 input of a run may be used more than once,
             a float value inside of it may not).
         tail: The int8 form ends in scalar arithmetic. The converter may move it into the layer
             behind, which is fine; where several layers are behind, it would be moved into some
             only and leave a second run, so it is then held in place.
-        folds: Whether the int8 form becomes one table or melts into the convolution; False for
-            activations that mix channels.
+        folds: Whether the int8 form becomes one table or melts into the convolution.
+        why: Why not.
     """
 
     float: Form | None = None
     int8: Form | None = None
+    fits: Callable[..., bool] | None = None
     last: tuple[str, ...] = ()
     tail: bool = False
     folds: bool = True
+    why: str = "looks at more than one value"
 
 
 # --- forms -------------------------------------------------------------------------------------
@@ -250,6 +255,84 @@ def _log_softmax(x: Any, *, axis: int = -1, **_: Any) -> Any:
     return K.log_softmax(x, axis=axis)
 
 
+def _softmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    return K.softmax(-x, axis=axis)
+
+
+def _gumbel_softmax(
+    x: Any, *, tau: float = 1.0, hard: bool = False, axis: int = -1, **_: Any
+) -> Any:
+    if not hard:
+        return K.softmax(x * (1.0 / tau), axis=axis)
+    z = K.moveaxis(x, axis, -1)
+    best = K.top_k(z, 1)[1]  # Keras' argmax needs BitwiseAnd
+    hot = K.cast(K.equal(best, K.arange(z.shape[-1], dtype=best.dtype)), x.dtype)
+    return K.moveaxis(hot, -1, axis)
+
+
+def _maxout(x: Any, *, pool_size: int = 2, axis: int = -1, **_: Any) -> Any:
+    return functools.reduce(K.maximum, K.split(x, pool_size, axis=axis))
+
+
+def _crelu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    return K.relu(K.concatenate([x, -x], axis=axis))
+
+
+def _concat_elu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    return K.elu(K.concatenate([x, -x], axis=axis))
+
+
+def _in_pairs(x: Any, axis: int, function: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
+    """Apply a function of two neighbouring channels to each pair of them."""
+    z = K.moveaxis(x, axis, -1)
+    pairs = K.stack(function(z[..., 0::2], z[..., 1::2]), axis=-1)
+    return K.moveaxis(K.reshape(pairs, K.shape(z)), -1, axis)
+
+
+def _bipolar_relu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    # Factors of +-1, as in our layer, would melt into the layer before it, and of that the
+    # quantizer writes a broken file.
+    if x.shape[axis] % 2 == 0:
+        return _in_pairs(x, axis, lambda even, odd: (K.relu(even), -K.relu(-odd)))
+    shape = [-1 if a == axis % len(x.shape) else 1 for a in range(len(x.shape))]
+    odd = (np.arange(x.shape[axis]) % 2).astype("float32").reshape(shape)
+    return (1.0 - odd) * K.relu(x) - odd * K.relu(-x)
+
+
+def _maxmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    return _in_pairs(x, axis, lambda a, b: (K.maximum(a, b), K.minimum(a, b)))
+
+
+def _maxmin_int8(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    # The quantizer knows MAXIMUM and not MINIMUM.
+    return _in_pairs(x, axis, lambda a, b: (K.maximum(a, b), -K.maximum(-a, -b)))
+
+
+def _gtu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    value, gate = K.split(x, 2, axis=axis)
+    return K.tanh(value) * K.sigmoid(gate)
+
+
+def _geglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    value, gate = K.split(x, 2, axis=axis)
+    return value * K.gelu(gate, approximate=False)
+
+
+def _swiglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    value, gate = K.split(x, 2, axis=axis)
+    return value * (gate * K.sigmoid(gate))
+
+
+def _reglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    value, gate = K.split(x, 2, axis=axis)
+    return value * K.relu(gate)
+
+
+def _bilinear_glu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    value, gate = K.split(x, 2, axis=axis)
+    return value * gate
+
+
 FORMS: dict[str, DeviceForm] = {
     "linear": DeviceForm(_linear),
     "relu": DeviceForm(_relu),
@@ -282,10 +365,114 @@ FORMS: dict[str, DeviceForm] = {
     "sparse_plus": DeviceForm(_sparse_plus, _sparse_plus_int8),
     "sparse_sigmoid": DeviceForm(_sparse_sigmoid, tail=True),
     "exponential": DeviceForm(_exponential),
+    "plu": DeviceForm(int8=chains.plu, tail=True),
+    "srelu": DeviceForm(int8=chains.srelu, tail=True),
+    "apl": DeviceForm(int8=chains.apl, fits=chains.apl_fits, tail=True),
+    "pact": DeviceForm(int8=chains.pact),
+    "flexible_relu": DeviceForm(int8=chains.flexible_relu, tail=True),
+    "tlu": DeviceForm(int8=chains.tlu),
+    "tlu_affine": DeviceForm(int8=chains.tlu_affine, fits=chains.tlu_affine_fits, tail=True),
+    "relu_squared": DeviceForm(),
+    "star_relu": DeviceForm(int8=chains.star_relu, tail=True),
+    "poly_relu": DeviceForm(int8=chains.poly_relu, fits=chains.poly_relu_fits, tail=True),
+    "relu_absolute": DeviceForm(),
+    "nlrelu": DeviceForm(),
+    "sine_relu": DeviceForm(int8=chains.sine_relu, fits=chains.sine_relu_fits),
+    "elu_plus_one": DeviceForm(int8=chains.elu_plus_one, tail=True),
+    "elish": DeviceForm(int8=chains.elish, last=("MUL",)),
+    "hard_elish": DeviceForm(int8=chains.hard_elish, last=("MUL",)),
+    "symexp": DeviceForm(int8=chains.symexp, last=("MUL",)),
+    "pelu": DeviceForm(int8=chains.pelu, tail=True),
+    "mpelu": DeviceForm(int8=chains.mpelu, fits=chains.mpelu_fits, tail=True),
+    "soft_exponential": DeviceForm(int8=chains.soft_exponential, tail=True),
+    "xielu": DeviceForm(int8=chains.xielu, fits=chains.xielu_fits, last=("MUL",)),
+    "smelu": DeviceForm(int8=chains.smelu),
+    "quick_gelu": DeviceForm(last=("MUL",)),
+    "gelu_linear": DeviceForm(int8=chains.gelu_linear, tail=True),
+    "gelu_clipped": DeviceForm(int8=chains.gelu_clipped),
+    "e_swish": DeviceForm(int8=chains.e_swish, last=("MUL",)),
+    "flatten_t_swish": DeviceForm(int8=chains.flatten_t_swish, last=("MUL",), tail=True),
+    "hard_mish": DeviceForm(int8=chains.hard_mish, last=("MUL",)),
+    "tanh_exp": DeviceForm(last=("MUL",)),
+    "serf": DeviceForm(stable.serf, chains.serf, last=("MUL",)),
+    "phish": DeviceForm(last=("MUL",)),
+    "logish": DeviceForm(last=("MUL",)),
+    "smish": DeviceForm(last=("MUL",)),
+    "gish": DeviceForm(last=("MUL",)),
+    "loglogish": DeviceForm(last=("MUL",)),
+    "golu": DeviceForm(last=("MUL",)),
+    "lisht": DeviceForm(last=("MUL",)),
+    "colu": DeviceForm(int8=chains.colu, last=("MUL",)),
+    "suish": DeviceForm(int8=chains.suish, last=("MUL",)),
+    "isrlu": DeviceForm(last=("MUL",)),
+    "med_relu": DeviceForm(int8=chains.med_relu, last=("MUL",)),
+    "atlu": DeviceForm(stable.atlu, chains.atlu, tail=True),
+    "sqrt_softplus": DeviceForm(stable.sqrt_softplus, chains.sqrt_softplus),
+    "logcosh": DeviceForm(stable.logcosh, chains.logcosh, tail=True),
+    "bent_identity": DeviceForm(int8=functools.partial(chains.blu, beta=0.5), last=("ADD",)),
+    "seagull": DeviceForm(int8=chains.seagull),
+    "swoosh_l": DeviceForm(stable.swoosh_l, chains.swoosh_l, last=("SUB",), tail=True),
+    "swoosh_r": DeviceForm(stable.swoosh_r, chains.swoosh_r, last=("SUB",), tail=True),
+    "trainable_swish": DeviceForm(int8=chains.gated_sigmoid, last=("MUL",)),
+    "sinlu": DeviceForm(int8=chains.sinlu, last=("LOGISTIC", "ADD", "MUL")),
+    "aria2": DeviceForm(stable.aria2, chains.aria2),
+    "acon_b": DeviceForm(int8=chains.acon_b, last=("MUL",)),
+    "acon_c": DeviceForm(int8=chains.acon, last=("MUL",)),
+    "smu": DeviceForm(stable.smu, chains.smu, fits=chains.smu_fits, last=("ADD",), tail=True),
+    "smu1": DeviceForm(int8=chains.smu1, last=("ADD",), tail=True),
+    "pau": DeviceForm(folds=False, why="is a rational function, which no one chain gives"),
+    "blu": DeviceForm(int8=chains.blu, last=("ADD",)),
+    "xatlu": DeviceForm(stable.xatlu, chains.atlu, fits=chains.xatlu_fits, tail=True),
+    "dyt": DeviceForm(int8=chains.dyt, tail=True),
+    "arelu": DeviceForm(int8=chains.arelu, tail=True),
+    "prob_act": DeviceForm(chains.prob_act),
+    "hard_sigmoid_keras2": DeviceForm(int8=chains.hard_sigmoid_keras2, tail=True),
+    "lecun_tanh": DeviceForm(chains.lecun_tanh, tail=True),
+    "penalized_tanh": DeviceForm(int8=chains.penalized_tanh),
+    "isru": DeviceForm(int8=chains.isru, last=("MUL",), tail=True),
+    "elliott_sigmoid": DeviceForm(int8=chains.elliott_sigmoid, last=("MUL",)),
+    "arctan": DeviceForm(stable.arctan, chains.arctan, last=("MUL",), tail=True),
+    "sigmoid_algebraic": DeviceForm(
+        int8=chains.sigmoid_algebraic, fits=chains.sigmoid_algebraic_fits, last=("MUL",)
+    ),
+    "sqnl": DeviceForm(int8=chains.sqnl, last=("MUL",)),
+    "symlog": DeviceForm(int8=chains.symlog),
+    "soft_clipping": DeviceForm(stable.soft_clipping, chains.soft_clipping, tail=True),
+    "laplace": DeviceForm(stable.laplace, chains.laplace, fits=chains.laplace_fits),
+    "gompertz": DeviceForm(),
+    "erf": DeviceForm(stable.erf, chains.erf),
+    "gaussian": DeviceForm(),
+    "sine": DeviceForm(),
+    "snake": DeviceForm(last=("ADD",)),
+    "gcu": DeviceForm(last=("MUL",)),
+    "asu": DeviceForm(last=("MUL",)),
     "glu": DeviceForm(_glu, last=("SPLIT", "MUL")),
     "softmax": DeviceForm(_softmax, folds=False),
     "log_softmax": DeviceForm(_log_softmax, folds=False),
     "sparsemax": DeviceForm(folds=False),
+    "softmin": DeviceForm(_softmin, folds=False),
+    "softmax_one": DeviceForm(folds=False),
+    "entmax15": DeviceForm(folds=False),
+    "gumbel_softmax": DeviceForm(_gumbel_softmax, folds=False),
+    "maxout": DeviceForm(_maxout, last=("SPLIT", "MAXIMUM")),
+    "crelu": DeviceForm(_crelu, last=("CONCATENATION",)),
+    "concat_elu": DeviceForm(_concat_elu, last=("CONCATENATION",)),
+    "bipolar_relu": DeviceForm(_bipolar_relu, last=("STRIDED_SLICE", "PACK", "RESHAPE")),
+    "maxmin": DeviceForm(
+        _maxmin, _maxmin_int8, last=("STRIDED_SLICE", "MAXIMUM", "PACK", "RESHAPE")
+    ),
+    "k_winners": DeviceForm(folds=False),
+    "gtu": DeviceForm(_gtu, last=("SPLIT", "MUL")),
+    "geglu": DeviceForm(_geglu, last=("SPLIT", "MUL")),
+    "swiglu": DeviceForm(_swiglu, last=("SPLIT", "MUL")),
+    "reglu": DeviceForm(_reglu, last=("SPLIT", "MUL")),
+    "bilinear_glu": DeviceForm(_bilinear_glu, last=("SPLIT", "MUL")),
+    # Their weights stay in the layer, which is kept.
+    "dice": DeviceForm(folds=False),
+    "evo_norm_b0": DeviceForm(folds=False),
+    "funnel_relu": DeviceForm(folds=False),
+    "dy_relu": DeviceForm(folds=False),
+    "meta_acon": DeviceForm(folds=False),
 }
 
 

@@ -65,7 +65,8 @@ def build_simple_net(config: SimpleNetConfig) -> keras.Model:
         x = keras.layers.Flatten(name="flatten")(x)
     initializer = blocks.kernel_initializer(config.activation)
     for index, units in enumerate(config.units, start=1):
-        x = keras.layers.Dense(units, kernel_initializer=initializer, name=f"dense{index}")(x)
+        wide = blocks.channels_before(units, config.activation)
+        x = keras.layers.Dense(wide, kernel_initializer=initializer, name=f"dense{index}")(x)
         x = blocks.activate(x, config.activation, name=f"dense{index}_act")
     return keras.Model(image, _head(x, config.num_classes, config.dropout), name="simple_net")
 

@@ -1,0 +1,56 @@
+"""The table of activations: one row each, data only, in a file per family.
+
+A row points at Keras' own function or layer wherever that passes our checks, so that a model
+built with it loads where actzoo is not installed. Where Keras' numbers fail (the notes say how),
+the row points at a function of ours. One default per name; `peers` has those of other packages.
+
+To add one: the function in its family's file, its definition in `references.py`, a row here, a
+line in `tests/oracles.py`; then `scripts/make_figures.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from actzoo.activations.catalog import (
+    channelwise,
+    contextual,
+    exponential,
+    gated,
+    learnable,
+    periodic,
+    rectified,
+    shrinking,
+    smooth,
+    squashing,
+)
+from actzoo.activations.catalog.figures import FIGURES
+from actzoo.activations.spec import ActivationSpec
+from actzoo.registry import Registry
+
+FAMILIES = (
+    rectified,
+    learnable,
+    exponential,
+    smooth,
+    squashing,
+    shrinking,
+    periodic,
+    channelwise,
+    gated,
+    contextual,
+)
+
+
+def _add_rows() -> None:
+    for family in FAMILIES:
+        for row in family.ROWS:
+            ACTIVATIONS.add(dataclasses.replace(row, **FIGURES.get(row.name, {})))
+
+
+ACTIVATIONS: Registry[ActivationSpec] = Registry(
+    "activation",
+    command="actzoo list activations",
+    entry_points="actzoo.activations",
+    load_builtins=_add_rows,
+)

@@ -1,0 +1,76 @@
+"""What swings."""
+
+from __future__ import annotations
+
+from actzoo.activations.catalog.rows import OURS, row
+from actzoo.activations.spec import Parameter
+
+ROWS = (
+    row(
+        "sine",
+        OURS + "periodic:sine",
+        aliases=("siren", "sin"),
+        summary="The sine, for networks that stand for a signal.",
+        formula="sin(w0 x)",
+        parameters=(
+            Parameter(
+                "w0",
+                1.0,
+                low=0.0,
+                low_open=True,
+                summary="frequency; 30 in the first layer of the paper",
+            ),
+        ),
+        paper="Sitzmann et al. 2020, arXiv:2006.09661",
+        monotone=False,
+        bounded="both",
+        smooth=True,
+        zero_at_zero=True,
+        limits=("nan", "nan"),
+        recommended_init="siren_uniform",
+        notes="It has no limit at +-inf and gives NaN there.",
+    ),
+    row(
+        "snake",
+        OURS + "periodic:snake",
+        summary="The identity with a wave on it: extrapolates periodic signals.",
+        formula="x + sin(alpha x)^2 / alpha",
+        parameters=(Parameter("alpha", 1.0, low=0.0, low_open=True, summary="frequency"),),
+        paper="Ziyin et al. 2020, arXiv:2006.08195",
+        monotone=True,
+        bounded="none",
+        smooth=True,
+        zero_at_zero=True,
+        limits=("nan", "nan"),
+        notes=(
+            "A constant here, as in TensorFlow Addons. At +-inf the sine gives NaN; the limits "
+            "are +-inf."
+        ),
+    ),
+    row(
+        "gcu",
+        OURS + "periodic:gcu",
+        summary="The growing cosine unit: one unit can learn XOR.",
+        formula="x cos(x)",
+        paper="Noel et al. 2021, arXiv:2108.12943",
+        monotone=False,
+        bounded="none",
+        smooth=True,
+        zero_at_zero=True,
+        limits=("nan", "nan"),
+        notes="It has no limit at +-inf and gives NaN there.",
+    ),
+    row(
+        "asu",
+        OURS + "periodic:asu",
+        summary="The amplifying sine unit, an even function.",
+        formula="x sin(x)",
+        paper="Rahman et al. 2023, arXiv:2304.09759",
+        monotone=False,
+        bounded="none",
+        smooth=True,
+        zero_at_zero=True,
+        limits=("nan", "nan"),
+        notes="It has no limit at +-inf and gives NaN there.",
+    ),
+)

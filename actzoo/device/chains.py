@@ -1,0 +1,398 @@
+"""Int8 forms: chains of operators that the runtime folds into one table of 256 values.
+
+A chain takes `x` once, or twice where its last operator is int8 too; branches by SELECT break it.
+Those with odd constants are fitted: within two int8 steps of the function over the usual ranges.
+Each takes `x` of any float shape and the activation's parameters; unknown ones are ignored.
+Learned ones are numbers: what differs from channel to channel cannot be one table.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from keras import ops as K
+
+
+def leaky(x: Any, slope: float) -> Any:
+    """LEAKY_RELU; the runtime's folding refuses the slope 0."""
+    slope = float(slope)
+    if slope == 1.0:
+        return x
+    return K.relu(x) if slope == 0.0 else K.leaky_relu(x, negative_slope=slope)
+
+
+def plu(x: Any, *, alpha: float, c: float, **_: Any) -> Any:
+    """Two leaky knees, one of them upside down."""
+    return c - leaky(2.0 * c - leaky(x + c, alpha), alpha)
+
+
+def srelu(
+    x: Any, *, left: float, left_slope: float, right: float, right_slope: float, **_: Any
+) -> Any:
+    """Two leaky knees, one of them upside down."""
+    return right - leaky((right - left) - leaky(x - left, left_slope), right_slope)
+
+
+def apl(x: Any, *, slope: float, hinge: float, **_: Any) -> Any:
+    """One hinge beside the one of ReLU."""
+    rest = 1.0 - slope
+    inner = leaky(x - hinge, rest) + hinge * rest
+    return leaky(inner, -slope / rest) + slope * hinge
+
+
+def apl_fits(*, slope: float, hinge: float, pieces: int = 1, **_: Any) -> bool:
+    """Tell whether `apl` holds: one hinge, to the right of 0, with a slope below 1."""
+    return pieces == 1 and slope < 1 and hinge > 0
+
+
+def pact(x: Any, *, alpha: float, **_: Any) -> Any:
+    """RELU6 where that is the range."""
+    return K.relu6(x) if alpha == 6.0 else K.minimum(K.relu(x), alpha)
+
+
+def flexible_relu(x: Any, *, bias: float, **_: Any) -> Any:
+    """The sum melts into the layer behind."""
+    return K.relu(x) + bias
+
+
+def tlu(x: Any, *, tau: float, **_: Any) -> Any:
+    """RELU where the threshold is 0."""
+    return K.relu(x) if tau == 0.0 else K.maximum(x, tau)
+
+
+def tlu_affine(x: Any, *, alpha: float, tau: float, **_: Any) -> Any:
+    """A leaky knee where both lines meet."""
+    knee = tau / (1.0 - alpha)
+    return leaky(x - knee, alpha) + knee
+
+
+def tlu_affine_fits(*, alpha: float, **_: Any) -> bool:
+    """Tell whether the lines meet."""
+    return alpha < 1.0
+
+
+def star_relu(x: Any, *, scale: float, bias: float, **_: Any) -> Any:
+    """Factor and sum melt into the layer behind."""
+    return scale * K.square(K.relu(x)) + bias
+
+
+def poly_relu(x: Any, **_: Any) -> Any:
+    """Fitted for the coefficients 1/3."""
+    return 0.281561 * K.exp(3.05057 * K.log(K.relu(x) + 0.517721)) - 0.02187
+
+
+def poly_relu_fits(*, a0: float, a1: float, a2: float, a3: float, **_: Any) -> bool:
+    """Tell whether `poly_relu` holds."""
+    return a0 == 0 and all(abs(a - 1 / 3) < 1e-3 for a in (a1, a2, a3))
+
+
+def sine_relu(x: Any, **_: Any) -> Any:
+    """The wave is below one step."""
+    return K.relu(x)
+
+
+def sine_relu_fits(*, epsilon: float, **_: Any) -> bool:
+    """Tell whether the wave is below one step of a usual range."""
+    return abs(epsilon) <= 0.005
+
+
+def pelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
+    """A scaled ELU."""
+    return max(alpha, 0.1) * K.elu((1.0 / max(beta, 0.1)) * x)
+
+
+def mpelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
+    """A scaled ELU with a leaky knee behind."""
+    y = leaky(K.elu(x if beta == 1.0 else beta * x), alpha * beta)
+    return y if beta == 1.0 else (1.0 / beta) * y
+
+
+def mpelu_fits(*, beta: float, **_: Any) -> bool:
+    """Tell whether the exponential falls."""
+    return beta > 0
+
+
+def elu_plus_one(x: Any, **_: Any) -> Any:
+    """The sum melts into the layer behind."""
+    return K.elu(x) + 1.0
+
+
+def soft_exponential(x: Any, *, alpha: float, **_: Any) -> Any:
+    """Identity, exponential or logarithm, by the sign of alpha."""
+    if abs(alpha) < 1e-6:
+        return x
+    if alpha > 0:
+        return (1.0 / alpha) * K.exp(alpha * x) + (alpha - 1.0 / alpha)
+    inside = K.maximum(-alpha * x + (1.0 - alpha * alpha), 1e-7)
+    return (-1.0 / alpha) * K.log(inside)
+
+
+def xielu(x: Any, **_: Any) -> Any:
+    """Fitted for its start."""
+    inner = K.elu(0.796317 * leaky(x, 0.528689)) + 0.284368
+    return x * (leaky(inner, 0.628485) + 0.230071)
+
+
+def xielu_fits(*, wp: float, wn: float, beta: float, **_: Any) -> bool:
+    """Tell whether the weights are where they start."""
+    softplus = [math.log1p(math.exp(w)) for w in (wp, wn)]
+    return beta == 0.5 and abs(softplus[0] - 0.8) < 1e-3 and abs(softplus[1] + beta - 0.8) < 1e-3
+
+
+def smelu(x: Any, *, beta: float, **_: Any) -> Any:
+    """Four knees, fitted for beta = 2; another beta scales both axes."""
+    unit = 0.5 * beta
+    y = leaky(x - 1.5007 * unit, 0.745123) + 0.778406 * unit
+    y = leaky(y, 0.651209) + 0.499771 * unit
+    y = leaky(y, 0.464708) + 0.235861 * unit
+    return K.relu(y)
+
+
+def gelu_linear(x: Any, **_: Any) -> Any:
+    """GELU, stretched a little."""
+    return 0.981923 * K.gelu(1.01725 * x, approximate=False)
+
+
+def gelu_clipped(x: Any, *, min_value: float, max_value: float, **_: Any) -> Any:
+    """GELU and a minimum; it never falls below -0.17."""
+    y = K.minimum(K.gelu(x, approximate=False), max_value)
+    return y if min_value <= -0.17 else K.maximum(y, min_value)
+
+
+def gated_sigmoid(x: Any, *, beta: float, **_: Any) -> Any:
+    """Swish: x times the sigmoid of beta x."""
+    return x * K.sigmoid(x if beta == 1.0 else beta * x)
+
+
+def e_swish(x: Any, *, beta: float, **_: Any) -> Any:
+    """The factor stays within the gate, so that the product is last."""
+    return x * (beta * K.sigmoid(x))
+
+
+def flatten_t_swish(x: Any, *, threshold: float, **_: Any) -> Any:
+    """A steep leaky ReLU shuts the gate below 0."""
+    return x * K.sigmoid(leaky(x, 1000.0)) + threshold
+
+
+def hard_mish(x: Any, **_: Any) -> Any:
+    """A ramp as the gate."""
+    return x * (0.5 * K.minimum(K.relu(x + 2.0), 2.0))
+
+
+def serf(x: Any, **_: Any) -> Any:
+    """The error function of a softplus as a tanh of one."""
+    return x * K.tanh(1.72729 * K.log(0.629685 * K.exp(x) + 1.0))
+
+
+def colu(x: Any, **_: Any) -> Any:
+    """A fitted gate."""
+    return x * (1.11219 * K.sin(2.01136 * K.tanh(0.699425 * K.exp(1.49635 * x))))
+
+
+def suish(x: Any, **_: Any) -> Any:
+    """An exponential of the negative part as the gate."""
+    return x * K.exp(K.minimum(x, 0.0))
+
+
+def elish(x: Any, **_: Any) -> Any:
+    """A fitted gate."""
+    return x * K.sigmoid(leaky(leaky(x, 1.65957) + 1.2428, 0.794593) - 1.25294)
+
+
+def hard_elish(x: Any, **_: Any) -> Any:
+    """A fitted gate."""
+    inner = leaky(K.maximum(x, -1.0) + 0.658124, 0.67174) + 0.229151
+    return x * K.minimum(0.533315 * inner, 1.0)
+
+
+def isru(x: Any, *, alpha: float, **_: Any) -> Any:
+    """A tanh of a fitted ratio."""
+    root = math.sqrt(alpha)
+    ratio = (6.05961 * root) / (root * K.abs(x) + 5.11283) - 0.119151 * root
+    y = K.tanh(x * ratio)
+    return y if root == 1.0 else (1.0 / root) * y
+
+
+def sinlu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
+    """A table for the wave; gate, sum and product are int8 operators of their own."""
+    wave = K.sin(x if beta == 1.0 else beta * x)
+    return (x + (wave if alpha == 1.0 else alpha * wave)) * K.sigmoid(x)
+
+
+def aria2(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
+    """A sigmoid, and its power by a logarithm where the exponent is not 1."""
+    y = K.sigmoid(beta * x)
+    return y if alpha == 1.0 else K.exp(alpha * K.log(y))
+
+
+def acon(x: Any, *, p1: float, p2: float, beta: float, **_: Any) -> Any:
+    """A gate that carries both slopes."""
+    width = p1 - p2
+    gate = width * K.sigmoid(beta * width * x)
+    return x * (gate if p2 == 0.0 else gate + p2)
+
+
+def acon_b(x: Any, *, p: float, beta: float, **_: Any) -> Any:
+    """The other ACON with the upper slope 1."""
+    return acon(x, p1=1.0, p2=p, beta=beta)
+
+
+def smu(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
+    """GELU has the error function that TFLite has not by itself."""
+    a = negative_slope
+    k = math.sqrt(2.0) * mu * (1.0 - a)
+    bent = ((1.0 - a) / k) * K.gelu(k * x, approximate=False)
+    return bent if a == 0 else a * (x + (1.0 / a) * bent)
+
+
+def smu_fits(*, negative_slope: float, mu: float, **_: Any) -> bool:
+    """Tell whether there is a bend."""
+    return abs(mu * (1.0 - negative_slope)) > 1e-6
+
+
+def smu1(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
+    """A hyperbola."""
+    a = negative_slope
+    scaled = ((1.0 - a) / (1.0 + a)) ** 2 * K.square(x) + (mu / (1.0 + a)) ** 2
+    return (0.5 * (1.0 + a)) * (x + K.sqrt(scaled))
+
+
+def hard_sigmoid_keras2(x: Any, **_: Any) -> Any:
+    """Both ends melt into the layers beside."""
+    return (1.0 / 6.0) * K.relu6(1.2 * x + 3.0)
+
+
+def lecun_tanh(x: Any, **_: Any) -> Any:
+    """Both factors melt into the layers beside."""
+    return 1.7159 * K.tanh((2.0 / 3.0) * x)
+
+
+def penalized_tanh(x: Any, *, alpha: float, **_: Any) -> Any:
+    """A leaky knee behind the tanh."""
+    return leaky(K.tanh(x), alpha)
+
+
+def elliott_sigmoid(x: Any, **_: Any) -> Any:
+    """A sigmoid of a fitted ratio."""
+    return K.sigmoid(x * (2.49699 / (K.abs(x) + 1.42977) + 0.0841272))
+
+
+def arctan(x: Any, **_: Any) -> Any:
+    """A tanh of a fitted ratio."""
+    return 1.54304 * K.tanh(x * (2.4646 / (K.abs(x) + 3.4555)))
+
+
+def sigmoid_algebraic(x: Any, **_: Any) -> Any:
+    """Fitted for alpha = 1/2."""
+    return K.sigmoid(K.sin(x * (1.64379 / (K.abs(x) + 1.57))))
+
+
+def sigmoid_algebraic_fits(*, alpha: float, **_: Any) -> bool:
+    """Tell whether `sigmoid_algebraic` holds."""
+    return alpha == 0.5
+
+
+def sqnl(x: Any, **_: Any) -> Any:
+    """A product, cut at its ends."""
+    return K.clip(x * K.maximum(-0.25 * K.abs(x) + 1.0, 0.5), -1.0, 1.0)
+
+
+def sqrt_softplus(x: Any, **_: Any) -> Any:
+    """As written."""
+    return K.sqrt(K.log(K.exp(x) + 1.0))
+
+
+def logcosh(x: Any, **_: Any) -> Any:
+    """Two fitted hyperbolas, one in the other."""
+    y = K.square(K.sqrt(K.square(x) + 2.24666) + 1.10457)
+    return K.sqrt(y - 3.9118) - 1.69464
+
+
+def blu(x: Any, *, beta: float, **_: Any) -> Any:
+    """A hyperbola and the input."""
+    bend = min(max(beta, -1.0), 1.0)
+    return x if bend == 0 else x + (bend * K.sqrt(K.square(x) + 1.0) - bend)
+
+
+def symlog(x: Any, **_: Any) -> Any:
+    """ln(1 + ELU(x)) is the logarithm above 0 and the identity below; twice, mirrored."""
+    mirrored = -K.log(K.elu(-x) + 1.0)
+    return K.log(K.elu(mirrored) + 1.0)
+
+
+def symexp(x: Any, **_: Any) -> Any:
+    """A fitted exponent as the gate."""
+    return x * K.exp(K.sqrt(K.square(K.abs(x) + 4.82346) + 52.6456) - 8.81736)
+
+
+def soft_clipping(x: Any, *, alpha: float, **_: Any) -> Any:
+    """One logarithm of a ratio."""
+    e = math.exp(alpha)
+    return (1.0 / alpha) * K.log(e - (e * (e - 1.0)) / (K.exp(alpha * x) + e))
+
+
+def laplace(x: Any, **_: Any) -> Any:
+    """Fitted for its defaults."""
+    cut = K.minimum(K.maximum(x, -0.189052), 1.51143)
+    return K.sigmoid(2.64647 * K.log(1.85008 / (1.63215 - cut) - 1.0))
+
+
+def laplace_fits(*, mu: float, sigma: float, **_: Any) -> bool:
+    """Tell whether `laplace` holds."""
+    return (mu, sigma) == (0.707107, 0.282095)
+
+
+def swoosh_l(x: Any, **_: Any) -> Any:
+    """The constant melts into the logarithm."""
+    return -0.08 * (x - 12.5 * K.log(0.0176857 * K.exp(x) + 0.9656054))
+
+
+def swoosh_r(x: Any, **_: Any) -> Any:
+    """The constant melts into the logarithm."""
+    return -0.08 * (x - 12.5 * K.log(0.2689414 * K.exp(x) + 0.7310586))
+
+
+def atlu(x: Any, **_: Any) -> Any:
+    """A fitted softplus of a bent line."""
+    bent = 2.26219 * leaky(x + 0.382181, 0.723143)
+    return 0.440538 * K.log(K.exp(bent) + 2.26472) - 0.67278
+
+
+def xatlu_fits(*, alpha: float, **_: Any) -> bool:
+    """Tell whether it still is ATLU."""
+    return abs(alpha) < 1e-3
+
+
+def seagull(x: Any, **_: Any) -> Any:
+    """As written; no int8 range reaches where the square overflows."""
+    return K.log(K.square(x) + 1.0)
+
+
+def erf(x: Any, **_: Any) -> Any:
+    """A tanh of a fitted logarithm."""
+    cut = K.minimum(K.maximum(x, -2.26251), 2.20833)
+    return K.tanh(1.3224 * K.log(4.63506 / (2.31752 - cut) - 1.0))
+
+
+def dyt(x: Any, *, alpha: float, gamma: float, beta: float, **_: Any) -> Any:
+    """A scaled tanh."""
+    y = K.tanh(alpha * x)
+    y = y if gamma == 1.0 else gamma * y
+    return y if beta == 0.0 else y + beta
+
+
+def prob_act(x: Any, **_: Any) -> Any:
+    """There is no noise at inference."""
+    return K.relu(x)
+
+
+def arelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
+    """A scaled leaky ReLU."""
+    right = 1.0 + 1.0 / (1.0 + math.exp(-beta))
+    return right * leaky(x, min(max(alpha, 0.01), 0.99) / right)
+
+
+def med_relu(x: Any, **_: Any) -> Any:
+    """A reciprocal as the gate."""
+    return x * (1.0 / (K.relu(-x) + 1.0))

@@ -1,0 +1,59 @@
+"""Compute the figures of the activations that are numbers rather than claims.
+
+Command: python scripts/make_figures.py
+Time: about two minutes.
+Result: actzoo/activations/catalog/figures.py: gains for initialisation, largest slope, where
+float16 overflows, and what becomes of a signal in a plain net of 30 layers. All from the NumPy
+references; tests hold them against answers from elsewhere and against real layers.
+"""
+
+import math
+import pprint
+from pathlib import Path
+
+from actzoo import activations
+from actzoo.activations import analysis
+from actzoo.device import forms
+
+TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "catalog" / "figures.py"
+
+
+def main() -> None:
+    rows = [row for row in activations.ACTIVATIONS if row.hidden or row.elementwise]
+    functions = {row.name: activations.reference(row.name) for row in rows}
+    found: dict[str, dict] = {}
+    for row in rows:
+        mean, square = analysis.moments(row, functions[row.name])
+        digits = 8 if row.elementwise else 3
+        found[row.name] = {
+            "gain": float(f"{1.0 / math.sqrt(square):.{digits}g}"),
+            "gain_centred": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
+        }
+        if row.elementwise:
+            found[row.name] |= {
+                "lipschitz": analysis.largest_slope(functions[row.name]),
+                "float16_overflow": analysis.float16_overflow(functions[row.name]),
+            }
+    single = {row.name: functions[row.name] for row in rows if row.elementwise}
+    gains = {name: found[name]["gain"] for name in single}
+    low, high = analysis.VARIANCE_KEPT
+    for name, least, most, correlation in analysis.plain_nets(single, gains):
+        kept = low <= least and most <= high
+        row = activations.describe(name)
+        notes = analysis.depth_notes(row, single[name], gains[name], kept, correlation)
+        found[name] |= {"keeps_variance": kept, "depth_notes": notes}
+        print(f"{name:22} variance {least:.3g} to {most:.3g}, correlation {correlation:.4f}")
+    for row in activations.ACTIVATIONS:
+        found.setdefault(row.name, {})["int8_table"] = forms.FORMS[row.name].folds
+    body = pprint.pformat(found, sort_dicts=False, width=98).replace(": inf", ": INF")
+    TARGET.write_text(
+        '"""Figures of the activations, made by scripts/make_figures.py."""\n\n'
+        "from __future__ import annotations\n\n"
+        "import math\nfrom typing import Any\n\n"
+        f"INF = math.inf\n\nFIGURES: dict[str, dict[str, Any]] = {body}\n",
+        "utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
