@@ -68,6 +68,12 @@ def channel_factor(activation: activations.ActivationLike | None) -> fractions.F
     return getattr(layer, "channel_factor", fractions.Fraction(factor).limit_denominator(1024))
 
 
+def _normalises(activation: activations.ActivationLike | None) -> bool:
+    """Tell whether an activation normalises by itself, as EvoNorm does."""
+    found = None if activation is None else activations.identify(activations.get(activation))
+    return found is not None and activations.describe(found[0]).recommended_norm == "own"
+
+
 def channels_before(channels: int, activation: activations.ActivationLike | None) -> int:
     """Return the width of the layer before an activation, so that `channels` come out of it.
 
@@ -121,7 +127,7 @@ def conv_norm_act(
     activation: activations.ActivationLike | None,
     name: str,
 ) -> keras.KerasTensor:
-    """Convolution, batch normalisation, activation.
+    """Convolution, batch normalisation (unless the activation is one itself), activation.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -154,7 +160,8 @@ def conv_norm_act(
             name=f"{name}_conv",
             **common,
         )(x)
-    x = batch_norm(x, name=name)
+    if not _normalises(activation):
+        x = batch_norm(x, name=name)
     return x if activation is None else activate(x, activation, name=f"{name}_act")
 
 
@@ -265,7 +272,8 @@ def two_convolutions(
             kernel_initializer=kernel_initializer(activation),
             name=f"{prefix}_conv",
         )(x)
-        x = normalise(x, name=prefix)
+        if not _normalises(activation):
+            x = normalise(x, name=prefix)
         if number == 1 or ends_active:
             x = activate(x, activation, name=f"{prefix}_act")
     return x

@@ -38,6 +38,7 @@ ROWS = (
         limits=("-1.7580993408473766", "inf"),
         recommended_init="lecun_normal",
         notes="Wants lecun_normal and AlphaDropout; batch normalisation removes the point of it.",
+        recommended_norm="none",
     ),
     row(
         "celu",
@@ -81,6 +82,7 @@ ROWS = (
         smooth=True,
         zero_at_zero=False,
         limits=("0", "inf"),
+        recommended_norm="layer",
     ),
     row(
         "elish",

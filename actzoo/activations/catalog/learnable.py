@@ -210,6 +210,7 @@ ROWS = (
         dead_region="x <= 0",
         limits=("bias", "inf"),
         notes="timm starts at scale 1 and bias 0.",
+        recommended_norm="layer",
     ),
     row(
         "poly_relu",
@@ -234,6 +235,7 @@ ROWS = (
         limits=("a0", "inf"),
         swallows_nan=True,
         notes=FUSED_RELU,
+        recommended_norm="layer",
     ),
     row(
         "pelu",
@@ -334,6 +336,7 @@ ROWS = (
             "the slope at 0 negative; here it is left out. At -inf it gives NaN, as the formula "
             "computes inf - inf; the limit is inf for alpha_n > beta."
         ),
+        recommended_norm="layer",
     ),
     row(
         "trainable_swish",
@@ -543,6 +546,7 @@ ROWS = (
             "Starts as ATLU. At -inf it gives NaN, as the formula computes inf * 0; the limit "
             "is -1 / pi."
         ),
+        recommended_norm="layer",
     ),
     row(
         "dyt",

@@ -29,6 +29,7 @@ ROWS = (
         limits=("nan", "nan"),
         recommended_init="siren_uniform",
         notes="It has no limit at +-inf and gives NaN there.",
+        recommended_norm="none",
     ),
     row(
         "snake",
@@ -46,6 +47,7 @@ ROWS = (
             "A constant here, as in TensorFlow Addons. At +-inf the sine gives NaN; the limits "
             "are +-inf."
         ),
+        recommended_norm="none",
     ),
     row(
         "gcu",

@@ -166,6 +166,7 @@ ROWS = (
         zero_at_zero=True,
         dead_region="x <= 0",
         limits=("0", "inf"),
+        recommended_norm="layer",
     ),
     row(
         "relu_absolute",

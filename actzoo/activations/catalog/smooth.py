@@ -21,6 +21,7 @@ ROWS = (
         recommended_init="glorot_uniform",
         notes="JAX means the tanh form (`gelu_tanh`) by this name; they differ by up to 4.7e-4. "
         + NAN_AT_MINUS_INF,
+        recommended_norm="layer",
     ),
     row(
         "gelu_tanh",
@@ -37,6 +38,7 @@ ROWS = (
         recommended_init="glorot_uniform",
         notes="Keras' gelu(approximate=True) gives a NaN gradient above |x| = 256 in float16; this "
         "one does not. " + NAN_AT_MINUS_INF,
+        recommended_norm="layer",
     ),
     row(
         "silu",
@@ -163,6 +165,7 @@ ROWS = (
         limits=("nan", "inf"),
         recommended_init="glorot_uniform",
         notes="Up to 0.02 from GELU. " + NAN_AT_MINUS_INF,
+        recommended_norm="layer",
     ),
     row(
         "gelu_linear",
@@ -180,6 +183,7 @@ ROWS = (
         limits=("nan", "inf"),
         recommended_init="glorot_uniform",
         notes="Its slope jumps by 0.096 at 0. " + NAN_AT_MINUS_INF,
+        recommended_norm="layer",
     ),
     row(
         "gelu_clipped",
@@ -202,6 +206,7 @@ ROWS = (
         recommended_init="glorot_uniform",
         notes="GELU never falls below -0.17, so the lower end does nothing by default. "
         + NAN_AT_MINUS_INF,
+        recommended_norm="layer",
     ),
     row(
         "e_swish",
@@ -445,6 +450,7 @@ ROWS = (
         zero_at_zero=True,
         limits=("nan", "inf"),
         notes="At -inf it gives NaN, as the formula computes inf * 0; the limit is -1 / pi.",
+        recommended_norm="layer",
     ),
     row(
         "sqrt_softplus",
@@ -511,6 +517,7 @@ ROWS = (
         zero_at_zero=False,
         limits=("inf", "nan"),
         notes="At +inf it gives NaN, as the formula computes inf - inf; the limit is inf.",
+        recommended_norm="layer",
     ),
     row(
         "swoosh_r",

@@ -286,6 +286,7 @@ ROWS = (
         zero_at_zero=False,
         limits=("0", "1"),
         recommended_init="glorot_uniform",
+        recommended_norm="layer",
     ),
     row(
         "gompertz",
