@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Make .venv/ in the clone and install actzoo into it, from pinned versions; does nothing if it stands.
 # Source it:  . scripts/setup.sh EXTRA     (EXTRA: test, dev or nothing)
+# With ACTZOO_BACKENDS=1, JAX and PyTorch too; PyTorch's usual package is several GB.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extra="${1:-}"
+[ -z "${ACTZOO_BACKENDS:-}" ] || extra="${extra:+$extra,}backends"
 target=".${extra:+[$extra]}"
 stamp=".venv/.actzoo-${extra:-core}"
 wanted="$(cat setup.cfg scripts/constraints.txt | cksum)"

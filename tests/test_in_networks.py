@@ -18,7 +18,7 @@ NO_TRANSFORMER = {"evo_norm_b0", "funnel_relu"}  # need an image
 
 
 def network(name, policy):
-    """Return a small residual network, with a transformer block behind it where there can be one."""
+    """Return a residual block, and a transformer block behind it where there can be one."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -76,7 +76,7 @@ def sparse_plus(x: Any) -> Any:
         Blondel et al., 2019, "Learning with Fenchel-Young Losses", arXiv:1901.02324.
     """
     middle = ops.clip(x, -1.0, 1.0)
-    return 0.25 * ops.square(middle + 1.0) + ops.relu(x - 1.0)
+    return ops.where(x >= 1.0, x, 0.25 * ops.square(middle + 1.0))
 
 
 @in_float32
@@ -94,7 +94,7 @@ def smelu(x: Any, *, beta: float = 2.0) -> Any:
         arXiv:2202.06499.
     """
     middle = ops.clip(x, -beta, beta)
-    return (0.25 / beta) * ops.square(middle + beta) + ops.relu(x - beta)
+    return ops.where(x >= beta, x, (0.25 / beta) * ops.square(middle + beta))
 
 
 @in_float32

@@ -22,6 +22,7 @@ import numpy as np
 
 from actzoo import activations, errors
 from actzoo.activations import ActivationSpec
+from actzoo.testing import gradients
 
 Oracle = Callable[[np.ndarray], np.ndarray]
 
@@ -342,28 +343,15 @@ def _weights(shape: tuple[int, ...], subject: _Subject) -> np.ndarray:
 def _value_and_gradient(
     subject: _Subject, x: np.ndarray, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    tf = _tensorflow()
-    layer, tensor = subject.layer(dtype), tf.convert_to_tensor(subject.tensor(x, dtype))
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        y = layer(tensor)
-    values = subject.rows(y)
-    weights = tf.cast(_weights(values.shape, subject).reshape(y.shape), y.dtype)
-    return values, subject.rows(tape.gradient(y, tensor, output_gradients=weights))
-
-
-def _tensorflow() -> Any:
-    """Return TensorFlow, the one backend through which gradients are taken here."""
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        raise errors.InvalidValueError(
-            "The gradient checks need the TensorFlow backend.\nRun with KERAS_BACKEND=tensorflow.",
-            given=keras.backend.backend(),
-        )
-    import tensorflow
+    def weights(output: Any) -> Any:
+        own = _weights(subject.rows(output).shape, subject).reshape(output.shape)
+        return keras.ops.cast(keras.ops.convert_to_tensor(own), output.dtype)
 
-    return tensorflow
+    layer, tensor = subject.layer(dtype), subject.tensor(x, dtype)
+    output, gradient = gradients.by_input(layer, tensor, weights)
+    return subject.rows(output), subject.rows(gradient)
 
 
 # --- claims ------------------------------------------------------------------------------------
@@ -426,20 +414,14 @@ def _weights_learn(subject: _Subject) -> None:
 
     At the very start a weight may wait for another one that is 0.
     """
-    tf = _tensorflow()
     layer, x = subject.layer(), subject.tensor(subject.inputs())
     layer(x)
     _nudge(layer)
-    with tf.GradientTape() as tape:  # what makes noise has a gradient in training only
-        loss = tf.reduce_sum(tf.square(layer(x, training=subject.row.random)))
-    for weight, gradient in zip(
-        layer.trainable_weights,
-        tape.gradient(loss, [weight.value for weight in layer.trainable_weights]),
-        strict=True,
-    ):
-        values = np.zeros(1) if gradient is None else _numpy(gradient)
-        if not np.isfinite(values).all() or not values.any():
-            subject.fail(f"the weight '{weight.name}' does not learn: its gradient is", x, values)
+    # What makes noise has a gradient in training only.
+    found = gradients.by_weights(layer, x, training=subject.row.random)
+    for weight, gradient in zip(layer.trainable_variables, found, strict=True):
+        if not np.isfinite(gradient).all() or not gradient.any():
+            subject.fail(f"the weight '{weight.name}' does not learn: its gradient is", x, gradient)
 
 
 def _training(subject: _Subject) -> None:
