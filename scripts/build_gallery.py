@@ -268,8 +268,23 @@ def linked(text: str) -> Markup:
     )
 
 
+COST_WORDS = {
+    "conv": "in a small convolutional net",
+    "transformer": "in a transformer block",
+    "memory": "the memory",
+}
+
+
+def _cost_words(cost: dict[str, Any]) -> str:
+    """Say what training costs, as `scripts/benchmark_activations.py` measured it."""
+    said = [f"{cost[key]:.2f}× {words}" for key, words in COST_WORDS.items() if key in cost]
+    if "conv_over_peer" in cost:
+        said.append(f"{cost['conv_over_peer']:.2f}× the time of {cost['peer']}'s form")
+    return ", ".join(said)
+
+
 def facts(
-    row: activations.ActivationSpec, cost: dict[str, float], peers: dict[str, list[str]]
+    row: activations.ActivationSpec, cost: dict[str, Any], peers: dict[str, list[str]]
 ) -> list[Any]:
     """Return what else is known about a row, as headings and texts."""
     parameters = [
@@ -292,7 +307,7 @@ def facts(
         ("30 plain layers", depth_words(row)),
         ("float16", overflow_words(row)),
         ("int8 on a device", int8_words(row)),
-        ("cost against relu", ", ".join(f"{key} {value:.2f}×" for key, value in cost.items())),
+        ("cost against relu", _cost_words(cost)),
         ("not for hidden layers", row.hidden_reason),
         ("notes", row.notes),
         ("in other packages", "; ".join(f"{peer}: {', '.join(n)}" for peer, n in peers.items())),

@@ -177,7 +177,9 @@ def test_costs_are_shown_and_sorted_by_where_they_were_measured(gallery, tmp_pat
     made = {card["row"].name: card for card in gallery.cards()}
     assert made["mish"]["data"]["cost"] == 1.5
     told = dict(made["mish"]["facts"])["cost against relu"]
-    assert told == "conv 1.50×, transformer 1.25×, memory 2.00×"
+    assert (
+        told == "1.50× in a small convolutional net, 1.25× in a transformer block, 2.00× the memory"
+    )
     assert made["gelu"]["data"]["cost"] is None
     assert "cost against relu" not in dict(made["gelu"]["facts"])
 

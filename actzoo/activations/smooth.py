@@ -380,7 +380,13 @@ def golu(x: Any) -> Any:
     return x * ops.exp(-ops.exp(-ops.maximum(x, -20.0)))
 
 
+def _lisht_slope(x: Any) -> Any:
+    gate = ops.tanh(x)
+    return gate + ops.clip(x, -20.0, 20.0) * (1.0 - ops.square(gate))  # the gate is 1 from 10 on
+
+
 @in_float32
+@with_gradient(_lisht_slope)
 def lisht(x: Any) -> Any:
     """Apply LiSHT: linearly scaled tanh, an even function.
 
@@ -389,7 +395,7 @@ def lisht(x: Any) -> Any:
     Reference:
         Roy et al., 2019, "LiSHT", arXiv:1901.05894.
     """
-    return x * ops.tanh(ops.clip(x, -20.0, 20.0))
+    return x * ops.tanh(x)
 
 
 @in_float32

@@ -61,6 +61,8 @@ class Parameter:
         if self.kind == "bool":
             return "True or False"
         noun = "a whole number" if self.kind == "int" else "a finite number"
+        if None not in (self.low, self.high) and not self.low_open:
+            return f"{noun} from {self.low:g} to {self.high:g}"
         low = "" if self.low is None else f"{'>' if self.low_open else '>='} {self.low:g}"
         high = "" if self.high is None else f"<= {self.high:g}"
         return " ".join([noun, " and ".join(filter(None, (low, high)))]).rstrip()

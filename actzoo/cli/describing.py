@@ -132,6 +132,16 @@ def _export_words(row: Any) -> str:
 
 def for_people(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth reading: the yes-or-no properties in one line, nothing empty."""
+    found = dict(found)
+    if found["kind"] == "activation":
+        found["kinks"] = [
+            f"at {place:g}" + ("" if chosen is None else f", where the gradient is {chosen:g}")
+            for place, chosen in found["kinks"]
+        ]
+        if found["limits"]:
+            found["limits"] = "{} at -inf, {} at inf".format(*found["limits"])
+        for name, usual in (("channel_factor", 1.0), ("float16_overflow", "inf")):
+            found[name] = None if found[name] == usual else found[name]
     flags = [key.replace("_", " ") for key, value in found.items() if value is True]
     kept = {
         key: value
