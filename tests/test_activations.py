@@ -8,6 +8,9 @@ import numpy as np
 import oracles
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from actzoo import activations, blocks, errors, models, testing
 from actzoo.testing import activation_checks
@@ -150,6 +153,66 @@ def test_gain_of_other_parameters_and_of_a_row_without_a_definition():
     scores = np.random.default_rng(5).normal(size=(9999, 16))
     square = np.mean(activations.reference("softmax")(scores) ** 2)
     assert activations.gain("softmax") == pytest.approx(square**-0.5, rel=0.03)
+
+
+# --- claims, anywhere ----------------------------------------------------------------------------
+
+ANYWHERE = hnp.arrays("float32", 64, elements=st.floats(-1e4, 1e4, width=32))
+CLAIMS = settings(max_examples=400, deadline=None)
+
+
+def claimed(**tags):
+    """Draw a row for which something is claimed, its layer made once."""
+    return st.sampled_from(activations.names(elementwise=True, **tags))
+
+
+@functools.cache
+def made(name):
+    return activations.get(name)
+
+
+@CLAIMS
+@given(claimed(monotone=True), ANYWHERE)
+def test_what_is_monotone_never_falls(name, x):
+    y = np.clip(np.asarray(made(name)(np.sort(x)[None]), "float64")[0], -1e38, 1e38)
+    fall = np.diff(y) / np.maximum(1.0, np.abs(y[1:]))
+    assert fall.min() > -1e-6
+
+
+@CLAIMS
+@given(st.sampled_from(ELEMENTWISE), ANYWHERE)
+def test_bounds_hold(name, x):
+    row, y = activations.describe(name), np.asarray(made(name)(x[None]), "float64")[0]
+    low, high = lowest_and_highest(name)
+    if row.bounded in ("below", "both"):
+        assert y.min() >= low - 1e-6 * max(1.0, abs(low))
+    if row.bounded in ("above", "both"):
+        assert y.max() <= high + 1e-6 * max(1.0, abs(high))
+
+
+@functools.cache
+def lowest_and_highest(name):
+    """Return the ends of the reference over a fine grid and far out."""
+    x = np.concatenate([np.linspace(-50, 50, 200_001), np.geomspace(50, 1e4, 5_000)])
+    y = activations.reference(name)(np.concatenate([x, -x]))
+    return y.min(), y.max()
+
+
+@CLAIMS
+@given(claimed(homogeneous=True), ANYWHERE, st.sampled_from([0.25, 0.5, 2.0, 64.0]))
+def test_what_is_homogeneous_takes_scales_through(name, x, scale):
+    scaled = np.asarray(made(name)(scale * x[None])) / scale
+    np.testing.assert_allclose(scaled, np.asarray(made(name)(x[None])), rtol=1e-6, atol=1e-30)
+
+
+@CLAIMS
+@given(st.sampled_from([n for n in ELEMENTWISE if activations.describe(n).lipschitz < np.inf]),
+       ANYWHERE, ANYWHERE)  # fmt: skip
+def test_no_two_points_are_further_apart_than_the_largest_slope_allows(name, x, z):
+    f = activations.reference(name)
+    x, z = x.astype("float64"), z.astype("float64")
+    assert (np.abs(f(x) - f(z)) <= activations.describe(name).lipschitz * 1.001 * np.abs(x - z)
+            + 1e-9 * (1.0 + np.abs(x) + np.abs(z))).all()  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -164,11 +164,11 @@ class GumbelSoftmax(keras.layers.Layer):
         self.hard = hard
         self.axis = axis
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create nothing; there are no weights."""
+        """Create the state of the noise; there are no weights."""
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Return probabilities, of the shape and dtype of `x`."""

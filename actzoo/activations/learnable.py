@@ -960,7 +960,11 @@ class ProbAct(Learned):
         super().__init__({"scale": sigma}, per, **kwargs)
         self.sigma = sigma
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights and the state of the noise."""
+        super().build(input_shape)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Return the activation of `x`."""
@@ -995,11 +999,11 @@ class RReLU(keras.layers.Layer):
         self.lower = lower
         self.upper = upper
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create nothing; there are no weights."""
+        """Create the state of the slopes; there are no weights."""
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Return the activation of `x`, of its shape and dtype."""
