@@ -1,89 +1,139 @@
-"""Check every activation in every model: train, save, load, export in four precisions, verify.
+"""Check every activation in every model: train, save, load, export, verify.
 
-Command: python scripts/check_matrix.py [--table]
-Time: about 50 minutes on two cores; goes on where it was interrupted (state in build/matrix/).
+Command: python scripts/check_matrix.py [--share 1/2] [--table] [MODEL ...]
+Time: about two hours on two cores, with `--share 1/2` and `--share 2/2` side by side; goes on where
+it was interrupted (state in docs/matrix.json, written after each pair).
 Result: docs/matrix.md, one row per activation and model; --table only writes the table anew.
 """
 
+import fcntl
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from actzoo import activations, errors, testing
+from actzoo import activations, domains, errors, models, results, testing
 from actzoo.device.converter import Converter
 
 ROOT = Path(__file__).parents[1]
-STATE = ROOT / "build" / "matrix"
-MODELS = ("simple_net", "mobilenet_v2", "resnet18")
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
+WORK = ROOT / "build" / "matrix"
+STATE = ROOT / "docs" / "matrix.json"
+MODELS = ("simple_net", "unet", "bert_tiny", "resnet18", "mobilenet_v2")
+PRECISIONS = ("float32", "dynamic", "int8")
+
+
+def precisions_of(model: str) -> tuple[str, ...]:
+    """Return what is exported: int8 where the domain exports it by default."""
+    usual = domains.DOMAINS.get(models.MODELS.get(model).domain).default_precisions
+    return tuple(p for p in PRECISIONS if p != "int8" or "int8" in usual)
 
 
 def check(model: str, activation: str, converter: Converter) -> dict:
-    folder = STATE / f"{model}-{activation}"
+    folder = WORK / f"{model}-{activation}"
     try:
         found = testing.check_model(
-            model, folder, precisions=PRECISIONS, converter=converter,
+            model, folder, precisions=precisions_of(model), converter=converter,
             **testing.small_config(model, activation),
         )  # fmt: skip
-        return {"passed": True, "files": found}
+        return {"passed": True, "files": kept(found)}
     except errors.ActzooError as error:
         verified = folder / "export" / "verify.json"
         files = json.loads(verified.read_text()) if verified.exists() else {}
-        return {"passed": False, "why": str(error).splitlines()[0].split("}: ")[-1], "files": files}
+        why = str(error).splitlines()[0].split("}: ")[-1]
+        return {"passed": False, "why": why, "files": kept(files)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run() -> None:
-    STATE.mkdir(parents=True, exist_ok=True)
+def kept(files: dict) -> dict:
+    """Return what the table shows of the measures."""
+    return {
+        precision: {
+            "passed": measures.get("passed"),
+            "max_abs_error": measures.get("max_abs_error"),
+            "agreement": measures.get("agreement"),
+            "operators": sum(measures.get("operators", {}).values()),
+        }
+        for precision, measures in files.items()
+        if precision in PRECISIONS
+    }
+
+
+def load() -> dict[str, dict]:
+    return json.loads(STATE.read_text("utf-8")) if STATE.exists() else {}
+
+
+def keep(pair: str, row: dict) -> None:
+    """Add a row to the state; others may be writing, too."""
+    with (WORK / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows = {**load(), pair: row}
+        results.write_bytes(STATE, (json.dumps(rows, indent=0, sort_keys=True) + "\n").encode())
+
+
+def run(chosen: Sequence[str], share: tuple[int, int]) -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    pairs = [(model, name) for model in chosen for name in activations.names()]
     with Converter() as converter:
-        for model in MODELS:
-            for activation in activations.names():
-                done = STATE / f"{model}-{activation}.json"
-                if not done.exists():
-                    row = check(model, activation, converter)
-                    done.write_text(json.dumps(row))
-                    print(model, activation, "ok" if row["passed"] else row["why"], flush=True)
+        for model, activation in pairs[share[0] - 1 :: share[1]]:
+            if f"{model}-{activation}" not in load():
+                row = check(model, activation, converter)
+                keep(f"{model}-{activation}", row)
+                print(model, activation, "ok" if row["passed"] else row["why"], flush=True)
 
 
 def cell(row: dict, precision: str) -> str:
-    found = row.get("files", {}).get(precision)
+    found = row["files"].get(precision)
     if found is None:
         return "–"
-    if "max_abs_error" not in found:
+    if found["max_abs_error"] is None:
         return "refused"
     mark = "" if found["passed"] else " ✗"
     return f"{found['max_abs_error']:.1g} / {found['agreement']:.3f}{mark}"
 
 
 def table() -> str:
+    rows = load()
+    passed = sum(row["passed"] for row in rows.values())
     lines = [
         "# Every activation in every model",
         "",
-        "Made by `scripts/check_matrix.py`: small configurations at 32 px, trained for some steps,",
-        "saved, loaded, exported with builtin operators only, and verified without TensorFlow.",
-        "Cells: largest error of a probability against Keras / share of equal first classes;",
-        "✗ where `verify` found a limit missed. The nets are tiny and trained for 96 steps: read ✗",
-        "as a warning about the activation in that place, which `verify` would give you, too.",
-        "",
-        "| model | activation | verified | " + " | ".join(PRECISIONS) + " | int8 operators |",
-        "|---|---|---|" + "---|" * (len(PRECISIONS) + 1),
+        "Made by `scripts/check_matrix.py`: small configurations, trained for 96 steps, saved,",
+        "loaded, exported with builtin operators only, and verified without TensorFlow.",
+        f"{len(rows)} of {len(MODELS) * len(activations.names())} pairs were checked, {passed} "
+        "passed.",
+        "Cells: largest error of a probability against Keras / share of equal answers; ✗ where",
+        "`verify` found a limit missed. The nets are tiny and hardly trained: read ✗ as a warning",
+        "about the activation in that place, which `verify` would give you, too.",
     ]
     for model in MODELS:
+        columns = [*precisions_of(model)]
+        lines += ["", f"## {model}", ""]
+        lines.append("| activation | verified | " + " | ".join(columns) + " | operators |")
+        lines.append("|---|---|" + "---|" * (len(columns) + 1))
         for activation in activations.names():
-            path = STATE / f"{model}-{activation}.json"
-            if not path.exists():
+            row = rows.get(f"{model}-{activation}")
+            if row is None:
                 continue
-            row = json.loads(path.read_text())
-            int8 = row.get("files", {}).get("int8", {}).get("operators", {})
-            cells = " | ".join(cell(row, precision) for precision in PRECISIONS)
+            cells = " | ".join(cell(row, precision) for precision in columns)
             verdict = "yes" if row["passed"] else f"no: {row['why']}"
-            lines.append(f"| {model} | {activation} | {verdict} | {cells} | {sum(int8.values())} |")
+            count = row["files"].get(columns[-1], {}).get("operators", "–")
+            lines.append(f"| {activation} | {verdict} | {cells} | {count} |")
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
-    if "--table" not in sys.argv:
-        run()
+def main(arguments: list[str]) -> None:
+    share = (1, 1)
+    if "--share" in arguments:
+        at = arguments.index("--share")
+        first, _, of = arguments[at + 1].partition("/")
+        share = (int(first), int(of))
+        del arguments[at : at + 2]
+    if "--table" not in arguments:
+        run([name for name in arguments if name != "--table"] or MODELS, share)
     (ROOT / "docs" / "matrix.md").write_text(table(), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

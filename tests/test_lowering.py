@@ -11,6 +11,12 @@ NAMES = tuple(forms.FORMS)
 FLAT = [name for name in NAMES if not activations.describe(name).ranks]  # takes (n, channels)
 ELEMENTWISE = activations.names(elementwise=True)
 # Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.
+# Chains that come close to a function that none gives exactly.
+FITTED = set(
+    """sparse_plus smelu poly_relu sine_relu xielu elish hard_elish isru gelu_linear serf colu softsign
+    elliott_sigmoid arctan sigmoid_algebraic laplace atlu xatlu erf symexp logcosh thresholded_relu
+    threshold soft_shrink flatten_t_swish""".split()
+)
 EXPONENTIAL = ("exponential", "symexp")
 POINTS = np.concatenate(
     [np.linspace(-12, 12, 97), [-1e4, -100.0, -30.0, 30.0, 88.0, 89.0, 100.0, 1e4]]
@@ -55,7 +61,7 @@ def test_float_form_equals_keras(name):
 
 @pytest.mark.parametrize(
     ("spec", "steps"),
-    [(name, 3) for name in ELEMENTWISE]
+    [(name, 3 if name in FITTED else 0.02) for name in ELEMENTWISE]
     + [
         ("relu_n(max_value=2.5)", 2),
         ("leaky_relu(negative_slope=0.3)", 1),
