@@ -298,13 +298,13 @@ class _Lowering:
         if row is None:
             return None
         params = _plain_parameters(params)
+        stable = row.float or _own_form(layer)
         if self.precision != "int8":
-            return None if row.float is None else functools.partial(row.float, **params)
+            return None if stable is None else functools.partial(stable, **params)
         reason = _why_slow(activation, row, params)
-        chain = row.float if reason else row.int8 or row.float
         if layer.name in self.stable:
             reason = f"{activation} meets values beyond the reach of its int8 form"
-        form = row.float if layer.name in self.stable else chain
+        form = stable if reason else row.int8 or stable
         if reason:
             self.slow[name] = reason
         elif row.last:
@@ -313,7 +313,7 @@ class _Lowering:
             return None
         bound = functools.partial(form, **params)
         held = row.tail and len(layer._outbound_nodes) > 1
-        self.chains |= held or form is not row.float
+        self.chains |= held or form is not stable
         return functools.partial(_held, bound) if held else bound
 
     def copy_weights(self) -> None:
@@ -329,6 +329,27 @@ def _plain(value: Any) -> np.ndarray:
     """Return a weight in float32 (from bfloat16 or float16), whole numbers as they are."""
     array = np.asarray(value)
     return array if array.dtype.kind in "iub" else array.astype("float32")
+
+
+def _own_form(layer: Any) -> Form | None:
+    """Return what a learned activation computes, its weights as constants.
+
+    Weights of shape (1,) lose that axis: the converter folds an array of one value into the dense
+    layer behind and refuses what comes of it.
+    """
+    if not isinstance(layer, Learned):
+        return None
+    constants = {}
+    for name, value in layer.values().items():
+        plain = _plain(value)
+        plain = plain[..., 0] if plain.shape[-1] == 1 else plain
+        constants[name] = plain
+
+    def form(x: Any, **_: Any) -> Any:
+        weights = {name: K.convert_to_tensor(value) for name, value in constants.items()}
+        return layer.compute(x, **weights)
+
+    return form
 
 
 def _plain_parameters(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many train
 FINE_TUNE_EXAMPLES = 40_000
 LITTLE_DATA = 20_000  # training examples; below, an architecture takes its smaller form
 
+SMALLEST_BATCH = 4  # samples, from which on batch normalisation works
+
 
 def make_plan(
     source: Source,
@@ -100,6 +102,10 @@ def make_plan(
     batch, why = _batch_size(count) if fixed is None else (fixed, "")
     if why:
         reasons.append(why)
+    chosen = {*config, *(planned or ())}
+    if batch < SMALLEST_BATCH and "norm" in spec.defaults() and "norm" not in chosen:
+        config["norm"] = "group"
+        reasons.append(f"group normalisation: {batch} samples are too few for a batch's statistics")
     task = tasks.get_task(spec.task)
     phases = _phases(
         count, batch, epochs, spec.training, inputs.examples, task.is_dense, start is not None

@@ -368,6 +368,22 @@ def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
     assert plan(source).steps[-1]["axis"] == 0
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "settings", "norm"),
+    [(2, {}, "group"), (4, {}, "batch"), (2, {"norm": "batch"}, "batch")],
+)
+def test_batches_too_small_for_statistics_get_group_normalisation(
+    tmp_path, batch_size, settings, norm
+):
+    folder = write_pictures(tmp_path / "pictures")
+    made = stages.plan(
+        folder, tmp_path / "run", weights="none", batch_size=batch_size, settings=settings
+    )
+    assert made.model_config["norm"] == norm
+    if not settings:
+        assert any("group norm" in reason for reason in made.reasons) == (norm == "group")
+
+
 def test_the_plan_fits_network_and_steps(tmp_path):
     made = plan(opened(write_pictures(tmp_path)))
     assert made.config["input_shape"] == [48, 48, 1]
