@@ -22,21 +22,25 @@ from actzoo import activations, errors
 BATCH_NORM_MOMENTUM = 0.9
 
 
-# Recommended initialiser -> mode and distribution of `VarianceScaling`, and its scale by that name.
+# Recommended initialiser -> its distribution, and the scale of its variance times fan_in.
 _INITIALIZERS = {
-    "he_normal": ("fan_in", "truncated_normal", 2.0),
-    "lecun_normal": ("fan_in", "truncated_normal", 1.0),
-    "glorot_uniform": ("fan_avg", "uniform", 1.0),
-    "siren_uniform": ("fan_in", "uniform", 0.0),  # Keras has none of that name
+    "he_normal": ("truncated_normal", 2.0),
+    "lecun_normal": ("truncated_normal", 1.0),
+    "glorot_uniform": (
+        "uniform",
+        None,
+    ),  # of two fans; what keeps a signal is the one it comes from
+    "siren_uniform": ("uniform", None),
 }
 
 
 def kernel_initializer(
     activation: activations.ActivationLike | None,
 ) -> str | keras.initializers.Initializer:
-    """Return the initialiser recommended for weights in front of an activation.
+    """Return the initialiser for weights in front of an activation.
 
-    Its kind is the row's, its scale the square of the activation's gain: He's 2 is that of ReLU.
+    Its distribution is that of the recommended one, its variance `gain^2 / fan_in`: He's 2 is the
+    square of the gain of ReLU. A sine of frequency w0 gets weights smaller by w0.
 
     Args:
         activation: None stands for a linear layer.
@@ -44,13 +48,14 @@ def kernel_initializer(
     found = None if activation is None else activations.identify(activations.get(activation))
     if found is None:
         return "he_normal"
-    kind = activations.describe(found[0]).recommended_init
-    mode, distribution, scale = _INITIALIZERS[kind]
-    gain = activations.gain(found)
-    wanted = scale if gain is None else gain**2
-    if abs(wanted - scale) < 1e-3:
+    name, params = found
+    kind = activations.describe(name).recommended_init
+    distribution, scale = _INITIALIZERS.get(kind, ("", None))
+    frequency = params.get("w0", 1.0) if kind == "siren_uniform" else 1.0
+    gain = activations.gain(name if frequency != 1.0 else found)
+    if not distribution or gain is None or (scale is not None and abs(gain**2 - scale) < 1e-3):
         return kind
-    return keras.initializers.VarianceScaling(wanted, mode, distribution)
+    return keras.initializers.VarianceScaling((gain / frequency) ** 2, "fan_in", distribution)
 
 
 def channel_factor(activation: activations.ActivationLike | None) -> fractions.Fraction:

@@ -8,6 +8,7 @@ name, or just `ValueError` as usual. The parts stand as attributes beside the te
 from __future__ import annotations
 
 import difflib
+import heapq
 import itertools
 import operator
 from collections.abc import Iterable, Mapping
@@ -150,16 +151,21 @@ def unknown_name(
     )
 
 
+MEASURED = 12  # names that are compared in full with an unknown one
+
+
 def _closest(text: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """Return names like `text`, the likest first; of equally like ones, those that begin alike."""
     matcher = difflib.SequenceMatcher(b=text)
-    ranked = []
+    likely = []
     for name in names:
+        if 2 * min(len(name), len(text)) >= cutoff * (len(name) + len(text)):
+            matcher.set_seq1(name)
+            likely.append((matcher.quick_ratio(), name))  # a cheap upper bound
+    ranked = []
+    for bound, name in heapq.nlargest(MEASURED, likely):
         matcher.set_seq1(name)
-        # The two cheap upper bounds rule most names out.
-        if matcher.real_quick_ratio() < cutoff or matcher.quick_ratio() < cutoff:
-            continue
-        ratio = matcher.ratio()
+        ratio = matcher.ratio() if bound >= cutoff else 0.0
         if ratio >= cutoff:
             alike = itertools.takewhile(operator.truth, map(operator.eq, text, name))
             ranked.append((-ratio, -sum(alike), name))

@@ -365,7 +365,7 @@ def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> st
     if not row.folds:
         return f"{activation} {row.why}"
     if any(isinstance(value, np.ndarray) for value in params.values()):
-        return f"{activation} has weights for each channel"
+        return f"{activation} has weights that differ from value to value"
     if row.fits is not None and not row.fits(**params):
         return f"no chain is known for {activation} with these parameters"
     return None

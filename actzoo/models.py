@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import os
 import random
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -372,6 +373,14 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=not trust)
     except (ValueError, TypeError, OSError, KeyError) as error:
+        unknown = re.search(r"Unknown activation '[^']*'", str(error))
+        if unknown:
+            raise errors.InvalidValueError(
+                f"{errors.shown(file, 200)} cannot be loaded: {unknown.group()[0].lower()}"
+                f"{unknown.group()[1:]}.\nImport the module that registers it "
+                "(actzoo.activations.register) before loading.",
+                given=str(path),
+            ) from error
         raise errors.InvalidValueError(
             f"{errors.shown(file, 200)} cannot be read as a Keras model: "
             f"{errors.shown(str(error).strip().splitlines()[0] if str(error) else error, 160)}.\n"

@@ -154,8 +154,8 @@ SCALAR = {
     "sinlu": lambda x, alpha=1.0, beta=1.0, per=None: (
         (x + alpha * mpmath.sin(beta * x)) / (1 + mpmath.exp(-x))
     ),
-    "aria2": lambda x, alpha=1.0, beta=0.5, per=None: (
-        (1 + mpmath.exp(-mpf(beta) * x)) ** -mpf(alpha)
+    "aria2": lambda x, alpha=1.5, beta=1.0, per=None: (
+        x * (1 + mpmath.exp(-mpf(beta) * x)) ** -mpf(alpha)
     ),
     "acon_b": lambda x, p=0.25, beta=1.0, per=None: (
         (1 - mpf(p)) * x / (1 + mpmath.exp(-mpf(beta) * (1 - mpf(p)) * x)) + p * x

@@ -134,7 +134,11 @@ def test_identify_is_the_inverse_of_get(spec):
         (keras.layers.ReLU(6, negative_slope=0.1), None),
         (keras.layers.LeakyReLU(), ("leaky_relu", {"negative_slope": 0.3})),
         (keras.layers.ELU(0.5), ("elu", {"alpha": 0.5})),
-        (keras.layers.PReLU(), ("prelu", {"negative_slope": 0.0})),
+        (keras.layers.PReLU(), ("prelu", {"negative_slope": 0.0, "per": "element"})),
+        (
+            keras.layers.PReLU(shared_axes=[1, 2]),
+            ("prelu", {"negative_slope": 0.0, "per": "channel"}),
+        ),
         (keras.layers.Softmax(axis=[1]), ("softmax", {"axis": 1})),
         (keras.layers.Softmax(axis=[1, 2]), None),
         (keras.layers.Activation("leaky_relu"), ("leaky_relu", {"negative_slope": 0.2})),

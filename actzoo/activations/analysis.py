@@ -62,23 +62,34 @@ def gain(spec: Any, *, centred: bool = False) -> float | None:
 
 @functools.lru_cache(256)
 def _gain(name: str, params: tuple[tuple[str, Any], ...], centred: bool) -> float | None:
-    mean, square = moments(lookup.describe(name), lookup.reference(name, **dict(params)))
+    # Which axis the channels are on does not matter here, how many are taken together does.
+    given = {key: value for key, value in params if key != "axis"}
+    numbers = [
+        v for v in given.values() if isinstance(v, int) and not isinstance(v, bool) and v > 1
+    ]
+    f = lookup.reference(name, **given)
+    mean, square = moments(lookup.describe(name), f, parts=math.prod(numbers))
     left = square - mean**2 if centred else square
     return 1.0 / math.sqrt(left) if left > 0 else None
 
 
-def moments(row: ActivationSpec, f: Function, scale: float = 1.0) -> tuple[float, float]:
+def moments(
+    row: ActivationSpec, f: Function, scale: float = 1.0, parts: int = 1
+) -> tuple[float, float]:
     """Return mean and mean square of an activation of N(0, scale^2) inputs.
 
     Args:
         row: Of the activation; what looks at several values is sampled, to about a percent.
         f: Its NumPy function.
         scale: Standard deviation of the inputs.
+        parts: What the number of channels must be a multiple of.
     """
     import numpy as np
 
     if not row.elementwise:
-        y = f(scale * np.random.default_rng(0).normal(size=_SAMPLES[4 if 4 in row.ranks else 2]))
+        rows, *middle, channels = _SAMPLES[4 if 4 in row.ranks else 2]
+        shape = (rows, *middle, channels * parts)
+        y = f(scale * np.random.default_rng(0).normal(size=shape))
         return float(y.mean()), float((y**2).mean())
     z = np.linspace(-14.0, 14.0, 280_001)
     weights = np.exp(-(z**2) / 2)

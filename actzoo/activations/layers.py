@@ -105,7 +105,8 @@ def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
         return _identify_relu(layer)
     if kind is keras.layers.PReLU:
         initial = getattr(layer.alpha_initializer, "value", 0.0)
-        return _checked("prelu", {"negative_slope": initial})
+        per = "channel" if layer.shared_axes else "element"
+        return _checked("prelu", {"negative_slope": initial, "per": per})
     if kind is keras.layers.Softmax and not isinstance(layer.axis, int):
         axes = tuple(layer.axis)
         return _checked("softmax", {"axis": axes[0]}) if len(axes) == 1 else None

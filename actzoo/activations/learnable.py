@@ -6,6 +6,7 @@ Each takes a float tensor `(batch, ..., channels)` and returns one of its shape 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -65,6 +66,7 @@ class Learned(keras.layers.Layer):
                 shape=full.shape,
                 initializer=lambda _, dtype=None, full=full: ops.convert_to_tensor(full, dtype),
                 name=name,
+                autocast=False,
             )
             setattr(self, f"{name}_weight", weight)
 
@@ -512,6 +514,12 @@ class SoftExponential(Learned):
         return ops.where(near, series, ops.where(a < 0, logarithm, exponential))
 
 
+def _inverse_softplus(y: float) -> float:
+    """Return x with ln(1 + exp(x)) = y; for y = 0, which has none, that of a millionth."""
+    y = max(y, 1e-6)
+    return y + math.log(-math.expm1(-y))
+
+
 @keras.saving.register_keras_serializable(package="actzoo")
 class XIELU(Learned):
     """Expanded integral of ELU: a parabola above 0, an exponential below.
@@ -538,9 +546,8 @@ class XIELU(Learned):
         per: Per = "layer",
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            {"wp": np.log(np.expm1(alpha_p)), "wn": np.log(np.expm1(alpha_n - beta))}, per, **kwargs
-        )
+        starts = {"wp": _inverse_softplus(alpha_p), "wn": _inverse_softplus(alpha_n - beta)}
+        super().__init__(starts, per, **kwargs)
         self.alpha_p = alpha_p
         self.alpha_n = alpha_n
         self.beta = beta
@@ -615,9 +622,9 @@ class SinLU(Learned):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class Aria2(Learned):
-    """Two-parameter sigmoid of Richards.
+    """Swish whose gate is the two-parameter curve of Richards.
 
-    Formula: `(1 + exp(-beta x))^(-alpha)`.
+    Formula: `x (1 + exp(-beta x))^(-alpha)`.
 
     Args:
         alpha: Exponent.
@@ -631,8 +638,8 @@ class Aria2(Learned):
 
     def __init__(
         self,
-        alpha: float = 1.0,
-        beta: float = 0.5,
+        alpha: float = 1.5,
+        beta: float = 1.0,
         per: Per = "layer",
         **kwargs: Any,
     ) -> None:
@@ -642,7 +649,7 @@ class Aria2(Learned):
 
     def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
         """Return the activation of `x`."""
-        return ops.exp(-alpha * ops.softplus(-beta * x))
+        return x * ops.exp(-alpha * ops.softplus(-beta * x))
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -782,7 +789,7 @@ class SMU1(Learned):
         return 0.5 * ((1.0 + a) * x + ops.sqrt(ops.square((1.0 - a) * x) + ops.square(mu)))
 
 
-# Fitted to leaky ReLU on [-3, 3] by the authors (their published code).
+# Fitted to ReLU on [-3, 3] by the authors (their published code).
 PAU_NUMERATOR = (0.02996348, 0.61690165, 2.37539147, 3.06608078, 1.52474449, 0.25281987)
 PAU_DENOMINATOR = (1.19160814, 4.40811795, 0.91111034, 0.34885983)
 
@@ -791,7 +798,7 @@ PAU_DENOMINATOR = (1.19160814, 4.40811795, 0.91111034, 0.34885983)
 class PAU(Learned):
     """Padé activation unit: a learned rational function, safe from poles.
 
-    Formula: `(a0 + a1 x + ... + a5 x^5) / (1 + |b1 x + ... + b4 x^4|)`; starts close to leaky ReLU.
+    Formula: `(a0 + a1 x + ... + a5 x^5) / (1 + |b1 x + ... + b4 x^4|)`; starts close to ReLU.
 
     Args:
         per: See `Learned`.

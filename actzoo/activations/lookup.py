@@ -245,6 +245,14 @@ def register(
                 given=name,
             )
     len(ACTIVATIONS)  # the built-in rows come first, so that theirs are the names that stay
+    for name in (row.name, *row.aliases):
+        taken = [] if name in ACTIVATIONS else list(_meanings(name))
+        if taken:
+            raise errors.InvalidValueError(
+                f"'{errors.shown(name)}' is how others write {' or '.join(taken)}.\n"
+                "Choose a name that cannot be taken for it.",
+                given=name,
+            )
     return ACTIVATIONS.add(row, origin=f"register() for {row.target}")
 
 

@@ -34,7 +34,7 @@ def with_gradient(derivative: Callable[..., Any]) -> Callable[..., Any]:
 
     The backward pass then needs the input alone, and not every step on the way: a third to a half
     less memory at the peak of a training step (`scripts/benchmark_activations.py`), at no more
-    time.
+    time. JAX cannot take forward-mode derivatives (`jax.jvp`) through it.
 
     Args:
         derivative: Takes what the function takes.

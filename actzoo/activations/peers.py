@@ -377,7 +377,6 @@ _ECHOAI = {
     "e_swish(beta=1.75)": "Eswish",
     "flatten_t_swish(threshold=0.0)": "FTS",
     "mish": "Mish",
-    "aria2(alpha=1.0, beta=0.5)": "Aria2",
     "soft_clipping(alpha=0.5)": "SoftClipping",
     "sqnl": "SQNL",
     "bent_identity": "BentID",

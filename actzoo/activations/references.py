@@ -465,9 +465,9 @@ def sinlu(x: Array, alpha: float = 1.0, beta: float = 1.0, **_: Any) -> Array:
         return _times(x + alpha * np.sin(beta * x), _sigmoid(x))
 
 
-def aria2(x: Array, alpha: float = 1.0, beta: float = 0.5, **_: Any) -> Array:
-    """(1 + exp(-beta x))^(-alpha)."""
-    return _sigmoid(beta * x) ** alpha
+def aria2(x: Array, alpha: float = 1.5, beta: float = 1.0, **_: Any) -> Array:
+    """X (1 + exp(-beta x))^(-alpha)."""
+    return _times(x, _sigmoid(beta * x) ** alpha)
 
 
 def acon_b(x: Array, p: float = 0.25, beta: float = 1.0, **_: Any) -> Array:
@@ -495,7 +495,7 @@ def smu1(x: Array, negative_slope: float = 0.25, mu: float = 1.0, **_: Any) -> A
 
 
 def pau(x: Array, **_: Any) -> Array:
-    """The rational function with the published coefficients close to leaky ReLU."""
+    """The rational function with the published coefficients close to ReLU."""
     above = np.polyval([0.25281987, 1.52474449, 3.06608078, 2.37539147, 0.61690165, 0.02996348], x)
     below = np.polyval([0.34885983, 0.91111034, 4.40811795, 1.19160814, 0.0], x)
     return above / (1.0 + np.abs(below))

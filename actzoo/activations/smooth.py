@@ -142,8 +142,8 @@ def seagull(x: Any) -> Any:
     Formula: `ln(1 + x^2)`.
 
     Reference:
-        Gao et al., 2020, "Adaptive Synaptic Failure Enables Sampling from Posterior Predictive
-        Distributions", arXiv:2011.11713.
+        Gao & Zhang, 2020, "A Use of Even Activation Functions in Neural Networks",
+        arXiv:2011.11713.
     """
     # Beyond 1 as 2 ln|x| + ln(1 + 1 / x^2): the square would overflow, and its gradient is NaN.
     far = ops.abs(x) > 1.0

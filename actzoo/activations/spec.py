@@ -156,8 +156,9 @@ class ActivationSpec:
         kinks: Places where f or its derivative jumps, each with the gradient that is chosen there;
             None where no float32 lies exactly there.
         zero_at_zero: f(0) = 0.
-        homogeneous: f(c x) = c f(x) for c > 0; scales may be moved across it.
-        dead_region: Inputs for which the gradient is exactly 0 by definition, in words.
+        homogeneous: f(c x) = c f(x) for c > 0, whatever is learned; scales may be moved across it.
+        dead_region: Inputs for which the gradient is exactly 0 by definition, in words; at its
+            ends, `kinks` says what is taken.
         limits: What comes out for -inf and for +inf: a number, `nan`, or a parameter's name with
             an optional sign. `nan` stands where the limit exists but is computed as inf * 0; the
             notes then say the limit. Its gradient may be NaN at both ends.
@@ -362,7 +363,7 @@ class _Reader:
         word = self.take(_NAME)
         if word not in _WORDS:
             self.at = start
-            raise self.stop("a number")
+            raise self.stop("a number (or a word in quotes)")
         return _WORDS[word]
 
     def take(self, pattern: re.Pattern[str]) -> str | None:

@@ -175,7 +175,7 @@ def laplace(x: Any, *, mu: float = 0.707107, sigma: float = 0.282095) -> Any:
 
 @in_float32
 def gompertz(x: Any) -> Any:
-    """Apply the Gompertz function, the complementary log-log of statistics.
+    """Apply the Gompertz function, the inverse of the log-log link of statistics.
 
     Formula: `exp(-exp(-x))`.
 

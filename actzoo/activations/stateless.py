@@ -47,6 +47,9 @@ class Function:
     def __hash__(self) -> int:
         return hash(str(self))
 
+    def __repr__(self) -> str:
+        return f"activations.function({str(self)!r})"
+
     def __str__(self) -> str:
         return write(self.name, self.params)
 

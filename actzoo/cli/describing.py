@@ -87,17 +87,30 @@ def _described_activation(spec: str) -> dict[str, Any]:
 
     name, given = activations.parse(spec)
     row = activations.describe(name)
-    of_peer = ":" in spec
     found: dict[str, Any] = {"kind": "activation"}
-    if of_peer:
+    if given or ":" in spec:
         found["stands_for"] = activations.format(name, given)
     found.update({**listed(row), "export": _export_words(row)})
-    defaults = {**row.defaults, **given} if of_peer else row.defaults
+    if {**row.defaults, **given} != row.defaults:
+        found.update(_figures_of(spec))
+    defaults = {**row.defaults, **given}
     found["parameters"] = [
         {"name": p.name, "default": defaults[p.name], "allowed": p.allowed, "summary": p.summary}
         for p in row.parameters
     ]
     return found
+
+
+def _figures_of(spec: str) -> dict[str, Any]:
+    """Return the figures of an activation with arguments; those of its defaults do not hold."""
+    from actzoo import activations
+
+    unknown = ("kinks", "lipschitz", "float16_overflow", "keeps_variance", "depth_notes")
+    return {
+        **{name: None for name in unknown},
+        "gain": activations.gain(spec),
+        "gain_centred": activations.gain(spec, centred=True),
+    }
 
 
 def peer_names(pattern: str) -> list[dict[str, Any]]:
@@ -125,6 +138,8 @@ def _export_words(row: Any) -> str:
         return "as its layer converts; nothing is known about it"
     if not row.int8_table:
         return "builtin operators; in int8 a run of float operators, which costs time"
+    if not row.elementwise:
+        return "builtin operators, also in int8"
     words = "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
     own = row.defaults.get("per") == "channel"
     return f"{words}, while its weights are the same for all channels" if own else words
@@ -136,7 +151,7 @@ def for_people(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["kind"] == "activation":
         found["kinks"] = [
             f"at {place:g}" + ("" if chosen is None else f", where the gradient is {chosen:g}")
-            for place, chosen in found["kinks"]
+            for place, chosen in found["kinks"] or ()
         ]
         if found["limits"]:
             found["limits"] = "{} at -inf, {} at inf".format(*found["limits"])

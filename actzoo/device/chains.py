@@ -221,9 +221,9 @@ def sinlu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
 
 
 def aria2(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
-    """A sigmoid, and its power by a logarithm where the exponent is not 1."""
-    y = K.sigmoid(beta * x)
-    return y if alpha == 1.0 else K.exp(alpha * K.log(y))
+    """A sigmoid as the gate, its power by a logarithm where the exponent is not 1."""
+    gate = K.sigmoid(x if beta == 1.0 else beta * x)
+    return x * (gate if alpha == 1.0 else K.exp(alpha * K.log(gate)))
 
 
 def acon(x: Any, *, p1: float, p2: float, beta: float, **_: Any) -> Any:

@@ -415,7 +415,7 @@ FORMS: dict[str, DeviceForm] = {
     "swoosh_r": DeviceForm(stable.swoosh_r, chains.swoosh_r, last=("SUB",), tail=True),
     "trainable_swish": DeviceForm(int8=chains.gated_sigmoid, last=("MUL",)),
     "sinlu": DeviceForm(int8=chains.sinlu, last=("LOGISTIC", "ADD", "MUL")),
-    "aria2": DeviceForm(stable.aria2, chains.aria2),
+    "aria2": DeviceForm(stable.aria2, chains.aria2, last=("MUL",)),
     "acon_b": DeviceForm(int8=chains.acon_b, last=("MUL",)),
     "acon_c": DeviceForm(int8=chains.acon, last=("MUL",)),
     "smu": DeviceForm(stable.smu, chains.smu, fits=chains.smu_fits, last=("ADD",), tail=True),

@@ -49,9 +49,9 @@ def soft_clipping(x: Any, *, alpha: float = 0.5, **_: Any) -> Any:
     return K.where(x > 0.5, 1.0 - part, part)
 
 
-def aria2(x: Any, *, alpha: Any = 1.0, beta: Any = 0.5, **_: Any) -> Any:
-    """Return sigmoid(beta x)^alpha."""
-    return K.exp(alpha * K.log(K.sigmoid(beta * x)))
+def aria2(x: Any, *, alpha: Any = 1.5, beta: Any = 1.0, **_: Any) -> Any:
+    """Return x sigmoid(beta x)^alpha."""
+    return x * K.exp(alpha * K.log(K.sigmoid(beta * x)))
 
 
 # erf(x) = x P(x^2) / Q(x^2) up to |x| = 4, beyond which float32 has 1; a least-maximum fit whose

@@ -380,8 +380,11 @@ def _claims(subject: _Subject) -> None:
     at_zero = y[0, GRID == 0.0][0]
     if row.zero_at_zero is not None and row.zero_at_zero != (at_zero == 0.0):
         subject.fail(f"zero_at_zero={row.zero_at_zero}", 0.0, at_zero)
+    scaled, slack = subject.run(4 * x), 1e-5 * (1 + np.abs(4 * y))
     if row.homogeneous:
-        subject.compare("homogeneous", x, subject.run(4 * x), 4 * y, 1e-5 * (1 + np.abs(4 * y)))
+        subject.compare("homogeneous", x, scaled, 4 * y, slack)
+    elif not row.learnable and (np.abs(scaled - 4 * y) <= slack).all():
+        subject.fail("homogeneous=False, yet scales go through it")
     # An analytic tail underflows to 0 far out, without being flat by definition.
     reach = 2.0 if row.dead_region is None else 20.0
     flat = (gradient[0] == 0.0) & (np.abs(GRID) <= reach)

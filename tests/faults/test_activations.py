@@ -45,21 +45,26 @@ def test_f2_none_never_means_linear():
 
 
 def test_f3_unknown_parameter_lists_those_there_are():
-    refused("leaky_relu(slope=0.1)", "'slope'", "negative_slope=0.01", ">= 0")
+    refused("leaky_relu(slope=0.1)", "'slope'", "negative_slope=0.01", "from 0 to")
     refused(("leaky_relu", {"alpha": 0.1}), "'alpha'", "negative_slope=0.01")
     refused("relu(max_value=6)", "'max_value'", "takes none")
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "1e999", "'x'", "True", "None", "-inf", "9" * 400])
 def test_f4_bad_value_says_what_is_allowed(value):
-    refused(f"leaky_relu(negative_slope={value})", "negative_slope", "a finite number >= 0", "0.01")
+    refused(
+        f"leaky_relu(negative_slope={value})",
+        "negative_slope",
+        "a finite number from 0 to 1e+06",
+        "0.01",
+    )
 
 
 @pytest.mark.parametrize(
     "value", [float("nan"), -1, "x", None, [1], 10**400, 1j, np.float32("inf")]
 )
 def test_f4_bad_value_in_a_dict(value):
-    refused(("leaky_relu", {"negative_slope": value}), "a finite number >= 0")
+    refused(("leaky_relu", {"negative_slope": value}), "a finite number from 0 to 1e+06")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ ROWS = (
         recommended_norm="own",
         notes=(
             "The variance of the batch is a moving one at inference. timm's defaults; "
-            "keras_cv_attention_models has momentum 0.99 and epsilon 1e-5."
+            "keras_cv_attention_models has momentum 0.99 and epsilon 1e-3."
         ),
     ),
     row(

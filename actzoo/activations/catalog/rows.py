@@ -36,14 +36,16 @@ PER_LAYER = dataclasses.replace(PER, default="layer")
 def row(name: str, target: str, **fields: Any) -> ActivationSpec:
     """Return a built-in row; its NumPy definition is the one of its name in `references`."""
     fields.setdefault("reference", f"{OURS}references:{name}")
-    if fields.get("learnable"):  # what a weight starts from must fit into float32, squared
-        fields["parameters"] = tuple(map(_within_float32, fields.get("parameters", ())))
+    fields["parameters"] = tuple(map(_within_float32, fields.get("parameters", ())))
     return ActivationSpec(name=name, target=target, **fields)
 
 
 def _within_float32(parameter: Parameter) -> Parameter:
+    """Keep a number, its square and its reciprocal within float32."""
     if parameter.kind != "float":
         return parameter
     low = -1e6 if parameter.low is None else parameter.low
     high = 1e6 if parameter.high is None else parameter.high
-    return dataclasses.replace(parameter, low=low, high=high)
+    if parameter.low_open:
+        low = max(low, min(1e-6, parameter.default))
+    return dataclasses.replace(parameter, low=low, high=high, low_open=False)

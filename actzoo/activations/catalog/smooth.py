@@ -145,7 +145,7 @@ ROWS = (
         bounded="below",
         smooth=True,
         zero_at_zero=False,
-        dead_region="x <= -2",
+        dead_region="x <= -beta",
         limits=("0", "inf"),
         notes=(
             "The paper tunes beta from 0.5 to 1; 2 is the default of its best known implementation."
@@ -201,7 +201,7 @@ ROWS = (
         smooth=False,
         kinks=((10.0, 1.0),),
         zero_at_zero=True,
-        dead_region="x >= 10",
+        dead_region="x >= max_value",
         limits=("nan", "max_value"),
         recommended_init="glorot_uniform",
         notes="GELU never falls below -0.17, so the lower end does nothing by default. "
@@ -220,7 +220,7 @@ ROWS = (
         smooth=True,
         zero_at_zero=True,
         limits=("nan", "inf"),
-        notes="The paper takes 1 to 2; echoAI 1.735. " + NAN_AT_MINUS_INF,
+        notes="The paper takes 1 to 2; echoAI 1.75. " + NAN_AT_MINUS_INF,
     ),
     row(
         "flatten_t_swish",
@@ -325,7 +325,7 @@ ROWS = (
     row(
         "gish",
         OURS + "smooth:gish",
-        summary="The input times a logarithm of its Gompertz gate; slope ln 2 far above.",
+        summary="The input times ln(1 + its complementary log-log); slope ln 2 far above.",
         formula="x ln(2 - exp(-exp(x)))",
         paper="Kaytan et al. 2023, Neural Computing and Applications 35",
         monotone=False,
