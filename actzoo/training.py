@@ -24,7 +24,6 @@ from actzoo.plan import Phase, Plan
 from actzoo.progress import Progress
 
 STEPS_PER_CALL = 8  # optimizer steps per Python call; 1.5 times the speed of 1 on two cores
-STATISTICS = 320  # samples that the running statistics of batch normalisation reach over
 NOT_DECAYED = ["bias", "gamma", "beta", "alpha"]
 
 
@@ -355,7 +354,6 @@ def _run_phase(
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(_weights_of_activations(stretch.network), NOT_DECAYED)
-    _steady_statistics(stretch.network, recipe.batch_size, steps * phase.epochs)
     stretch.network.compile(
         optimizer=optimizer,
         loss=material.task.loss(label_smoothing=recipe.label_smoothing),
@@ -413,18 +411,6 @@ def _weights_of_activations(network: keras.Model) -> list[keras.Variable]:
         if (found := activations.identify(layer)) and activations.describe(found[0]).learnable
         for weight in layer.trainable_variables
     ]
-
-
-def _steady_statistics(network: keras.Model, batch_size: int, steps: int) -> None:
-    """Let batch normalisation average over as many samples with small batches as with usual ones.
-
-    Over ten batches of 4, the statistics are too noisy to predict with: scores of the validation
-    split jump from epoch to epoch. They may not lag behind by more than a twentieth of the run.
-    """
-    batches = min(STATISTICS / batch_size, steps / 20)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = max(layer.momentum, 1.0 - 1.0 / max(batches, 1.0))
 
 
 def _numbers(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
