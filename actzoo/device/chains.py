@@ -13,13 +13,8 @@ from typing import Any
 
 from keras import ops as K
 
-
-def leaky(x: Any, slope: float) -> Any:
-    """LEAKY_RELU; the runtime's folding refuses the slope 0."""
-    slope = float(slope)
-    if slope == 1.0:
-        return x
-    return K.relu(x) if slope == 0.0 else K.leaky_relu(x, negative_slope=slope)
+from actzoo.device import stable
+from actzoo.device.stable import leaky
 
 
 def plu(x: Any, *, alpha: float, c: float, **_: Any) -> Any:
@@ -396,3 +391,62 @@ def arelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
 def med_relu(x: Any, **_: Any) -> Any:
     """A reciprocal as the gate."""
     return x * (1.0 / (K.relu(-x) + 1.0))
+
+
+def relu_n(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
+    """Both factors melt into the neighbouring convolutions, which leaves CONV + RELU6."""
+    return (max_value / 6.0) * K.relu6((6.0 / max_value) * x)
+
+
+def threshold(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
+    """A ramp of width 1e-4 stands for the jump: narrower than any int8 step."""
+    edge = 1e-4 * max(1.0, abs(threshold))
+    top = threshold + edge
+    return leaky(K.maximum(x, threshold) - top, (top - value) / edge) + top
+
+
+def softplus(x: Any, **_: Any) -> Any:
+    """As written; no int8 range reaches where the power overflows."""
+    return K.log(K.exp(x) + 1.0)
+
+
+def squareplus(x: Any, *, b: float = 4.0, **_: Any) -> Any:
+    """As written; what cancels far below 0 is less than a step."""
+    return 0.5 * (x + K.sqrt(K.square(x) + float(b)))
+
+
+def softsign(x: Any, **_: Any) -> Any:
+    """A tanh of a fitted ratio; the exact one needs the input twice and one node too many."""
+    return K.tanh(x * (1.24089 / (K.abs(x) + 1.41938) + 0.04302))
+
+
+def log_sigmoid(x: Any, **_: Any) -> Any:
+    """As written."""
+    return K.log(K.sigmoid(x))
+
+
+def soft_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+    """Two leaky knees; the flat part has slope 1e-3, far below an int8 step."""
+    if threshold == 0:
+        return x
+    flat = 1e-3
+    inner = leaky(-threshold - x, flat) + 2 * threshold * flat
+    return -leaky(inner, 1.0 / flat)
+
+
+def hard_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+    """A gate of 0 and 1."""
+    return x * K.ceil(K.minimum(K.relu(K.abs(x) - threshold), 1.0))
+
+
+def sparse_plus(x: Any, **_: Any) -> Any:
+    """Piecewise linear with four knees, fitted to at most two int8 steps."""
+    y = leaky(x - 0.746778, 0.74507) + 0.383984
+    y = leaky(y, 0.652693) + 0.252249
+    y = leaky(y, 0.463679) + 0.117922
+    return K.relu(y)
+
+
+def maxmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """The quantizer knows MAXIMUM and not MINIMUM."""
+    return stable.in_pairs(x, axis, lambda a, b: (K.maximum(a, b), -K.maximum(-a, -b)))

@@ -6,10 +6,21 @@ Learned ones are arrays that broadcast against `x`.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from keras import ops as K
+
+
+def leaky(x: Any, slope: float) -> Any:
+    """LEAKY_RELU; the runtime's folding refuses the slope 0."""
+    slope = float(slope)
+    if slope == 1.0:
+        return x
+    return K.relu(x) if slope == 0.0 else K.leaky_relu(x, negative_slope=slope)
 
 
 def softplus(x: Any, **_: Any) -> Any:
@@ -112,3 +123,259 @@ def xatlu(x: Any, *, alpha: Any = 0.0, **_: Any) -> Any:
     """Return ATLU with its gate stretched by alpha on both sides."""
     gate = K.arctan2(K.ones_like(x), -x) * (1.0 / math.pi)
     return x * (gate * (1.0 + 2.0 * alpha) - alpha)
+
+
+def linear(x: Any, **_: Any) -> Any:
+    """Return x."""
+    return x
+
+
+def relu(x: Any, **_: Any) -> Any:
+    """Return max(x, 0)."""
+    return K.relu(x)
+
+
+def relu6(x: Any, **_: Any) -> Any:
+    """Return min(max(x, 0), 6)."""
+    return K.relu6(x)
+
+
+def relu_n(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
+    """Return min(max(x, 0), max_value)."""
+    if max_value == 6:
+        return K.relu6(x)
+    return K.minimum(K.relu(x), float(max_value))
+
+
+def threshold(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
+    """Return x if x > threshold, else value."""
+    return K.where(x > threshold, x, K.cast(value, x.dtype))
+
+
+def leaky_relu(x: Any, *, negative_slope: float = 0.01, **_: Any) -> Any:
+    """Return x if x >= 0, else negative_slope * x."""
+    return leaky(x, negative_slope)
+
+
+def rrelu(x: Any, *, lower: float = 1 / 8, upper: float = 1 / 3, **_: Any) -> Any:
+    """Return x if x >= 0, else a * x with a ~ U(lower, upper); a = (lower + upper) / 2 later."""
+    return leaky(x, (lower + upper) / 2)
+
+
+def prelu(x: Any, *, alpha: Any = 0.25, **_: Any) -> Any:
+    """Return x if x >= 0, else a_c * x with a_c learned."""
+    slopes = np.asarray(alpha, "float32")
+    if slopes.size == 1 or np.all(slopes == slopes.flat[0]):
+        return leaky(x, float(slopes.flat[0]))
+    # Exactly this sum, with slopes of the rank of one sample, is recognised by the converter and
+    # becomes one PRELU; otherwise five operators.
+    slopes = slopes.reshape((1,) * (len(x.shape) - 1 - slopes.ndim) + slopes.shape)
+    return K.relu(x) + (-slopes) * K.relu(-x)
+
+
+def elu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
+    """Return x if x > 0, else alpha * (exp(x) - 1)."""
+    return leaky(K.elu(x), alpha)
+
+
+def selu(x: Any, **_: Any) -> Any:
+    """Return selu."""
+    return leaky(1.0507009873554805 * K.elu(x), 1.6732632423543772)
+
+
+def celu(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
+    """Return max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return K.elu(x) if alpha == 1.0 else alpha * K.elu(x * (1.0 / alpha))
+
+
+def gelu(x: Any, **_: Any) -> Any:
+    """Return x / 2 * (1 + erf(x / sqrt(2)))."""
+    return K.gelu(x, approximate=False)
+
+
+def gelu_tanh(x: Any, **_: Any) -> Any:
+    """Return x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))."""
+    return K.gelu(x, approximate=True)
+
+
+def silu(x: Any, **_: Any) -> Any:
+    """Return x * sigmoid(x)."""
+    return x * K.sigmoid(x)
+
+
+def hard_silu(x: Any, **_: Any) -> Any:
+    """Return x * clip(x + 3, 0, 6) / 6."""
+    return K.hard_silu(x)
+
+
+def mish(x: Any, **_: Any) -> Any:
+    """Return x * tanh(ln(1 + exp(x)))."""
+    # exp overflows to infinity above 88, whose tanh is 1: right, and finite at the end.
+    return x * K.tanh(K.log(K.exp(x) + 1.0))
+
+
+def squareplus(x: Any, *, b: float = 4.0, **_: Any) -> Any:
+    """Return (x + sqrt(x^2 + b)) / 2."""
+    # The usual (x + sqrt(x^2 + b)) / 2 cancels far below zero: at -1e4 all digits are lost.
+    return K.relu(x) + (0.5 * b) / (K.sqrt(K.square(x) + float(b)) + K.abs(x))
+
+
+def softsign(x: Any, **_: Any) -> Any:
+    """Return x / (1 + |x|)."""
+    return x / (K.abs(x) + 1.0)
+
+
+def sigmoid(x: Any, **_: Any) -> Any:
+    """Return 1 / (1 + exp(-x))."""
+    return K.sigmoid(x)
+
+
+def hard_sigmoid(x: Any, **_: Any) -> Any:
+    """Return clip(x / 6 + 1 / 2, 0, 1)."""
+    return K.relu6(x + 3.0) * (1.0 / 6.0)
+
+
+def log_sigmoid(x: Any, **_: Any) -> Any:
+    """Return -ln(1 + exp(-x))."""
+    return K.log(K.sigmoid(K.abs(x))) - K.relu(-x)
+
+
+def tanh(x: Any, **_: Any) -> Any:
+    """Return the hyperbolic tangent."""
+    return K.tanh(x)
+
+
+def hard_tanh(x: Any, **_: Any) -> Any:
+    """Return clip(x, -1, 1)."""
+    return K.clip(x, -1.0, 1.0)
+
+
+def tanh_shrink(x: Any, **_: Any) -> Any:
+    """Return x - tanh(x)."""
+    return x - K.tanh(x)
+
+
+def soft_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+    """Return sign(x) * max(|x| - threshold, 0)."""
+    return x - K.clip(x, -threshold, threshold)
+
+
+def hard_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+    """Return x if |x| > threshold, else 0."""
+    return K.where(K.abs(x) > threshold, x, K.zeros_like(x))
+
+
+def sparse_plus(x: Any, **_: Any) -> Any:
+    """Return 0 if x <= -1, (x + 1)^2 / 4 if -1 < x < 1, x if x >= 1."""
+    return 0.25 * K.square(K.minimum(K.relu(x + 1.0), 2.0)) + K.relu(x - 1.0)
+
+
+def sparse_sigmoid(x: Any, **_: Any) -> Any:
+    """Return clip((x + 1) / 2, 0, 1)."""
+    return 0.5 * (K.clip(x, -1.0, 1.0) + 1.0)
+
+
+def exponential(x: Any, **_: Any) -> Any:
+    """Return exp(x)."""
+    return K.exp(x)
+
+
+def glu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return a * sigmoid(b), with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return value * K.sigmoid(gate)
+
+
+def softmax(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return exp(x_i) / sum_j exp(x_j)."""
+    return K.softmax(x, axis=axis)
+
+
+def log_softmax(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return x_i - ln(sum_j exp(x_j))."""
+    return K.log_softmax(x, axis=axis)
+
+
+def softmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return exp(-x_i) / sum_j exp(-x_j)."""
+    return K.softmax(-x, axis=axis)
+
+
+def gumbel_softmax(
+    x: Any, *, tau: float = 1.0, hard: bool = False, axis: int = -1, **_: Any
+) -> Any:
+    """Return softmax((x + g) / tau), g = -ln(-ln(u)), u ~ U(0, 1); g = 0 at inference."""
+    if not hard:
+        return K.softmax(x * (1.0 / tau), axis=axis)
+    z = K.moveaxis(x, axis, -1)
+    best = K.top_k(z, 1)[1]  # Keras' argmax needs BitwiseAnd
+    hot = K.cast(K.equal(best, K.arange(z.shape[-1], dtype=best.dtype)), x.dtype)
+    return K.moveaxis(hot, -1, axis)
+
+
+def maxout(x: Any, *, pool_size: int = 2, axis: int = -1, **_: Any) -> Any:
+    """Return max(a, b, ...), with (a, b, ...) the pool_size equal parts of x."""
+    return functools.reduce(K.maximum, K.split(x, pool_size, axis=axis))
+
+
+def crelu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return [max(x, 0), max(-x, 0)]."""
+    return K.relu(K.concatenate([x, -x], axis=axis))
+
+
+def concat_elu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return [elu(x), elu(-x)], elu(x) = x if x > 0, else exp(x) - 1."""
+    return K.elu(K.concatenate([x, -x], axis=axis))
+
+
+def in_pairs(x: Any, axis: int, function: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
+    """Apply a function of two neighbouring channels to each pair of them."""
+    z = K.moveaxis(x, axis, -1)
+    pairs = K.stack(function(z[..., 0::2], z[..., 1::2]), axis=-1)
+    return K.moveaxis(K.reshape(pairs, K.shape(z)), -1, axis)
+
+
+def bipolar_relu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return max(x, 0) in channels 0, 2, 4 ..., min(x, 0) in channels 1, 3, 5 ...."""
+    # Factors of +-1, as in our layer, would melt into the layer before it, and of that the
+    # quantizer writes a broken file.
+    if x.shape[axis] % 2 == 0:
+        return in_pairs(x, axis, lambda even, odd: (K.relu(even), -K.relu(-odd)))
+    shape = [-1 if a == axis % len(x.shape) else 1 for a in range(len(x.shape))]
+    odd = (np.arange(x.shape[axis]) % 2).astype("float32").reshape(shape)
+    return (1.0 - odd) * K.relu(x) - odd * K.relu(-x)
+
+
+def maxmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return (max(a, b), min(a, b)) of each pair (a, b) of neighbouring channels."""
+    return in_pairs(x, axis, lambda a, b: (K.maximum(a, b), K.minimum(a, b)))
+
+
+def gtu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return tanh(a) * sigmoid(b), with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return K.tanh(value) * K.sigmoid(gate)
+
+
+def geglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return a * gelu(b), with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return value * K.gelu(gate, approximate=False)
+
+
+def swiglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return a * silu(b), with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return value * (gate * K.sigmoid(gate))
+
+
+def reglu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return a * max(b, 0), with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return value * K.relu(gate)
+
+
+def bilinear_glu(x: Any, *, axis: int = -1, **_: Any) -> Any:
+    """Return a * b, with (a, b) the halves of x."""
+    value, gate = K.split(x, 2, axis=axis)
+    return value * gate
