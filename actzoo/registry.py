@@ -125,12 +125,23 @@ class Registry(Generic[Row]):
                     fields = getattr(row, "__dataclass_fields__", {})
                     raise errors.unknown_name(f"property of {self.kind}s", key, fields)
                 break
+            self._check_word(key, tags[key])
         return tuple(
             row
             for row in self._rows.values()
             if any(fnmatch.fnmatchcase(name, pattern) for name in (row.name, *row.aliases))
             and all(getattr(row, key) == value for key, value in tags.items())
         )
+
+    def _check_word(self, key: str, wanted: Any) -> None:
+        """Refuse a word that a property never is: a slip would match nothing in silence."""
+        known = {
+            value for row in self._rows.values() if isinstance(value := getattr(row, key), str)
+        }
+        truths = any(isinstance(getattr(row, key), bool) for row in self._rows.values())
+        if isinstance(wanted, str) and wanted not in known and (truths or 0 < len(known) <= 20):
+            allowed = ("True", "False") if truths else sorted(known)
+            raise errors.unknown_name(f"value of {key}", wanted, allowed)
 
     def load(self, name: str) -> Any:
         """Import and return what the row of `name` points to."""

@@ -139,6 +139,18 @@ def test_deep_plain_nets_keep_their_variance_where_the_table_says_so():
             assert 0.3 <= variance <= 3.0, (name, variance)
 
 
+@pytest.mark.parametrize("name", ["relu", "tanh", "silu", "selu", "sine(w0=30)", "swiglu"])
+def test_the_initialiser_keeps_a_signal_where_widths_differ(name):
+    """By the fan it comes from: a sine meets its phases w0 times as wide."""
+    initializer = keras.initializers.get(blocks.kernel_initializer(name))
+    config = {**initializer.get_config(), "seed": 1}
+    scale = 30.0 if "w0" in name else 1.0
+    for inputs, outputs in ((1024, 64), (64, 1024)):
+        kernel = np.asarray(type(initializer).from_config(config)((inputs, outputs)))
+        wanted = activations.gain(name.split("(")[0]) ** 2 / inputs / scale**2
+        assert np.var(kernel) == pytest.approx(wanted, rel=0.05)
+
+
 def test_the_table_says_why_others_cannot_and_what_sigmoid_loses():
     for name in activations.names(elementwise=True, keeps_variance=False):
         assert "variance" in activations.describe(name).depth_notes
@@ -150,6 +162,10 @@ def test_gain_of_other_parameters_and_of_a_row_without_a_definition():
     assert activations.gain("leaky_relu(negative_slope=1)") == pytest.approx(1.0, abs=1e-6)
     assert activations.gain("relu") == pytest.approx(2**0.5, abs=1e-7)
     assert activations.gain("selu", centred=True) == pytest.approx(1.0, abs=1e-4)
+    for parts in (2, 3, 5, 7):  # mean square of the largest of so many normal numbers
+        largest = np.random.default_rng(0).normal(size=(200_000, parts)).max(axis=1)
+        wanted = np.mean(largest**2) ** -0.5
+        assert activations.gain(f"maxout(pool_size={parts})") == pytest.approx(wanted, rel=0.02)
     scores = np.random.default_rng(5).normal(size=(9999, 16))
     square = np.mean(activations.reference("softmax")(scores) ** 2)
     assert activations.gain("softmax") == pytest.approx(square**-0.5, rel=0.03)

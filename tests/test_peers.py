@@ -446,3 +446,11 @@ def test_the_peer_computes_the_same(name):
     theirs = PEER_CALLS[peer](spelling, GRID.copy())
     ours = activations.reference(name)(GRID)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_peers_are_found_in_any_case_and_by_their_full_names():
+    assert activations.parse("PyTorch:LeakyReLU") == activations.parse("torch:LeakyReLU")
+    assert activations.parse("TF:leaky_relu") == ("leaky_relu", {"negative_slope": 0.2})
+    assert activations.peer_names("Transformers:relu*") == activations.peer_names("hf:relu*")
+    with pytest.raises(errors.UnknownNameError, match="torch"):
+        activations.peer_names("torhc:*")

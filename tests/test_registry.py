@@ -297,6 +297,11 @@ def test_names_by_pattern_alias_and_field():
     assert set(activations.names(random=True)) == {"rrelu", "prob_act", "gumbel_softmax"}
     with pytest.raises(errors.UnknownNameError, match="bounded"):
         activations.names(bounde="both")
+    with pytest.raises(errors.UnknownNameError, match="below"):
+        activations.names(bounded="under")
+    with pytest.raises(errors.UnknownNameError, match="True"):
+        activations.names(smooth="yes")
+    assert activations.names(limits=("3", "4")) == ()
 
 
 def test_rows_are_plain_data_and_say_the_essential():

@@ -13,7 +13,7 @@ from actzoo import errors
 from actzoo._lazy import resolve
 from actzoo.activations import spec as specs
 from actzoo.activations.catalog import ACTIVATIONS
-from actzoo.activations.peers import AMBIGUOUS, PEERS
+from actzoo.activations.peers import AMBIGUOUS, OTHERWISE_CALLED, PEERS
 from actzoo.activations.spec import ActivationSpec
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
     Args:
         pattern: Wildcards `*` and `?`, over `"peer:name"`.
 
+    Raises:
+        UnknownNameError: The pattern names a peer that there is not.
+
     Example:
         >>> peer_names("hf:relu*")
         {'hf:relu': 'relu', 'hf:relu6': 'relu6', 'hf:relu2': 'relu_squared'}
@@ -94,6 +97,11 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
     names = {
         f"{peer}:{name}": spec for peer, table in PEERS.items() for name, spec in table.items()
     }
+    peer, colon, rest = pattern.partition(":")
+    if colon and not set(peer) & set("*?["):
+        if _peer(peer) not in PEERS:
+            raise _unknown_peer(peer, pattern)
+        pattern = f"{_peer(peer)}:{rest}"
     return {name: spec for name, spec in names.items() if fnmatch.fnmatchcase(name, pattern)}
 
 
@@ -301,6 +309,7 @@ def _ambiguous(name: str, meanings: Mapping[str, list[str]]) -> errors.InvalidVa
 def _find_of_peer(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
     """Read `"peer:name"`, or `"peer:name/value"` where the peer writes an argument so."""
     peer, _, spelling = name.partition(":")
+    peer = _peer(peer)
     if peer not in PEERS:
         raise _unknown_peer(peer, name)
     spec = PEERS[peer].get(spelling)
@@ -314,6 +323,12 @@ def _find_of_peer(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
         raise _unknown_of_peer(peer, spelling)
     canonical, preset = specs.read(spec)
     return ACTIVATIONS.get(canonical), preset
+
+
+def _peer(name: str) -> str:
+    """Return what the table calls a peer, of which people may write the full name."""
+    lower = name[:64].lower()
+    return OTHERWISE_CALLED.get(lower, lower)
 
 
 def _unknown_peer(peer: str, name: str) -> errors.UnknownNameError:

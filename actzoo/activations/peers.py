@@ -543,6 +543,20 @@ PEERS: Mapping[str, Mapping[str, str]] = {
 }
 """Peer -> its spelling -> our spec."""
 
+OTHERWISE_CALLED: Mapping[str, str] = _by_spelling(
+    {
+        "torch": "pytorch",
+        "keras": "keras3",
+        "keras2": "tf_keras",
+        "tf": "tensorflow",
+        "tfa": "tensorflow_addons",
+        "hf": "transformers huggingface",
+        "kecam": "keras_cv_attention_models",
+        "paddle": "paddlepaddle",
+    }
+)
+"""Full names of peers -> what they are called here."""
+
 AMBIGUOUS: Mapping[str, tuple[str, ...]] = {
     "brelu": ("relu_n", "bipolar_relu"),
     "clamp": ("hard_tanh", "relu_n"),

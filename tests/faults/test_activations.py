@@ -348,3 +348,49 @@ def test_f13_custom_objects_do_not_change_what_get_returns():
         np.testing.assert_array_equal(copy(x), [[0.0, 2.0]])
         assert type(activations.get("leaky_relu")) is keras.layers.LeakyReLU
         assert activations.function("silu") is keras.activations.silu
+
+
+@pytest.mark.parametrize("name", ["Re_LU", "Hardswish", "relu2"])
+def test_f8_a_name_that_could_be_taken_for_another_is_refused(table, name):
+    with pytest.raises(errors.InvalidValueError, match=r"others write|is taken"):
+        activations.register(name, cube)
+    assert activations.parse("ReLU") == ("relu", {})
+
+
+def test_a_model_with_an_activation_that_is_not_registered_says_what_to_import(table, tmp_path):
+    activations.register("their_cube", cube, reference=cube_numpy)
+    actzoo.build_model("simple_net", num_classes=3, activation="their_cube").save(
+        tmp_path / "model.keras"
+    )
+    row = table._rows.pop("their_cube")
+    with pytest.raises(errors.InvalidValueError, match=r"'their_cube'.*\n.*registers it"):
+        actzoo.load_model(tmp_path / "model.keras")
+    table._rows["their_cube"] = row
+    assert len(actzoo.load_model(tmp_path / "model.keras").layers) > 3
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "sine(w0=1e300)",
+        "snake(alpha=1e-300)",
+        "celu(alpha=1e-300)",
+        "isrlu(alpha=1e300)",
+        "leaky_relu(negative_slope=1e300)",
+        "xielu(alpha_p=1e9)",
+    ],
+)
+def test_numbers_that_leave_float32_are_refused(spec):
+    refused(spec, "a finite number from", "1e+06")
+
+
+def test_weights_keep_their_digits_under_mixed_precision():
+    layer = activations.get(("dyt", {"alpha": 1.0}))
+    layer = type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
+    x = np.full((1, 4), 0.5, "float32")
+    layer(x)
+    layer.gamma_weight.assign(np.full(4, 1.001, "float32"))
+    seen = []
+    layer.compute = lambda x, **weights: seen.append(weights["gamma"]) or x
+    layer(x)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(seen[0]), 1.001, rtol=1e-7)
