@@ -26,12 +26,17 @@ BATCH_NORM_MOMENTUM = 0.9
 _INITIALIZERS = {
     "he_normal": ("truncated_normal", 2.0),
     "lecun_normal": ("truncated_normal", 1.0),
-    "glorot_uniform": (
-        "uniform",
-        None,
-    ),  # of two fans; what keeps a signal is the one it comes from
+    "glorot_uniform": ("uniform", None),  # of both fans; what keeps a signal is the one behind it
     "siren_uniform": ("uniform", None),
 }
+
+
+def _row_of(
+    activation: activations.ActivationLike | None,
+) -> tuple[activations.ActivationSpec, dict[str, Any]] | None:
+    """Return row and parameters of an activation; None for a linear layer and for one unknown."""
+    found = None if activation is None else activations.identify(activations.get(activation))
+    return None if found is None else (activations.describe(found[0]), found[1])
 
 
 def kernel_initializer(
@@ -45,14 +50,14 @@ def kernel_initializer(
     Args:
         activation: None stands for a linear layer.
     """
-    found = None if activation is None else activations.identify(activations.get(activation))
+    found = _row_of(activation)
     if found is None:
         return "he_normal"
-    name, params = found
-    kind = activations.describe(name).recommended_init
+    row, params = found
+    kind = row.recommended_init
     distribution, scale = _INITIALIZERS.get(kind, ("", None))
     frequency = params.get("w0", 1.0) if kind == "siren_uniform" else 1.0
-    gain = activations.gain(name if frequency != 1.0 else found)
+    gain = activations.gain(row.name if frequency != 1.0 else (row.name, params))
     if not distribution or gain is None or (scale is not None and abs(gain**2 - scale) < 1e-3):
         return kind
     return keras.initializers.VarianceScaling((gain / frequency) ** 2, "fan_in", distribution)
@@ -75,8 +80,8 @@ def channel_factor(activation: activations.ActivationLike | None) -> fractions.F
 
 def _normalises(activation: activations.ActivationLike | None) -> bool:
     """Tell whether an activation normalises by itself, as EvoNorm does."""
-    found = None if activation is None else activations.identify(activations.get(activation))
-    return found is not None and activations.describe(found[0]).recommended_norm == "own"
+    found = _row_of(activation)
+    return found is not None and found[0].recommended_norm == "own"
 
 
 def channels_before(channels: int, activation: activations.ActivationLike | None) -> int:
