@@ -11,6 +11,10 @@ os.environ["ACTZOO_CACHE"] = tempfile.mkdtemp(prefix="actzoo-test-cache-")
 
 import pytest
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background has Ctrl-C ignored, in their children, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_sessionfinish():
     shutil.rmtree(os.environ["ACTZOO_CACHE"], ignore_errors=True)

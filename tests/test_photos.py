@@ -71,8 +71,6 @@ def test_f68_ctrl_c_in_an_epoch_exits_130_and_names_the_way_on(tmp_path):
          "simple_net", "--weights", "none", "--epochs", "50", "--set", "input_shape=[32,32,3]",
          "--export", "float32"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        # A shell that starts the tests in the background leaves Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     checkpoint = results.RunFolder(run).checkpoint
     end = time.monotonic() + 120

@@ -93,8 +93,6 @@ def train_in_child(run, resume=False):
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        # A shell that starts the tests in the background leaves Ctrl-C ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
