@@ -113,11 +113,22 @@ class Registry(Generic[Row]):
         Args:
             pattern: Wildcards `*` and `?`; an alias that matches counts for its row.
             **tags: Fields of the row and the value each must have.
+
+        Raises:
+            InvalidTypeError: The pattern is no text.
+            UnknownNameError: There is no such field, or it never has that word.
         """
         return tuple(row.name for row in self.rows(pattern, **tags))
 
     def rows(self, pattern: str = "*", **tags: Any) -> tuple[Row, ...]:
         """Return the rows that match, in the table's order; see `names`."""
+        if not isinstance(pattern, str):
+            raise errors.InvalidTypeError(
+                f"{errors.shown(repr(pattern))} is no pattern of names.\n"
+                "Give a text with the wildcards * and ?, such as '*relu*'.",
+                given=pattern,
+                fix="*",
+            )
         self._fill()
         for key in tags:
             for row in self._rows.values():

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from actzoo import activations, domains, errors, models, results, testing
 from actzoo.device.converter import Converter
+from actzoo.export import PRECISIONS
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "matrix"
 STATE = ROOT / "docs" / "matrix.json"
 MODELS = ("simple_net", "unet", "bert_tiny", "resnet18", "mobilenet_v2")
-PRECISIONS = ("float32", "dynamic", "int8")
 
 
 def precisions_of(model: str) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def check(model: str, activation: str, converter: Converter) -> dict:
     except errors.ActzooError as error:
         verified = folder / "export" / "verify.json"
         files = json.loads(verified.read_text()) if verified.exists() else {}
-        why = str(error).splitlines()[0].split("}: ")[-1]
+        why = str(error).splitlines()[0].split("}: ")[-1].rstrip(".").replace(".; ", "; ")
         return {"passed": False, "why": why, "files": kept(files)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -230,6 +230,16 @@ def test_glu_halves_the_channels_and_refuses_an_odd_number():
         activations.get("glu")(keras.Input((5,)))
 
 
+def test_an_axis_that_the_input_lacks_is_refused():
+    with pytest.raises(errors.InvalidValueError, match=r"axis 9, .*\(2, 4\)(.|\n)*from -2 to 1"):
+        activations.get("glu(axis=9)")(np.ones((2, 4), "float32"))
+
+
+def test_learned_weights_are_not_rounded_to_whole_numbers():
+    y = activations.get("prelu")(np.array([[-4, 4]], "int32"))
+    assert y.numpy().tolist() == [[-1.0, 4.0]]
+
+
 def test_sparsemax_sums_to_one_where_keras_does_not():
     x = np.random.default_rng(0).normal(0, 3, (200, 12)).astype("float32")
     for axis in (-1, 0):
@@ -302,6 +312,21 @@ def test_names_by_pattern_alias_and_field():
     with pytest.raises(errors.UnknownNameError, match="True"):
         activations.names(smooth="yes")
     assert activations.names(limits=("3", "4")) == ()
+
+
+def test_a_row_is_found_by_a_spec_whatever_its_arguments():
+    assert activations.describe("torch:LeakyReLU") is activations.describe("lrelu")
+    assert activations.describe("elu(alpha=0.5)").name == "elu"
+    with pytest.raises(errors.UnknownNameError, match="no parameter 'beta'"):
+        activations.describe("elu(beta=0.5)")
+
+
+def test_wrong_patterns_and_fields_are_refused_with_the_way_out(table):
+    with pytest.raises(errors.InvalidTypeError, match="None is no pattern"):
+        activations.names(None)
+    with pytest.raises(errors.UnknownNameError, match="field of an activation 'monoton'") as caught:
+        activations.register("cube", keras.ops.square, monoton=True)
+    assert caught.value.nearest[0] == "monotone"
 
 
 def test_rows_are_plain_data_and_say_the_essential():

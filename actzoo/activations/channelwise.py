@@ -228,9 +228,19 @@ class AlongAxis(keras.layers.Layer):
         """Return the input's shape with another length of the axis.
 
         Raises:
-            InvalidValueError: The number of channels is not a multiple of `group`.
+            InvalidValueError: There is no such axis, or the number of channels is not a multiple
+                of `group`.
         """
         shape = list(input_shape)
+        if not -len(shape) <= self.axis < len(shape):
+            raise errors.InvalidValueError(
+                f"{self.title} works along axis {self.axis}, which the shape "
+                f"{tuple(input_shape)} does not have.\n"
+                f"Give an axis from {-len(shape)} to {len(shape) - 1}; -1 is the last, the "
+                "channels.",
+                given=self.axis,
+                fix="axis=-1",
+            )
         length = shape[self.axis]
         if length is not None:
             if length % self.group:

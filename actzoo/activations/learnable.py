@@ -77,6 +77,8 @@ class Learned(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """Return the activation of `x`."""
         dtype = keras.backend.standardize_dtype(x.dtype)
+        if not keras.backend.is_float_dtype(dtype):  # whole numbers would round the weights
+            dtype = self.compute_dtype
         wide = "float32" if dtype in HALF else dtype
         weights = {name: ops.cast(getattr(self, f"{name}_weight"), wide) for name in self.starts}
         return ops.cast(self.compute(ops.cast(x, wide), **weights), dtype)

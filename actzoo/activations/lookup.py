@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import fnmatch
 import functools
@@ -40,14 +41,9 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
     return ACTIVATIONS.names(pattern, **tags)
 
 
-def describe(name: str) -> ActivationSpec:
-    """Return the row that a name stands for; see `find`.
-
-    Raises:
-        UnknownNameError: There is none; the nearest names are listed.
-        InvalidValueError: The name means several activations; all are listed.
-    """
-    return find(name)[0]
+def describe(spec: Any) -> ActivationSpec:
+    """Return the row that a spec leads to, whatever its arguments; see `parse` for the errors."""
+    return ACTIVATIONS.get(parse(spec)[0])
 
 
 def find(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
@@ -226,6 +222,7 @@ def register(
     Raises:
         InvalidValueError: The name or an alias is taken (the first one stays), it is no plain
             name, or the function cannot be found by its module and name.
+        UnknownNameError: A row has no such field.
 
     Example:
         register("cube", cube, reference=cube_numpy, formula="x^3")
@@ -239,6 +236,10 @@ def register(
             )
         if callable(fields.get("reference")):
             fields["reference"] = _target(fields["reference"])
+        known = [field.name for field in dataclasses.fields(ActivationSpec)]
+        for given in fields:
+            if given not in known:
+                raise errors.unknown_name("field of an activation", given, known)
         row = ActivationSpec(name=row, target=_target(function), **fields)
     elif not isinstance(row, ActivationSpec) or function is not None or fields:
         raise errors.InvalidTypeError(

@@ -337,7 +337,7 @@ class _Reader:
             while not self.sign(")"):
                 key = self.take(_NAME)
                 if key is None:
-                    raise self.stop("an argument's name, or ')'")
+                    raise self.stop("an argument's name (they are given as name=value), or ')'")
                 if not self.sign("="):
                     raise self.stop(f"'=' (arguments are given by name: {key}=...)")
                 if key in params:

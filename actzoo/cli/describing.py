@@ -70,11 +70,11 @@ def described(name: str) -> dict[str, Any]:
 
 def _is_activation(spec: str) -> bool:
     """Tell whether a text names an activation; a peer's or an ambiguous name raises why not."""
-    from actzoo import activations
+    from actzoo.activations import lookup
 
     bare = spec.partition("(")[0].strip()
     try:
-        activations.describe(bare)
+        lookup.find(bare)
     except errors.UnknownNameError:
         if ":" in bare:
             raise

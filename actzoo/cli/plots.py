@@ -59,7 +59,7 @@ def activation(spec: Any, columns: int, *, plain: bool = False) -> list[Line]:
         InvalidValueError: It is no function of one number.
     """
     legend, *rest = _Plot(_framed(spec), columns, ASCII if plain else UNICODE).lines()
-    row = lookup.describe(lookup.parse(spec)[0])
+    row = lookup.describe(spec)
     note = "   as training starts" if row.learnable else "   on average" if row.random else ""
     if sum(len(text) for text, _ in legend) + len(note) > columns:
         note = ""
