@@ -16,6 +16,7 @@ from typing import Any
 import keras
 
 from actzoo import activations, errors
+from actzoo.activations.channelwise import check_axis
 
 # Keras' 0.99 and above needs thousands of steps before the running statistics can be trusted; a
 # run on a few thousand photos has hardly more. Measured on clothing10: .999 gives chance accuracy.
@@ -117,7 +118,12 @@ def activate(
         x: Tensor of any shape.
         activation: What `activations.get` takes.
         name: Name of the layer; ends with `_act` (hidden) or `_gate`.
+
+    Raises:
+        InvalidValueError: It works along an axis that `x` does not have.
     """
+    if (found := _row_of(activation)) and "axis" in found[1]:
+        check_axis(found[0].name, found[1]["axis"], x.shape)
     return activations.get(activation, name=name)(x)
 
 

@@ -359,14 +359,25 @@ def split(
     parts = {name: np.flatnonzero(side == name) for name in SPLITS}
     for name, indices in parts.items():
         if not len(indices):
-            raise errors.DataError(
-                f"No examples are left for the {name} split ({len(labels)} in all).\n"
-                "Add examples, or bring a split of your own.",
-                given=len(labels),
-            )
+            raise _nothing_left(name, _group_numbers(source, len(labels)))
     if by_class:
         _check_taught(source.classes, labels, parts)
     return parts
+
+
+def _nothing_left(name: str, groups: np.ndarray) -> errors.DataError:
+    """Return the error of a split without examples; of few groups no split can be made at all."""
+    count, whole = len(groups), len(np.unique(groups))
+    told, way = f"{count} in all", "Add examples, or bring a split of your own."
+    if whole < min(count, len(SPLITS)):
+        told += (
+            f", of {whole} group{'s' * (whole > 1)} that may not be divided; at least "
+            f"{len(SPLITS)} are needed, one in each split"
+        )
+        way = "Add examples of other groups; warnings about the data say what makes a group."
+    return errors.DataError(
+        f"No examples are left for the {name} split ({told}).\n{way}", given=count
+    )
 
 
 def _check_taught(

@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +65,8 @@ class DomainSpec:
         sniff: Target of `(path: str) -> str | None`: the reason why this path holds such data, or
             None. Cheap; imports no Keras.
         open: Target of `(path: str, options: Mapping) -> Source`.
+        rename: Target of `(source, known: Sequence[str]) -> Sequence[str]`: the names of the
+            source's classes as a model of the known classes has them; its own where left out.
         inputs: Target of `(source, split, overrides: Mapping) -> InputPlan`: the model's inputs
             and the preprocessing steps that fit the training split, with reasons. Overrides are
             values of `planned` options, and as "preprocessing" the steps of given weights.
@@ -95,6 +97,7 @@ class DomainSpec:
     open: str
     inputs: str
     planned: tuple[str, ...] = ("input_shape",)
+    rename: str | None = None
     steps: tuple[tuple[str, str], ...] = ()
     augmenter: str | None = None
     cutter: str | None = None
@@ -247,6 +250,31 @@ def entries(folder: str) -> tuple[list[str], list[str]]:
             given=folder,
         ) from error
     return sorted(folders), sorted(files)
+
+
+def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Return files; a folder stands for all files below it that are not hidden.
+
+    Raises:
+        MissingFileError: A folder holds none.
+    """
+    found: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            file
+            for file in path.rglob("*")
+            if file.is_file()
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if not inside:
+            raise errors.MissingFileError(
+                f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
+            )
+        found += inside
+    return found
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -31,13 +31,13 @@ from actzoo.device.samples import (
     reference_arrays,
     reference_of_run,
 )
+from actzoo.results import PRECISIONS
 
 if TYPE_CHECKING:
     import keras
 
     from actzoo import lowering
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 IO_DTYPES = ("float32", "uint8")
 LARGEST_HIDDEN = 1e30  # beyond, float32 sums overflow in one order and not in another
 SIGNATURE = "serving_default"
@@ -545,9 +545,15 @@ def _put(
 
     results.remove(target.record)  # from here until its end the folder is known as incomplete
     results.remove(target.verification)
-    for precision in PRECISIONS:
-        if precision not in made:
-            results.remove(target.tflite(precision))
+    stale = [name for name in target.precisions() if name not in made]
+    for precision in stale:
+        results.remove(target.tflite(precision))
+    if stale:
+        work.note(
+            f"Files of an earlier export were removed ({', '.join(stale)}), since one record and "
+            "one set of test vectors prove all files of the folder. Name all that you want: "
+            f"--precision {','.join(p for p in PRECISIONS if p in stale or p in made)}"
+        )
     with results.atomic_path(target.saved_model) as temporary:
         shutil.copytree(work.saved_model, temporary)
     for precision, path in made.items():

@@ -6,6 +6,7 @@ Files of ours are held against their recorded hash; a stranger's file is run in 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import itertools
 import os
@@ -67,6 +68,7 @@ class Predictor(Protocol):
         given: Sequence[str | os.PathLike[str]],
         *,
         out: str | os.PathLike[str] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> list[Prediction]:
         """Return one prediction per input, in order; one that cannot be read has an error."""
 
@@ -167,6 +169,7 @@ class _Predictor:
         given: Sequence[str | os.PathLike[str]],
         *,
         out: str | os.PathLike[str] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> list[Prediction]:
         """Return one prediction per input, in the order given.
 
@@ -176,6 +179,7 @@ class _Predictor:
             given: The user's files, folders of them, or whatever else the model's kind of data
                 takes, such as sentences.
             out: Folder for predicted masks, where each place has an answer; None writes none.
+            options: How inputs are read, where otherwise than in training; see `opened_with`.
 
         Raises:
             InvalidValueError: There is no card, so nothing says how to prepare inputs.
@@ -186,11 +190,12 @@ class _Predictor:
                 "Put the model.json of the export beside the file.",
                 fix="model.json beside the model",
             )
-        asked = _Asked(self, self.card, None if out is None else Path(out))
+        card = opened_with(self.card, options or {})
+        asked = _Asked(self, card, None if out is None else Path(out))
         found: list[Prediction] = []
         # A whole case may hold many samples: then one at a time.
         size = BATCH if asked.preparation.cutter is None else 1
-        for batch in _batches(read_inputs(given, self.card), size):
+        for batch in _batches(read_inputs(given, card), size):
             found += asked.answers(batch)
         return found
 
@@ -210,7 +215,7 @@ class _Asked:
         self._samples_of, self._in_batches = data.samples_of, data.run_in_batches
         self._written: set[Path] = set()
         # What an earlier call left may be written over, files of the user may not.
-        self._is_ours = out is not None and (out / "predictions.csv").exists()
+        self._earlier = set() if out is None else _masks_before(out)
 
     def answers(self, items: Sequence[tuple[str, bytes | Path | str]]) -> list[Prediction]:
         """Return the answers for some inputs: id, and bytes, an array's file or what is wrong."""
@@ -300,7 +305,8 @@ class _Asked:
                 if target not in self._written:
                     break
                 target = out / str(number) / made.name
-            if target.exists() and not self._is_ours:
+            own = target.relative_to(out).parts
+            if target.exists() and own not in {parts[-len(own) :] for parts in self._earlier}:
                 raise errors.DataError(
                     f"{errors.shown(target, 200)} exists already and is not overwritten.\n"
                     "Name another folder: --out FOLDER",
@@ -311,6 +317,56 @@ class _Asked:
             os.replace(made, target)
         self._written.add(target)
         return target
+
+
+def opened_with(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
+    """Return the card of a model for data that is opened otherwise than that it was trained on.
+
+    Args:
+        card: Of the model.
+        options: Of its domain, such as the encoding of a file; "data options" in the plan.
+
+    Raises:
+        UnknownNameError: The domain has no such option.
+        InvalidValueError: A value is of the wrong kind.
+    """
+    if not options:
+        return card
+    from actzoo import domains, preprocessing
+
+    given = domains.read_options(domains.DOMAINS.get(card.domain), options)
+    return dataclasses.replace(
+        card,
+        data_options={**card.data_options, **given},
+        preprocessing=preprocessing.with_settings(card.preprocessing, given),
+    )
+
+
+def _masks_before(out: Path) -> set[tuple[str, ...]]:
+    """Return the parts of the paths of the masks that an earlier call wrote into a folder.
+
+    Raises:
+        InvalidValueError: A predictions.csv of the user's is there.
+    """
+    table = out / results.ANSWERS
+    if not table.exists():
+        return set()
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):
+        header, rows = [], []
+    if header[:1] != ["input"] or header[-1:] != ["error"]:
+        raise errors.InvalidValueError(
+            f"{errors.shown(table, 200)} is no table of `actzoo predict` and is not overwritten.\n"
+            "Name another folder: --out FOLDER",
+            given=str(table),
+            fix="--out FOLDER",
+        )
+    if "mask" not in header:
+        return set()
+    at = header.index("mask")
+    return {Path(row[at]).parts for row in rows if len(row) == len(header) and row[at]}
 
 
 def read_inputs(
@@ -331,7 +387,7 @@ def read_inputs(
     if spec is not None and spec.read:
         yield from spec.call("read", [os.fspath(item) for item in given], card.data_options)
         return
-    for path in files_of(given):
+    for path in domains.files_of(given):
         try:
             yield str(path), path if path.suffix == ".npy" else path.read_bytes()
         except FileNotFoundError:
@@ -343,31 +399,6 @@ def read_inputs(
 def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
     while batch := list(itertools.islice(items, size)):
         yield batch
-
-
-def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Return files; a folder stands for all files below it that are not hidden.
-
-    Raises:
-        MissingFileError: A folder holds none.
-    """
-    found: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
-        if not inside:
-            raise errors.MissingFileError(
-                f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
-            )
-        found += inside
-    return found
 
 
 def _read_array(path: Path) -> np.ndarray:
@@ -639,6 +670,7 @@ def evaluate(
     *,
     trust: bool = False,
     threads: int = 1,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score a model on its held-out split, or on other labelled data.
 
@@ -648,6 +680,7 @@ def evaluate(
         precision: An exported file of the run instead of its Keras model.
         trust: See `open_model`.
         threads: See `open_model`.
+        options: How the other data is opened, where otherwise than in training.
 
     Returns:
         `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`.
@@ -671,10 +704,13 @@ def evaluate(
             )
         file = results.ExportFolder(run.export).tflite(precision)
         if not file.exists():
+            # An export replaces what was exported before.
+            folder = results.ExportFolder(run.export)
+            wanted = ",".join([*folder.precisions(), precision])
             raise errors.MissingFileError(
                 f"The run has no {errors.shown(file.name)}.\n"
                 f"Export it: actzoo export {errors.shown(path, 120)} --precision "
-                f"{errors.shown(precision)}",
+                f"{errors.shown(wanted)}",
                 given=precision,
             )
     predictor = open_model(file, trust=trust, threads=threads)
@@ -692,15 +728,23 @@ def evaluate(
                     "knows its own.",
                     given=str(path),
                 )
+            if options:
+                raise errors.InvalidValueError(
+                    f"The run's own data is opened as in its plan, so these have no effect: "
+                    f"{errors.shown(', '.join(options))}.\nLeave them out, or name other data: "
+                    "actzoo evaluate MODEL DATA",
+                    given=tuple(options),
+                )
             source, indices = _held_out(run, data_room)
         else:
+            card = opened_with(card, options or {})
             source = data_room.open_source(
                 str(data), card.domain or None, card.data_options, fewest=1
             )
             indices = np.arange(len(source))
         if len(indices) == 0:
             raise errors.DataError("There is nothing to score on: the data is empty.")
-        order = renumbering(source, card.classes)
+        order = renumbering(source, card)
         cases = data_room.run_cases(
             source,
             indices,
@@ -738,15 +782,19 @@ def _held_out(run: results.RunFolder, data_room: Any) -> tuple[Any, np.ndarray]:
     return source, np.asarray(splits["test"])
 
 
-def renumbering(source: Any, classes: Sequence[str]) -> np.ndarray:
+def renumbering(source: Any, card: models.ModelCard) -> np.ndarray:
     """Return class index of the data -> class index of the model.
 
     Raises:
         DataError: The data has classes that the model does not know.
     """
-    from actzoo import tasks
+    from actzoo import domains, tasks
 
-    unknown = [name for name in source.classes if name not in classes]
+    names, classes = source.classes, card.classes
+    spec = domains.DOMAINS.get(card.domain) if card.domain else None
+    if spec is not None and spec.rename:
+        names = spec.call("rename", source, classes)
+    unknown = [name for name in names if name not in classes]
     if unknown:
         listed = ", ".join(errors.shown(name) for name in unknown[:10])
         raise errors.DataError(
@@ -755,7 +803,7 @@ def renumbering(source: Any, classes: Sequence[str]) -> np.ndarray:
             given=tuple(unknown),
             allowed=tuple(classes),
         )
-    return tasks.renumbering(source.classes, classes)
+    return tasks.renumbering(names, classes)
 
 
 # --- benchmark -----------------------------------------------------------------------------------

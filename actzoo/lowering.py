@@ -21,8 +21,7 @@ from keras import ops as K
 from actzoo import activations, errors, models
 from actzoo.activations.learnable import Learned
 from actzoo.device.forms import FORMS, DeviceForm, Form, device_form
-
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
+from actzoo.results import PRECISIONS
 
 
 def _held(form: Form, x: Any) -> Any:

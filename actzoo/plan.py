@@ -20,7 +20,6 @@ from actzoo import domains, errors, models, preprocessing, results, tasks
 
 DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
 DENSE_AGREEMENT = 0.95  # mean Dice between two models' masks, where each place has an answer
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,8 +193,8 @@ def check_precision(precision: str) -> str:
     Raises:
         UnknownNameError: It is none of float32, float16, dynamic, int8.
     """
-    if precision not in PRECISIONS:
-        raise errors.unknown_name("precision", precision, PRECISIONS)
+    if precision not in results.PRECISIONS:
+        raise errors.unknown_name("precision", precision, results.PRECISIONS)
     return precision
 
 

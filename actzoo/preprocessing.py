@@ -70,6 +70,16 @@ def validate(steps: Steps) -> None:
         _checked(number, step)
 
 
+def with_settings(steps: Steps, given: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return steps with other settings; each takes those that it knows by name."""
+    changed = []
+    for number, step in enumerate(steps, 1):
+        name, _, _ = _checked(number, step)
+        _, _, allowed = _step(name)
+        changed.append({**step, **{k: v for k, v in given.items() if k in (allowed or ())}})
+    return tuple(changed)
+
+
 def _checked(number: int, step: Mapping[str, Any]) -> tuple[str, Callable[..., Any], Mapping]:
     if not isinstance(step, Mapping) or not isinstance(step.get("step"), str):
         raise errors.InvalidValueError(

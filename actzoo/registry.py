@@ -45,6 +45,7 @@ class Registry(Generic[Row]):
         command: The command that lists the table.
         entry_points: Group of entry points whose objects are rows, or functions returning rows.
         load_builtins: Called once, before the first look-up; adds the built-in rows.
+        check: Called with each row of a plugin before it is added; raises where it is unfit.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Registry(Generic[Row]):
         command: str | None = None,
         entry_points: str | None = None,
         load_builtins: Callable[[], None] | None = None,
+        check: Callable[[Any], None] | None = None,
     ) -> None:
         self.kind = kind
         self.command = command
         self._group = entry_points
         self._load_builtins = load_builtins
+        self._check = check
         self._rows: dict[str, Row] = {}
         self._aliases: dict[str, str] = {}
         self._origins: dict[str, str] = {}
@@ -182,12 +185,16 @@ class Registry(Generic[Row]):
 
     def _add_plugin(self, point: metadata.EntryPoint) -> None:
         origin = f"plugin '{point.name}' ({point.value})"
+        before = self._rows.copy(), self._aliases.copy(), self._origins.copy()
         try:
             loaded = _within(point.load, PLUGIN_SECONDS)
             rows = loaded() if callable(loaded) else loaded
             for row in rows if isinstance(rows, list | tuple) else [rows]:
+                if self._check is not None:
+                    self._check(row)
                 self.add(row, origin=origin)
         except Exception as error:
+            self._rows, self._aliases, self._origins = before
             first = str(error).splitlines()[0] if str(error) else ""
             note = f"{origin} was left out: {type(error).__name__}: {errors.shown(first, 200)}"
             self.notes.append(note)

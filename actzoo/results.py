@@ -23,6 +23,8 @@ from typing import Any
 from actzoo import errors
 
 FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
+PRECISIONS = ("float32", "float16", "dynamic", "int8")  # of device files, in every table's order
+ANSWERS = "predictions.csv"  # what `actzoo predict` writes
 STAGES = ("plan", "train", "evaluate", "diagnose", "export", "verify", "report")
 
 Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
@@ -167,6 +169,10 @@ class ExportFolder:
     def tflite(self, precision: str) -> Path:
         """Return the path of the file of a precision."""
         return self.path / f"model_{precision}.tflite"
+
+    def precisions(self) -> list[str]:
+        """Return the precisions whose files are there."""
+        return [name for name in PRECISIONS if self.tflite(name).exists()]
 
 
 # --- writing -----------------------------------------------------------------------------------

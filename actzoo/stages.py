@@ -558,7 +558,11 @@ def diagnose(run: RunLike) -> Any:
 
 
 def diagnose_model(
-    model: str | os.PathLike[str], data: str | os.PathLike[str], *, trust: bool = False
+    model: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    *,
+    trust: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Look at every activation of any saved model on other labelled data; writes nothing.
 
@@ -566,6 +570,7 @@ def diagnose_model(
         model: A run folder or a `.keras` file with its `model.json` beside it.
         data: Labelled data of the model's classes.
         trust: Load classes that are neither Keras' nor actzoo's.
+        options: How the data is opened, where otherwise than in training.
 
     Returns:
         A `diagnostics.Diagnosis`.
@@ -575,6 +580,7 @@ def diagnose_model(
 
     path = Path(model)
     card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
+    card = inference.opened_with(card, options or {})
     task = tasks.get_task(card.task)
     loaded = models.load_model(path, trust=trust)
     source = data_room.open_source(
@@ -583,7 +589,7 @@ def diagnose_model(
     chosen = data_room.rng(0, "diagnose").permutation(len(source))[:DIAGNOSED]
     preparation = data_room.Preparation.of(card.domain, card.preprocessing)
     inputs, targets = data_room.load_training_samples(source, chosen, preparation, 0)
-    order = inference.renumbering(source, card.classes)
+    order = inference.renumbering(source, card)
     return diagnostics.diagnose(
         loaded, inputs, task.encode(order[targets], len(card.classes)), loss=task.loss()
     )

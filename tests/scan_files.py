@@ -51,6 +51,15 @@ def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return content.getvalue()
 
 
+def indexed(mask: np.ndarray, *colours: tuple[int, int, int]) -> bytes:
+    """The bytes of a PNG whose palette gives each number of a mask a colour."""
+    image = Image.fromarray(mask)
+    image.putpalette([channel for colour in colours for channel in colour])
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
 def affine(*spacing: float) -> np.ndarray:
     """An affine of these spacings, away from the origin."""
     found = np.diag([*spacing, 1.0])

@@ -165,7 +165,7 @@ class FakePredictor:
     def __init__(self, answers):
         self._answers = answers
 
-    def predict(self, given, *, out=None):
+    def predict(self, given, *, out=None, options=None):
         return [self._answers[name] for name in given]
 
     def close(self):

@@ -117,8 +117,9 @@ def test_uint8_input_and_output(tmp_path, folder, arrays):
 def test_export_again_replaces_and_removes_what_is_stale(tmp_path):
     target = toy_export.copy(tmp_path / "e")
     (target / "verify.json").write_text("{}")
-    toy_export.export_to(target, toy_export.trained(), precision="float32")
+    made = toy_export.export_to(target, toy_export.trained(), precision="float32")
     assert sorted(p.name for p in target.glob("*.tflite")) == ["model_float32.tflite"]
+    assert "--precision float32,float16,dynamic,int8" in " ".join(made.notes)
     assert not (target / "verify.json").exists()
     assert not [p for p in target.rglob(".*")]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, inference, models
+from actzoo import domains, errors, inference, models
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_a_folder_stands_for_the_files_in_it(tmp_path):
     (tmp_path / "below").mkdir()
     for name in ("a.jpg", ".hidden.jpg", "below/b.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    assert inference.files_of([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "below/b.jpg"]
+    assert domains.files_of([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "below/b.jpg"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(errors.MissingFileError, match="holds no files"):
-        inference.files_of([tmp_path / "empty"])
+        domains.files_of([tmp_path / "empty"])

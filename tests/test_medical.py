@@ -38,6 +38,7 @@ from actzoo.applications.medical import (
     tiling,
     writing,
 )
+from actzoo.cli import summaries
 from actzoo.domains import read_settings
 
 
@@ -111,9 +112,18 @@ def test_masks_may_end_in_a_mark_and_other_files_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("stem", "patient"),
     [
-        ("patient03_slice12", "patient03"),
-        ("case_007_001", "case007"),
-        ("sub-01_T1w", "sub01"),
+        ("patient03_slice12", "patient3"),
+        ("patient003_slice1", "patient3"),
+        ("patient00_slice1", "patient0"),
+        ("patient100", "patient100"),
+        ("case_007_001", "case7"),
+        ("sub-01_T1w", "sub1"),
+        ("sub-control00_ses-0_T1w", "subcontrol0"),
+        ("ses-0_sub-A001_patient5", "suba1"),
+        ("p-01_2", "p1"),
+        ("p_1", "p1"),
+        ("p53_002", "p53_002"),
+        ("stain_p53_002", "stain_p53_002"),
         ("hippocampus_003", "hippocampus_003"),
         ("map12", "map12"),
         ("0012", "train/0012"),
@@ -122,6 +132,23 @@ def test_masks_may_end_in_a_mark_and_other_files_are_counted(tmp_path):
 )
 def test_patients_are_read_from_names_without_guessing(stem, patient):
     assert folder.patient_of(stem, "train") == patient
+
+
+def test_names_that_tell_of_few_patients_are_noted(tmp_path):
+    def notes(root, name):
+        for number in range(5):
+            for place, pixels in zip(("images", "masks"), disc(number), strict=True):
+                put(root / place / f"{name(number)}.png", png(pixels))
+        return " ".join(opened(root).fingerprint().notes)
+
+    assert "5 of 5 file names say nothing" in notes(tmp_path / "a", lambda n: f"cell_{n}")
+    some = notes(tmp_path / "b", lambda n: f"patient{n}" if n else "cell")
+    assert "1 of 5 file names say nothing" in some and "By their file names" not in some
+    one = notes(tmp_path / "c", lambda n: f"patient01_slice{n:02d}")
+    assert "the 5 images are those of 1 patient; to train, 3 are needed" in one
+    assert "say nothing" not in one
+    with pytest.raises(errors.DataError, match=r"5 in all, of 1 group that .* at least 3"):
+        data.split(opened(tmp_path / "c"), seed=0, note=lambda _: None)
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -245,6 +272,21 @@ def test_volumes_are_cut_slice_by_slice(axis):
         rows, columns = ((32 - size) // 2 for size in before.shape)
         inside = one["image"][rows:, columns:, 0][: before.shape[0], : before.shape[1]]
         np.testing.assert_array_equal(inside, before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "told"),
+    [
+        ({}, (12, 14, 10, 1), r"for pictures, and this is a volume of 12 x 14 x 10(.|\n)*volumes"),
+        ({"axis": 2}, (12, 14, 1), r"for volumes, and this is a picture of 12 x 14(.|\n)*pictures"),
+    ],
+)
+def test_scans_of_the_other_kind_are_refused(settings, shape, told):
+    image = {"image": np.zeros(shape, "float32")}
+    with pytest.raises(errors.DataError, match=told):
+        cutter(**settings).cut(image)
+    with pytest.raises(errors.DataError, match=told):
+        cutter(**settings).sample(image, np.zeros(shape[:-1]), 0, np.random.default_rng(0))
 
 
 def test_what_is_padded_is_not_learned():
@@ -439,6 +481,29 @@ def test_pictures_and_volumes_together_are_refused(tmp_path):
     write_volumes(tmp_path)
     with pytest.raises(errors.DataError, match="4 volumes"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("foreground", "classes", "numbers"),
+    [
+        (1, ("background", "label 1", "label 2"), [0, 1]),
+        (255, ("background", "label 128", "label 255"), [0, 2]),
+        (255, ("background", "foreground"), [0, 1]),
+        (255, ("background", "label 1"), "foreground"),
+        (2, ("background", "label 1", "label 2"), [0, 2]),
+        (2, ("background", "foreground"), "label 2"),
+    ],
+)
+def test_a_class_that_is_alone_keeps_its_place(tmp_path, foreground, classes, numbers):
+    image, mask = disc(0, foreground=foreground)
+    put(tmp_path / "images" / "a.png", png(image))
+    put(tmp_path / "masks" / "a.png", png(mask))
+    card = models.ModelCard("unet", {}, "medical", "segmentation", classes, (), {})
+    if isinstance(numbers, str):
+        with pytest.raises(errors.DataError, match=f"does not know: {numbers}"):
+            inference.renumbering(opened(tmp_path), card)
+    else:
+        assert inference.renumbering(opened(tmp_path), card)[:2].tolist() == numbers
 
 
 @needs_scans
@@ -641,7 +706,13 @@ def test_masks_of_others_are_never_overwritten(volumes_run, tmp_path):
         (tmp_path / "truth" / "scan_mask.nii.gz").write_bytes(b"drawn by hand")
         (refused,) = opened_model.predict(given[:1], out=tmp_path / "truth")
         assert refused.mask is None and "exists already" in refused.error
-        (tmp_path / "truth" / "scan_mask.nii.gz").unlink()
+        summaries.write_answers(tmp_path / "truth", [summaries.answer(refused, 1)])
+        (refused,) = opened_model.predict(given[:1], out=tmp_path / "truth")
+        assert refused.mask is None and "exists already" in refused.error
+        assert (tmp_path / "truth" / "scan_mask.nii.gz").read_bytes() == b"drawn by hand"
+        summaries.write_answers(out, [summaries.answer(one, 1), summaries.answer(two, 1)])
+        again = opened_model.predict(given, out=out)
+        assert [row.mask for row in again] == [one.mask, two.mask]
     assert not [p for p in out.iterdir() if p.name.startswith(".")]
 
 
@@ -651,16 +722,22 @@ def test_other_volumes_are_scored_by_the_names_of_classes(volumes_run, tmp_path)
     run = volumes_run.run
     scored = inference.evaluate(run.export / "model_int8.tflite", tmp_path / "some")["test"]
     assert scored["n"] == 3 and scored["dice"]["mean"] > 0.7
-    for number in range(3):  # of two classes only one, and slices of nothing but air
-        image, mask = ball(number)
-        image = np.concatenate([image, np.zeros((12, 14, 40), "int16")], axis=2)
-        mask = np.concatenate([2 * (mask == 2), np.zeros((12, 14, 40))], axis=2).astype("uint8")
-        for folder_name, values in (("images", image), ("masks", mask)):
-            place = tmp_path / "one" / folder_name / f"scan_{number}.nii.gz"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            nibabel.save(nifti(values), place)
-    scored = inference.evaluate(run.export / "model_float32.tflite", tmp_path / "one")["test"]
-    assert scored["n"] == 3 and scored["dice"]["label 2"] > 0.2
+    model = run.export / "model_float32.tflite"
+    for only in (1, 2):  # of two classes, and slices of nothing but air
+        for number in range(3):
+            image, mask = ball(number)
+            mask = only * (mask == only).astype("uint8")
+            for folder_name, values in (("images", image), ("masks", mask)):
+                place = tmp_path / str(only) / folder_name / f"scan_{number}.nii.gz"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                air = np.zeros((12, 14, 40), values.dtype)
+                nibabel.save(nifti(np.concatenate([values, air], axis=2)), place)
+        scored = inference.evaluate(model, tmp_path / str(only))["test"]
+        assert scored["n"] == 3 and scored["dice"][f"label {only}"] > 0.2
+    put(tmp_path / "picture.png", png(disc()[0]))
+    with inference.open_model(model) as opened_model:
+        (refused,) = opened_model.predict([tmp_path / "picture.png"])
+    assert "for volumes" in refused.error
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actzoo import activations, cli, errors
+from actzoo.activations import lookup
 from actzoo.activations.peers import AMBIGUOUS, PEERS
 
 # Multiples of 1/16 are exact in every type, so that both sides see the same side of a jump.
@@ -179,7 +180,7 @@ def test_names_stay_canonical_and_near_misses_unknown():
     assert {"relu", "relu6"} <= set(refused("relu7", kind=errors.UnknownNameError).nearest)
     for other in ("\u212aaf", "K\u0131sh", "re\u200blu", "GELU" * 20):
         with pytest.raises(errors.UnknownNameError):
-            activations.describe(other)
+            lookup.find(other)
 
 
 # --- errors of peers -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actzoo import activations, errors
+from actzoo import activations, blocks, errors
 from actzoo.activations import ActivationSpec, Parameter
 from actzoo.cli import describing
 from actzoo.testing import activation_checks
@@ -231,8 +231,39 @@ def test_glu_halves_the_channels_and_refuses_an_odd_number():
 
 
 def test_an_axis_that_the_input_lacks_is_refused():
-    with pytest.raises(errors.InvalidValueError, match=r"axis 9, .*\(2, 4\)(.|\n)*from -2 to 1"):
-        activations.get("glu(axis=9)")(np.ones((2, 4), "float32"))
+    for axis, why in ((7, "none"), (0, "the batch"), (-2, "the batch")):
+        with pytest.raises(errors.InvalidValueError, match=rf"axis {axis}, which is {why} of"):
+            activations.get(f"glu(axis={axis})")(np.ones((2, 4), "float32"))
+        with pytest.raises(errors.InvalidValueError, match=f"softmax works along axis {axis}"):
+            blocks.activate(keras.Input((4,)), f"softmax(axis={axis})", name="a")
+
+
+@pytest.mark.parametrize("name", ["sparsemax", "entmax15", "bipolar_relu", "softmax_one"])
+def test_an_axis_of_unknown_length_is_taken(name):
+    inputs = keras.Input((3, None))
+    model = keras.Model(inputs, activations.get(name)(inputs))
+    for length in (4, 6, 8):
+        x = np.random.default_rng(0).normal(size=(2, 3, length)).astype("float32")
+        wanted = activations.reference(name)(x)
+        np.testing.assert_allclose(model.predict(x, verbose=0), wanted, atol=1e-6)
+
+
+def test_softmax_scores_tokens_behind_a_mask():
+    tokens = keras.Input((None,), dtype="int32")
+    x = keras.layers.Dense(3)(keras.layers.Embedding(10, 4, mask_zero=True)(tokens))
+    model = keras.Model(tokens, activations.get("softmax")(x))
+    np.testing.assert_allclose(model(np.array([[1, 2, 0]])).numpy().sum(-1), 1.0, atol=1e-6)
+
+
+def test_numbers_of_numpy_are_written_as_they_are_read():
+    spec = activations.format("leaky_relu", {"negative_slope": np.linspace(0, 0.3, 4)[1]})
+    assert activations.parse(spec) == ("leaky_relu", {"negative_slope": 0.3 / 3})
+
+
+def test_claims_about_the_defaults_are_not_made_for_other_arguments():
+    assert describing.described("elu")["smooth"] is True
+    other = describing.described("elu(alpha=2)")
+    assert other["smooth"] is None and other["limits"] is None and other["gain"] > 0
 
 
 def test_learned_weights_are_not_rounded_to_whole_numbers():
@@ -327,6 +358,21 @@ def test_wrong_patterns_and_fields_are_refused_with_the_way_out(table):
     with pytest.raises(errors.UnknownNameError, match="field of an activation 'monoton'") as caught:
         activations.register("cube", keras.ops.square, monoton=True)
     assert caught.value.nearest[0] == "monotone"
+    parameter = Parameter("beta", 2.0, high=1.0)
+    for field, value in (
+        ("aliases", "tqr"),
+        ("bounded", "sideways"),
+        ("limits", "0"),
+        ("parameters", ("beta",)),
+        ("parameters", (parameter,)),  # its default is out of its own range
+        ("random", True),
+        ("channel_factor", 0.5),
+    ):
+        with pytest.raises(errors.InvalidValueError, match=r"cube|beta"):
+            activations.register("cube", keras.ops.square, **{field: value})
+    with pytest.raises(errors.UnknownNameError, match=r"argument of .*square 'beta'"):
+        activations.register("cube", keras.ops.square, parameters=(Parameter("beta", 0.5),))
+    assert "cube" not in table
 
 
 def test_rows_are_plain_data_and_say_the_essential():

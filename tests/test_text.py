@@ -1,9 +1,11 @@
 """Texts: what is read, how inputs are chosen, what the encoder computes, and the whole path."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +14,19 @@ from text_files import REVIEWS, needs_reviews, sentences, write_table
 from toy_export import rehash
 
 import actzoo
-from actzoo import data, domains, errors, inference, models, preprocessing, results, verify
+from actzoo import (
+    data,
+    domains,
+    errors,
+    inference,
+    models,
+    preprocessing,
+    results,
+    stages,
+    verify,
+)
 from actzoo.applications.text import augmentation, domain, panels, tokenizer
-from actzoo.applications.text.data import open_texts
+from actzoo.applications.text.data import open_texts, read_given
 
 QUIET = {"note": lambda _: None}
 
@@ -324,6 +336,48 @@ def test_sentences_and_files_are_predicted_without_tensorflow(run, tmp_path):
     assert "no file" in answers[2].error and answers[3].label == "weather"
 
 
+def given_texts(*given, **options):
+    """Return what `predict` reads, name and text."""
+    return [(str(name), text) for name, text in read_given([str(g) for g in given], options)]
+
+
+def test_predict_finds_the_texts_of_any_table_that_training_takes(tmp_path):
+    (tmp_path / "a.csv").write_text("phrase,label\nrain,weather\n")
+    (tmp_path / "b.csv").write_text("rain and storm\nsoup\n")  # no header
+    (tmp_path / "c.csv").write_text("phrase\nrain\n")
+    assert given_texts(tmp_path / "a.csv") == [(f"{tmp_path / 'a.csv'}:2", b"rain")]
+    assert [text for _, text in given_texts(tmp_path / "b.csv")] == [b"rain and storm", b"soup"]
+    assert [text for _, text in given_texts(tmp_path / "c.csv")] == [b"rain"]
+
+
+def test_predict_reads_lines_as_editors_count_them_and_skips_what_is_hidden(tmp_path):
+    (tmp_path / "a.txt").write_text("rain\x0cstorm\n\nsoup\u2028bread\r\n", "utf-8", newline="")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "a.txt").write_text("old\n")
+    found = given_texts(tmp_path)
+    assert [text for _, text in found] == [b"rain\x0cstorm", "soup\u2028bread".encode()]
+    assert [name for name, _ in found] == [f"{tmp_path / 'a.txt'}:{n}" for n in (1, 3)]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "some folder/a b.csv", "a.txt"])
+def test_predict_takes_the_name_of_a_missing_file_for_no_sentence(name):
+    ((_, told),) = given_texts(name)
+    assert "There is no file" in told
+
+
+def test_predict_says_that_a_file_holds_no_texts_and_reads_pipes(tmp_path):
+    (tmp_path / "a.txt").write_text("\n")
+    (tmp_path / "b.csv").write_text("text,label\n")
+    for name in ("a.txt", "b.csv"):
+        ((_, told),) = given_texts(tmp_path / name)
+        assert "holds no texts" in told
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("rain\n",))
+    writer.start()
+    assert [text for _, text in given_texts(tmp_path / "pipe")] == [b"rain"]
+    writer.join()
+
+
 @pytest.mark.slow
 def test_other_tables_are_opened_as_the_first_was(tmp_path):
     lines = [f"{b};{a}" for a, b in sentences(90)]
@@ -342,6 +396,16 @@ def test_other_tables_are_opened_as_the_first_was(tmp_path):
     (tmp_path / "b.csv").write_text("kind;words\n" + "\n".join(one_class) + "\n", "cp1252")
     model = outcome.run.export / "model_dynamic.tflite"
     assert inference.evaluate(model, tmp_path / "b.csv")["test"]["n"] == len(one_class)
+    commas = "\n".join(line.replace(";", ",") for line in ["kind;words", *one_class])
+    (tmp_path / "c.csv").write_text(commas, "utf-16")
+    other = {"delimiter": ",", "encoding": "utf-16"}
+    scored = inference.evaluate(model, tmp_path / "c.csv", options=other)
+    assert scored["test"]["n"] == len(one_class)
+    assert stages.diagnose_model(outcome.run.path, tmp_path / "c.csv", options=other).sites
+    with pytest.raises(errors.InvalidValueError, match=r"no effect: delimiter, encoding"):
+        inference.evaluate(outcome.run.path, options=other)
+    with pytest.raises(errors.UnknownNameError, match="data option 'delimeter'"):
+        inference.evaluate(model, tmp_path / "c.csv", options={"delimeter": ","})
     with inference.open_model(model) as opened:
         assert len(opened.predict([str(tmp_path / "b.csv")])) == len(one_class)
     with pytest.raises(errors.InvalidValueError, match="data"):

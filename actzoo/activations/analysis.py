@@ -23,6 +23,7 @@ Function = Callable[["np.ndarray"], "np.ndarray"]
 LARGEST_HALF = 65504.0  # of float16
 VARIANCE_KEPT = (0.4, 2.5)  # from 1, over all layers and nets: [0.3, 3] with room for chance
 DEPTH = 30
+MOST_VALUES = 10_000_000  # of one sample
 _SAMPLES = {2: (20_000, 16), 4: (64, 8, 8, 16)}  # rank -> inputs of what looks at several values
 
 
@@ -63,12 +64,11 @@ def gain(spec: Any, *, centred: bool = False) -> float | None:
 @functools.lru_cache(256)
 def _gain(name: str, params: tuple[tuple[str, Any], ...], centred: bool) -> float | None:
     # Which axis the channels are on does not matter here, how many are taken together does.
-    given = {key: value for key, value in params if key != "axis"}
-    numbers = [
-        v for v in given.values() if isinstance(v, int) and not isinstance(v, bool) and v > 1
-    ]
-    f = lookup.reference(name, **given)
-    mean, square = moments(lookup.describe(name), f, parts=math.prod(numbers))
+    row = lookup.describe(name)
+    kinds = {parameter.name: parameter.kind for parameter in row.parameters}
+    given = {key: value for key, value in params if key != "axis" and kinds[key] != "seed"}
+    numbers = [value for key, value in given.items() if kinds[key] == "int" and value > 1]
+    mean, square = moments(row, lookup.reference(name, **given), parts=math.prod(numbers))
     left = square - mean**2 if centred else square
     return 1.0 / math.sqrt(left) if left > 0 else None
 
@@ -88,7 +88,8 @@ def moments(
 
     if not row.elementwise:
         rows, *middle, channels = _SAMPLES[4 if 4 in row.ranks else 2]
-        shape = (rows, *middle, channels * parts)
+        size = math.prod(middle) * channels * parts
+        shape = (max(1, min(rows, MOST_VALUES // size)), *middle, channels * parts)
         y = f(scale * np.random.default_rng(0).normal(size=shape))
         return float(y.mean()), float((y**2).mean())
     z = np.linspace(-14.0, 14.0, 280_001)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fractions
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -128,7 +129,7 @@ def _below_largest(z: Any) -> Any:
 def _ranked(z: Any) -> tuple[Any, Any]:
     """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
     falling = -keras.ops.sort(-keras.ops.maximum(z, -2.0), axis=-1)
-    return falling, keras.ops.arange(1, z.shape[-1] + 1, dtype=z.dtype)
+    return falling, keras.ops.arange(1, keras.ops.shape(z)[-1] + 1, dtype=z.dtype)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -198,6 +199,29 @@ class GumbelSoftmax(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
+def check_axis(name: str, axis: int, shape: Sequence[int | None]) -> None:
+    """Refuse an axis that an input lacks, and the one of the batch: samples are no channels.
+
+    Args:
+        name: Of the activation, for the message.
+        axis: Which it works along.
+        shape: Of the input, batch included.
+
+    Raises:
+        InvalidValueError: It does not fit.
+    """
+    rank = len(shape)
+    if not -rank < axis < rank or axis == 0:
+        raise errors.InvalidValueError(
+            f"{name} works along axis {axis}, which is "
+            f"{'the batch' if axis in (0, -rank) else 'none'} of the shape {tuple(shape)}.\n"
+            f"Give an axis from {1 - rank} to {rank - 1} other than 0; -1 is the last, the "
+            "channels.",
+            given=axis,
+            fix="axis=-1",
+        )
+
+
 class AlongAxis(keras.layers.Layer):
     """What the layers share that take the channels in groups, or change how many there are.
 
@@ -232,15 +256,7 @@ class AlongAxis(keras.layers.Layer):
                 of `group`.
         """
         shape = list(input_shape)
-        if not -len(shape) <= self.axis < len(shape):
-            raise errors.InvalidValueError(
-                f"{self.title} works along axis {self.axis}, which the shape "
-                f"{tuple(input_shape)} does not have.\n"
-                f"Give an axis from {-len(shape)} to {len(shape) - 1}; -1 is the last, the "
-                "channels.",
-                given=self.axis,
-                fix="axis=-1",
-            )
+        check_axis(self.title, self.axis, input_shape)
         length = shape[self.axis]
         if length is not None:
             if length % self.group:
@@ -382,7 +398,7 @@ def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
 
     Args:
         x: Float tensor; any shape.
-        axis: Axis of the channels; its length is known.
+        axis: Axis of the channels.
 
     Returns:
         Tensor of the shape and dtype of `x`.
@@ -392,9 +408,9 @@ def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
         Functions", arXiv:1709.04054.
     """
     shape = [1] * len(x.shape)
-    shape[axis] = x.shape[axis]
-    sides = [1.0 - 2.0 * (channel % 2) for channel in range(x.shape[axis])]
-    side = keras.ops.reshape(keras.ops.convert_to_tensor(sides, dtype=x.dtype), shape)
+    shape[axis] = -1
+    is_odd = keras.ops.arange(keras.ops.shape(x)[axis], dtype="int32") % 2
+    side = keras.ops.reshape(keras.ops.cast(1 - 2 * is_odd, x.dtype), shape)
     return side * keras.ops.relu(side * x)
 
 

@@ -107,8 +107,8 @@ def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
         initial = getattr(layer.alpha_initializer, "value", 0.0)
         per = "channel" if layer.shared_axes else "element"
         return _checked("prelu", {"negative_slope": initial, "per": per})
-    if kind is keras.layers.Softmax and not isinstance(layer.axis, int):
-        axes = tuple(layer.axis)
+    if kind is keras.layers.Softmax:
+        axes = (layer.axis,) if isinstance(layer.axis, int) else tuple(layer.axis)
         return _checked("softmax", {"axis": axes[0]}) if len(axes) == 1 else None
     for row in ACTIVATIONS:
         if _points_at(row.target, kind):
@@ -126,6 +126,7 @@ def register_layers() -> None:
         module = row.target.partition(":")[0]
         try:
             importlib.import_module(module)
+            load(row.target, row.name)
         except Exception as error:
             note = (
                 f"activation '{row.name}' was left out: importing {module} failed with "
@@ -158,9 +159,10 @@ def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
     found = _identify_function(given)
     if found is not None:
         return _bind(ACTIVATIONS.get(found[0]), found[1])
-    registered = keras.saving.get_registered_object(keras.saving.get_registered_name(given))
-    if registered is given:
-        return given
+    if hasattr(given, "__name__"):  # functools.partial has none
+        registered = keras.saving.get_registered_object(keras.saving.get_registered_name(given))
+        if registered is given:
+            return given
     raise errors.InvalidValueError(
         f"The function {errors.shown(repr(given))} is not registered, so a model with it could "
         "not be saved and loaded.\nRegister it: actzoo.activations.register('my_name', "
@@ -176,6 +178,8 @@ def _copy(layer: keras.layers.Layer, name: str | None) -> keras.layers.Layer:
         of_keras and ".layers.activations." not in type(layer).__module__
     ):
         raise lookup.refusal(layer)
+    if type(layer) is keras.layers.Activation:
+        return keras.layers.Activation(_saveable(layer.activation), name=name)
     config = layer.get_config()
     config.pop("name", None)  # two layers of one name cannot stand in one model
     return type(layer).from_config({**config, **({"name": name} if name else {})})

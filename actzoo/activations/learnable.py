@@ -52,11 +52,12 @@ class Learned(keras.layers.Layer):
         """
         shape = {"channel": input_shape[-1:], "layer": (1,), "element": input_shape[1:]}[self.per]
         if None in shape:
+            instead = "per='layer'" if self.per == "channel" else "per='channel'"
             raise errors.InvalidValueError(
                 f"{type(self).__name__} with weights per {self.per} needs to know the shape of "
-                f"its input, which is {tuple(input_shape)}.\nFix the size, or give per='channel'.",
+                f"its input, which is {tuple(input_shape)}.\nFix the size, or give {instead}.",
                 given=tuple(input_shape),
-                fix="per='channel'",
+                fix=instead,
             )
         for name, start in self.starts.items():
             rest = (1,) if name in self.one_per_layer else tuple(shape)

@@ -220,9 +220,10 @@ def register(
         The row.
 
     Raises:
+        InvalidTypeError: It is neither a row nor a name with a function.
         InvalidValueError: The name or an alias is taken (the first one stays), it is no plain
-            name, or the function cannot be found by its module and name.
-        UnknownNameError: A row has no such field.
+            name, a field does not fit, or the function cannot be found by its module and name.
+        UnknownNameError: A row has no such field, or the function no such argument.
 
     Example:
         register("cube", cube, reference=cube_numpy, formula="x^3")
@@ -234,27 +235,36 @@ def register(
                 "Write register(name, function), or register(ActivationSpec(...)).",
                 given=row,
             )
-        if callable(fields.get("reference")):
-            fields["reference"] = _target(fields["reference"])
-        known = [field.name for field in dataclasses.fields(ActivationSpec)]
-        for given in fields:
-            if given not in known:
-                raise errors.unknown_name("field of an activation", given, known)
-        row = ActivationSpec(name=row, target=_target(function), **fields)
+        row = _row(row, function, fields)
     elif not isinstance(row, ActivationSpec) or function is not None or fields:
         raise errors.InvalidTypeError(
             "register takes one ActivationSpec, or a name, a function and fields.",
             given=row,
         )
+    len(ACTIVATIONS)  # the built-in rows come first, so that theirs are the names that stay
+    check_names(row)
+    return ACTIVATIONS.add(row, origin=f"register() for {row.target}")
+
+
+def check_names(row: Any) -> None:
+    """Refuse a row of others whose names cannot be written, or stand for something else.
+
+    Raises:
+        InvalidTypeError: It is no row.
+        InvalidValueError: A name is no plain one, or is how others write an activation.
+    """
+    if not isinstance(row, ActivationSpec):
+        raise errors.InvalidTypeError(f"{errors.shown(repr(row))} is no ActivationSpec.", given=row)
     for name in (row.name, *row.aliases):
-        read, params = specs.read(name)
-        if params or read != name or not name.isidentifier():
+        try:
+            plain = name.isidentifier() and specs.read(name) == (name, {})
+        except errors.InvalidValueError:
+            plain = False
+        if not plain:
             raise errors.InvalidValueError(
                 f"'{errors.shown(name)}' is no plain name: use letters, digits and _.",
                 given=name,
             )
-    len(ACTIVATIONS)  # the built-in rows come first, so that theirs are the names that stay
-    for name in (row.name, *row.aliases):
         taken = [] if name in ACTIVATIONS else list(_meanings(name))
         if taken:
             raise errors.InvalidValueError(
@@ -262,7 +272,30 @@ def register(
                 "Choose a name that cannot be taken for it.",
                 given=name,
             )
-    return ACTIVATIONS.add(row, origin=f"register() for {row.target}")
+
+
+def _row(name: str, function: Callable[..., Any], fields: dict[str, Any]) -> ActivationSpec:
+    """Return the row of a function or layer class, held against it."""
+    known = [field.name for field in dataclasses.fields(ActivationSpec)[2:]]
+    for given in fields:
+        if given not in known:
+            raise errors.unknown_name("field of an activation", given, known)
+    if callable(fields.get("reference")):
+        fields["reference"] = _target(fields["reference"])
+    row = ActivationSpec(name=name, target=_target(function), **fields)
+    if not isinstance(function, type) and (row.learnable or row.random or row.channel_factor != 1):
+        raise errors.InvalidValueError(
+            f"{name} has weights, draws random numbers or changes the number of channels, which "
+            "a function cannot.\nWrite it as a Keras layer, such as "
+            "actzoo.activations.channelwise.CReLU, and register that class.",
+            given=name,
+        )
+    takes = inspect.signature(function).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in takes.values()):
+        for parameter in row.parameters:
+            if parameter.name not in takes:
+                raise errors.unknown_name(f"argument of {row.target}", parameter.name, takes)
+    return row
 
 
 def _folded(name: str) -> str:

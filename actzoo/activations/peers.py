@@ -363,7 +363,6 @@ _ECHOAI = {
     "flexible_relu(per='layer')": "FReLU",
     "funnel_relu(kernel_size=3)": "Funnel",
     "apl": "APL",
-    "maxout(pool_size=4)": "Maxout",
     "nlrelu(beta=1.0)": "NLReLU",
     "arelu(alpha=0.9, beta=2.0, per='layer')": "AReLU",
     "prob_act(sigma=0.0, per='layer')": "ProbAct",
@@ -489,7 +488,6 @@ _PADDLE = {
     "log_softmax(axis=-1)": "LogSoftmax log_softmax",
     "gumbel_softmax(tau=1.0)": "gumbel_softmax",
     "glu(axis=-1)": "GLU glu",
-    "maxout": "Maxout maxout",
 }
 
 # ONNX operators, opset 24.

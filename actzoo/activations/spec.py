@@ -228,6 +228,35 @@ class ActivationSpec:
     ordered: tuple[tuple[str, str], ...] = ()
     notes: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse fields of a wrong kind, which would fail later and far from here.
+
+        Raises:
+            InvalidValueError: A field is none of what it takes, or a default out of its range.
+        """
+        sides = ("none", "below", "above", "both")
+        for field, fits, allowed in (
+            ("name", isinstance(self.name, str), "a text"),
+            ("target", isinstance(self.target, str), "a text, 'module:attribute'"),
+            ("aliases", _is_tuple_of(str, self.aliases), "a tuple of names, such as ('swish',)"),
+            ("parameters", _is_tuple_of(Parameter, self.parameters), "a tuple of Parameter"),
+            ("bounded", self.bounded in (None, *sides), f"None or one of {', '.join(sides)}"),
+            (
+                "limits",
+                self.limits is None or (_is_tuple_of(str, self.limits) and len(self.limits) == 2),
+                "None or two texts, for -inf and inf, such as ('0', 'inf')",
+            ),
+        ):
+            if not fits:
+                given = getattr(self, field)
+                raise errors.InvalidValueError(
+                    f"The activation {errors.shown(self.name)}: {field} is "
+                    f"{errors.shown(repr(given))}.\nIt takes {allowed}.",
+                    given=given,
+                    allowed=(allowed,),
+                )
+        self.check(self.defaults)
+
     @property
     def defaults(self) -> dict[str, Any]:
         """Every parameter with its default."""
@@ -280,6 +309,10 @@ class ActivationSpec:
             nearest=[p.name for p in self.parameters][:1],
             fix=self.signature,
         )
+
+
+def _is_tuple_of(kind: type, value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
 
 
 _SPACE = re.compile(r"[ \t]*")
@@ -409,4 +442,10 @@ def write(name: str, params: Mapping[str, Any]) -> str:
     """
     if not params:
         return name
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in params.items())})"
+
+    def plain(value: Any) -> Any:  # NumPy writes its numbers as np.float64(0.1)
+        return (
+            value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value
+        )
+
+    return f"{name}({', '.join(f'{key}={plain(value)!r}' for key, value in params.items())})"

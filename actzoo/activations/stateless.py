@@ -91,7 +91,7 @@ def stateless_target(row: ActivationSpec) -> str:
 
 
 def load(target: str, owner: str) -> Any:
-    """Import what a row points at.
+    """Import what a row points at, and let Keras know a layer class, so that models load with it.
 
     Args:
         target: `"module:attribute"`.
@@ -101,10 +101,16 @@ def load(target: str, owner: str) -> Any:
         InvalidValueError: There is no such module or attribute.
     """
     try:
-        return resolve(target)
+        found = resolve(target)
     except (ImportError, AttributeError) as error:
         raise errors.InvalidValueError(
             f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
             f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
             given=owner,
         ) from error
+    if isinstance(found, type) and not target.startswith("keras."):
+        known = keras.saving.get_registered_object(keras.saving.get_registered_name(found))
+        if known is not found:
+            package = target.partition(":")[0].partition(".")[0]
+            keras.saving.register_keras_serializable(package=package)(found)
+    return found

@@ -154,6 +154,7 @@ def train(run: options.Run, resume: options.Resume = False, force: options.Force
 
 
 @app.command()
+@options.with_data_options
 def evaluate(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="A run folder, .keras or .tflite file.")
@@ -172,17 +173,20 @@ def evaluate(
     ] = None,
     trust: options.Trust = False,
     as_json: options.Json = False,
+    *,
+    data_options: dict[str, Any],
 ) -> None:
     """Score a trained or exported model on its held-out split or on other data."""
     with console.working():
-        if data is None and precision is None and results.RunFolder(run).plan.exists():
+        own = data is None and precision is None and not data_options
+        if own and results.RunFolder(run).plan.exists():
             from actzoo import stages
 
             scored: Mapping[str, Any] = stages.evaluate(run)
         else:
             from actzoo import inference
 
-            scored = inference.evaluate(run, data, precision, trust=trust)
+            scored = inference.evaluate(run, data, precision, trust=trust, options=data_options)
     if as_json:
         console.say_json(scored)
         return
@@ -197,6 +201,7 @@ def evaluate(
 
 
 @app.command()
+@options.with_data_options
 def diagnose(
     run: Annotated[
         Path, typer.Argument(metavar="RUN|MODEL", help="A run folder; or a model, with DATA.")
@@ -206,6 +211,8 @@ def diagnose(
     ] = None,
     trust: options.Trust = False,
     as_json: options.Json = False,
+    *,
+    data_options: dict[str, Any],
 ) -> None:
     """Look at every activation of a trained model: dead and saturated units, gradient flow."""
     from actzoo import stages
@@ -214,7 +221,7 @@ def diagnose(
         if data is None:
             found = stages.diagnose(run)
         else:
-            found = stages.diagnose_model(run, data, trust=trust)
+            found = stages.diagnose_model(run, data, trust=trust, options=data_options)
     if as_json:
         console.say_json(found)
         return
@@ -312,6 +319,7 @@ def report(run: options.Run) -> None:
 
 
 @app.command()
+@options.with_data_options
 def predict(
     model: Annotated[
         Path,
@@ -325,7 +333,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Files, or folders of them; for a text model sentences, too.",
+            help="Files, or folders of them; for a text model sentences, too, and - for lines "
+            "of the standard input.",
             show_default=False,
         ),
     ],
@@ -340,6 +349,8 @@ def predict(
     trust: options.Trust = False,
     threads: options.Threads = 1,
     as_json: options.Json = False,
+    *,
+    data_options: dict[str, Any],
 ) -> None:
     """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
     from actzoo import inference, tasks
@@ -354,7 +365,7 @@ def predict(
                 "Name a folder for them: --out FOLDER",
                 fix="--out FOLDER",
             )
-        answers = predictor.predict(inputs, out=out)
+        answers = predictor.predict(inputs, out=out, options=data_options)
         if not predictor.verified:
             console.tell(
                 f"warning: no recorded hash says that {_path(model)} is the file that was exported."

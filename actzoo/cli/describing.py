@@ -82,6 +82,13 @@ def _is_activation(spec: str) -> bool:
     return True
 
 
+# What a row says of its default arguments and need not hold for others.
+CLAIMS = (
+    "monotone", "bounded", "smooth", "zero_at_zero", "homogeneous", "dead_region", "limits",
+    "kinks", "lipschitz", "float16_overflow", "keeps_variance", "depth_notes",
+)  # fmt: skip
+
+
 def _described_activation(spec: str) -> dict[str, Any]:
     from actzoo import activations
 
@@ -102,12 +109,11 @@ def _described_activation(spec: str) -> dict[str, Any]:
 
 
 def _figures_of(spec: str) -> dict[str, Any]:
-    """Return the figures of an activation with arguments; those of its defaults do not hold."""
+    """Return what is known of an activation with arguments."""
     from actzoo import activations
 
-    unknown = ("kinks", "lipschitz", "float16_overflow", "keeps_variance", "depth_notes")
     return {
-        **{name: None for name in unknown},
+        **{name: None for name in CLAIMS},
         "gain": activations.gain(spec),
         "gain_centred": activations.gain(spec, centred=True),
     }

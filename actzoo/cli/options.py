@@ -85,7 +85,8 @@ def _domains() -> list[domains.DomainSpec]:
 
     Those of other packages are looked for only where data is opened: looking takes 0.1 s.
     """
-    return list(domains.DOMAINS) if sys.argv[1:2] in (["run"], ["plan"]) else domains.builtin()
+    opens = {"run", "plan", "evaluate", "diagnose", "predict"}
+    return list(domains.DOMAINS) if opens & set(sys.argv[1:2]) else domains.builtin()
 
 
 def with_data_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -125,7 +125,7 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
         shares = mapping(row.get("shares"))
         told = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
         writer.writerow([_cell(told.get(name)) for name in columns])
-    return results.write_text(folder / "predictions.csv", text.getvalue())
+    return results.write_text(folder / results.ANSWERS, text.getvalue())
 
 
 def _cell(value: Any) -> str:

@@ -14,10 +14,9 @@ from typing import Any
 from actzoo import errors, results, wording
 from actzoo.report import charts, figures, files, panels, predictions, scores
 from actzoo.report.figures import MOST_ROWS, mapping, objects, sequence, whole
-from actzoo.results import RunFolder
+from actzoo.results import PRECISIONS, RunFolder
 from actzoo.wording import finite
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 SITE_NUMBERS = ("zero_fraction", "saturated_fraction", "gradient_norm", "outlier_ratio")
 FILE_NUMBERS = ("size_bytes", "latency_ms", "agreement", "max_abs_error", "mean_abs_error",
                 "custom_operators")  # fmt: skip

@@ -56,8 +56,22 @@ class Check:
     run: Callable[[], None]
 
     def __call__(self) -> None:
-        """Run the check."""
-        self.run()
+        """Run the check.
+
+        Raises:
+            CheckFailedError: The promise does not hold, or the activation fails on the way.
+        """
+        try:
+            self.run()
+        except errors.ActzooError:
+            raise
+        except Exception as error:
+            first = next((line for line in str(error).splitlines() if line.strip()), "")
+            raise CheckFailedError(
+                f"{self}: {type(error).__name__}: {errors.shown(first, 300)}\n"
+                "Is it written in keras.ops, for tensors of any shape?",
+                given=self.subject,
+            ) from error
 
     def __str__(self) -> str:
         return f"{self.subject}-{self.name}"
@@ -207,6 +221,8 @@ def _shape_and_dtype(subject: _Subject) -> None:
         for dtype in DTYPES:
             x = np.linspace(-2, 2, math.prod(shape)).reshape(shape)
             y = subject.layer(dtype)(_tensor(x, dtype))
+            if not keras.ops.is_tensor(y):
+                subject.fail(f"a {type(y).__name__} comes out, no tensor: write it in keras.ops")
             if tuple(y.shape) != wanted:
                 subject.fail("the shape changes", f"of shape {shape}", tuple(y.shape), wanted)
             given = keras.backend.standardize_dtype(y.dtype)

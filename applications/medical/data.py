@@ -53,6 +53,11 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     return Scans(path, listing, looking.look(path, listing.pairs, reading), chosen)
 
 
+def classes_among(source: Scans, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of scans' classes as a model has them; the target of the domain's row."""
+    return source.classes_among(known)
+
+
 class Scans:
     """Images with masks, opened one at a time; an `actzoo.data.Source`.
 
@@ -64,7 +69,7 @@ class Scans:
 
     Raises:
         DataError: One patient is in two splits, pictures and volumes are mixed, masks make no
-            sense; or, strict, something is odd.
+            sense or differ in their palettes; or, strict, something is odd.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Scans:
             for number, row in enumerate(facts, 1)
         ]
         _check_one_kind(listing.pairs, facts)
+        _check_palettes(listing.pairs, facts)
         values = {value for row in facts for value in row.values}
         self._table, self.classes, said = masks.table_of(values, listing.names)
         self._groups = _groups(listing.pairs, facts)
@@ -89,6 +95,10 @@ class Scans:
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    def classes_among(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the classes as a model of the known ones has them."""
+        return masks.names_among(known, self.classes, self._table)
 
     def raw(self, index: int) -> bytes:
         """Return an image's file, without texts beside its pixels that may name a person."""
@@ -196,7 +206,7 @@ class Scans:
             spacing = np.median([row.spacing for row in facts], axis=0)
             details["axis"] = self._axis
             details["median_slices"] = int(np.median([row.shape[self._axis] for row in facts]))
-            details["median_spacing_mm"] = [round(float(size), 4) for size in spacing]
+            details["median_spacing_mm"] = [float(f"{size:.5g}") for size in spacing]
         return details
 
     def channels(self, indices: Sequence[int] | np.ndarray) -> int:
@@ -230,11 +240,15 @@ class Scans:
                 )
         if torn:
             more = f"; and {len(torn) - 10} more" if torn[10:] else ""
+            many = f"{len(torn)} patients are" if torn[1:] else "One patient is"
+            way = folder.few_patients(self._pairs) or (
+                "Move all images of a patient into one split, or let actzoo split: give images/ "
+                "and masks/ alone."
+            )
             raise errors.DataError(
-                f"{len(torn)} patients are in more than one split, so held-out scores would be too "
-                f"good: {'; '.join(torn[:10])}{more}.\n"
-                "Cases are numbered in the order of their images' paths. Move all images of a "
-                "patient into one split, or let actzoo split: give images/ and masks/ alone.",
+                f"{many} in more than one split, so held-out scores would be too good: "
+                f"{'; '.join(torn[:10])}{more}.\n"
+                f"Cases are numbered in the order of their images' paths. {way}\n{folder.RENAMING}",
                 given=torn,
             )
 
@@ -282,6 +296,22 @@ def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> Non
             "together; a model takes one kind.\nPut them into folders of their own.",
             given=(len(volumes_found), len(pairs)),
         )
+
+
+def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> None:
+    """Refuse a number that has two colours: its masks were numbered each by itself."""
+    first: dict[int, tuple[str, looking.Colour]] = {}
+    for pair, row in zip(pairs, facts, strict=True):
+        for value, colour in row.colours.items():
+            name, seen = first.setdefault(value, (pair.mask, colour))
+            if seen != colour:
+                raise errors.DataError(
+                    f"The palettes of masks differ: {value} is the colour {seen} in "
+                    f"{errors.shown(name, 120)} and {colour} in {errors.shown(pair.mask, 120)}, so "
+                    "one number stands for two classes.\nSave all masks with one palette, or as "
+                    "grey pictures of class numbers.",
+                    given=(name, pair.mask),
+                )
 
 
 def _groups(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> list[int]:

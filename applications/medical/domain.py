@@ -22,6 +22,7 @@ DOMAIN = DomainSpec(
     default_precisions=("float32", "int8"),
     sniff=f"{_HERE}.folder:looks_like_pairs",
     open=f"{_HERE}.data:open_scans",
+    rename=f"{_HERE}.data:classes_among",
     inputs=f"{_HERE}.domain:inputs",
     planned=("input_shape", "widths"),
     steps=(

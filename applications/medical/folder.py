@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import re
+from collections.abc import Sequence
 
 from actzoo import errors
 from actzoo.domains import SPLIT_NAMES, entries
@@ -21,7 +22,17 @@ OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md",
 FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
 MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
 _NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
-_PATIENT = re.compile(r"(?:^|[^a-z])((?:patient|case|subject|sub|pat|p)[-_]?\d+)", re.IGNORECASE)
+_SUBJECT = re.compile(r"(?:^|[_/])(sub-[a-z0-9]+)", re.IGNORECASE)  # of BIDS: letters, too
+# A mere "p53" is a stain as likely as a patient.
+_PATIENT = re.compile(
+    r"(?:^|[^a-z])((?:patient|case|subject|sub|pat)[-_]?\d+|p[-_]\d+)", re.IGNORECASE
+)
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+FEWEST_PATIENTS = 3  # one for each split
+RENAMING = (
+    "Whose an image is, is read from patient, case, subject, sub, pat or p_ with a number in its "
+    "name; where that misleads, rename the files."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,13 +118,35 @@ def list_pairs(root: str) -> Listing:
         f"{count:,} {ending} files among images and masks were not read."
         for ending, count in sorted(unread.items())
     ]
-    if not any(_PATIENT.search(os.path.basename(pair.image)) for pair in pairs):
-        notes.append(
-            "File names name no patients, so each image counts as a patient of its own. If several "
-            "are one's, begin their names with patient01_, patient02_, …"
-        )
     ordered = tuple(sorted(pairs, key=lambda pair: pair.image))
+    notes += _notes_on_patients(ordered)
     return Listing(ordered, _names(root), tuple(notes), _about(root))
+
+
+def _notes_on_patients(pairs: Sequence[Pair]) -> list[str]:
+    """Return notes on names that tell too little, or so much that no split can be made."""
+    notes = []
+    unnamed = sum(_named_patient(os.path.basename(pair.image)) is None for pair in pairs)
+    if unnamed:
+        notes.append(
+            f"{unnamed:,} of {len(pairs):,} file names say nothing of a patient, so each of these "
+            "images counts as a patient of its own. If several are one's, begin their names with "
+            "patient01_, patient02_, …"
+        )
+    if few := few_patients(pairs):
+        notes.append(f"{few} {RENAMING}")
+    return notes
+
+
+def few_patients(pairs: Sequence[Pair]) -> str | None:
+    """Return a sentence on names of fewer patients than there are splits, or None."""
+    patients = len({pair.patient for pair in pairs})
+    if patients >= min(len(pairs), FEWEST_PATIENTS):
+        return None
+    return (
+        f"By their file names, the {len(pairs):,} images are those of {patients} "
+        f"patient{'s' * (patients > 1)}; to train, {FEWEST_PATIENTS} are needed, one in each split."
+    )
 
 
 def is_volume(name: str) -> bool:
@@ -127,10 +160,15 @@ def patient_of(stem: str, split: str | None = None) -> str:
     Not more is guessed: where names say nothing, each image counts as a patient of its own. A
     mere number in train/ and the same number in test/ need not be one patient.
     """
-    found = _PATIENT.search(stem)
-    if found:
-        return re.sub(r"[-_]", "", found.group(1)).lower()
+    if named := _named_patient(stem):
+        return named
     return f"{split}/{stem}" if _NUMBERED.fullmatch(stem) else stem
+
+
+def _named_patient(stem: str) -> str | None:
+    """Return the patient that a name names, or None; equal numbers are equal patients."""
+    found = _SUBJECT.search(stem) or _PATIENT.search(stem)
+    return _ZEROS.sub("", re.sub(r"[-_]", "", found.group(1)).lower()) if found else None
 
 
 def _places(root: str) -> dict[str | None, list[str]]:

@@ -24,9 +24,10 @@ from actzoo.applications.medical import masks, pictures, scans, volumes
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.volumes import unreadable
 
-RULES = 1  # raised whenever the readers give other values than before
+RULES = 2  # raised whenever the readers give other values than before
 SETTLED_SECONDS = 2.0  # a file changed just now may change again without a new time stamp
 PROGRESS_SECONDS = 5.0
+Colour = tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Facts:
         channels: 1 or 3.
         spacing: In mm along each axis; empty for a picture.
         values: Value in the mask -> number of places.
+        colours: Value in the mask -> its colour, where the mask has a palette.
     """
 
     image_hash: str
@@ -65,6 +67,7 @@ class Facts:
     channels: int
     spacing: tuple[float, ...]
     values: dict[int, int]
+    colours: dict[int, Colour] = dataclasses.field(default_factory=dict)
 
     @property
     def is_volume(self) -> bool:
@@ -86,6 +89,10 @@ class Facts:
             int(stored["channels"]),
             tuple(float(n) for n in stored["spacing"]),
             {int(value): int(count) for value, count in stored["values"].items()},
+            {
+                int(value): (int(r), int(g), int(b))
+                for value, (r, g, b) in stored["colours"].items()
+            },
         )
 
 
@@ -116,12 +123,19 @@ def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> np.ndarray:
     if not volumes.is_nifti(raw):
         raise unreadable("the image is a volume and the mask a picture")
     image = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
-    header = volumes.read_header(raw, reading.max_voxels, reading.volume)
+    volume = _volume_of_mask(raw, reading)
+    header = volumes.read_header(raw, reading.max_voxels, volume)
     differ = volumes.differences(image, header)
     if differ and not reading.resample_masks:
         raise unreadable(f"{differ} (--resample-masks brings masks to their images' grid)")
-    mask = masks.whole_numbers(volumes.read_volume(raw, header, reading.volume, may_be_empty=True))
+    mask = masks.whole_numbers(volumes.read_volume(raw, header, volume, may_be_empty=True))
     return volumes.resampled(mask, header, image) if differ else mask
+
+
+def _volume_of_mask(raw: bytes, reading: Reading) -> int | None:
+    """Return which volume of a mask to take: of several the image's, of one the only one."""
+    shape = volumes.read_header(raw, reading.max_voxels, 0).shape
+    return 0 if shape[3:] == (1,) else reading.volume
 
 
 def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.ndarray:
@@ -194,18 +208,23 @@ def _facts(root: str, pair: Pair, reading: Reading) -> Facts:
         named = why if "mask" in why else f"of the mask: {why}"
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
+    palette: list[Colour] = []
     if image.ndim == 4:
         spacing = volumes.read_header(
             image_raw, reading.max_voxels, reading.volume
         ).canonical_spacing
+    else:
+        palette = pictures.read_palette(mask_raw, reading.max_voxels)
     counts = np.bincount(mask.reshape(-1))
+    values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
     return Facts(
         hashlib.sha256(image_raw).hexdigest(),
         hashlib.sha256(mask_raw).hexdigest(),
         tuple(mask.shape),
         image.shape[-1],
         spacing,
-        {int(value): int(counts[value]) for value in np.flatnonzero(counts)},
+        values,
+        {value: palette[value] for value in values if value < len(palette)},
     )
 
 

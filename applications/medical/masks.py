@@ -6,7 +6,7 @@ are renumbered by one table for the whole data set, which stands among its notes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from actzoo.tasks import IGNORED
 
 MOST_CLASSES = 64
 BACKGROUND = "background"
+FOREGROUND = "foreground"
 
 
 def whole_numbers(mask: np.ndarray) -> np.ndarray:
@@ -97,13 +98,40 @@ def table_of(
         classes: tuple[str, ...] = (names.get(0, BACKGROUND), name)
     else:
         alone = len(found) == 2 and found[1] in (1, 255)
-        given = {0: BACKGROUND, **({found[1]: "foreground"} if alone else {}), **names}
+        given = {0: BACKGROUND, **({found[1]: FOREGROUND} if alone else {}), **names}
         # By the value itself, so that other data with fewer classes names them alike.
-        classes = tuple(given.get(value, f"label {value}") for value in found)
+        classes = tuple(given.get(value, label_of(value)) for value in found)
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
         notes.append(f"Values of the masks were renumbered: {written}.")
     return table, classes, notes
+
+
+def label_of(value: int) -> str:
+    """Return the name of a value that the data gives none."""
+    return f"label {value}"
+
+
+def names_among(
+    known: Sequence[str], classes: Sequence[str], table: Mapping[int, int]
+) -> tuple[str, ...]:
+    """Return the names of some data's classes as a model has them.
+
+    A class that is alone in its data is called "foreground"; to a model that learned it beside
+    others it is "label 1".
+
+    Args:
+        known: Classes of the model.
+        classes: Those of the data.
+        table: Value -> class index; see `table_of`.
+    """
+    found = []
+    for number, name in enumerate(classes):
+        if name == FOREGROUND and name not in known:
+            value = next(value for value, index in table.items() if index == number)
+            name = label_of(value) if label_of(value) in known else name
+        found.append(name)
+    return tuple(found)
 
 
 def renumbered(mask: np.ndarray, table: Mapping[int, int]) -> np.ndarray:

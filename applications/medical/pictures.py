@@ -107,6 +107,18 @@ def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
     return colours[..., 0].copy()
 
 
+def read_palette(raw: bytes, max_pixels: int) -> list[tuple[int, int, int]]:
+    """Return the colour of each index of a picture with a palette; else nothing.
+
+    Raises:
+        DataError: It is no whole picture.
+    """
+    if _opened(raw, max_pixels).mode != "P":
+        return []
+    channels = iter(_decoded(raw, max_pixels).getpalette() or ())
+    return list(zip(channels, channels, channels, strict=False))
+
+
 def _opened(raw: bytes, max_pixels: int) -> Image.Image:
     for name, starts, opener in _FORMATS:
         if raw.startswith(starts):

@@ -79,6 +79,7 @@ class TileCutter:
         last = dict(steps[-1])
         self._tile = (int(last.get("height", 0)), int(last.get("width", 0)))
         self._overlap = float(last.get("overlap", 0.5))
+        self._of_volumes = "axis" in last
         self._axis = int(last.get("axis", 2))
         self._neighbours = int(last.get("neighbours", 0))
         self._foreground = float(last.get("foreground", 0.0))
@@ -100,8 +101,12 @@ class TileCutter:
     def sample(
         self, inputs: dict[str, np.ndarray], target: Any, part: int, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Return one training tile: of a volume, slice `part`; of a large picture, any window."""
-        image, mask = inputs["image"], np.asarray(target)
+        """Return one training tile: of a volume, slice `part`; of a large picture, any window.
+
+        Raises:
+            DataError: A volume came to a model of pictures, or the other way round.
+        """
+        image, mask = self._of_its_kind(inputs["image"]), np.asarray(target)
         number = 0
         if image.ndim == 4:
             number = part % image.shape[self._axis]
@@ -125,8 +130,11 @@ class TileCutter:
         """Return all tiles `(n, height, width, channels)` and their masks.
 
         In the masks each place of the truth stands in one tile, the one it is most central in.
+
+        Raises:
+            DataError: A volume came to a model of pictures, or the other way round.
         """
-        image = inputs["image"]
+        image = self._of_its_kind(inputs["image"])
         tiles, masks = [], []
         for number, corner, own in self._places(image.shape[:-1]):
             tiles.append(self._cut(self._pixels(image, number), corner))
@@ -151,6 +159,18 @@ class TileCutter:
         if len(shape) == 2:
             return slices[0]
         return np.stack(slices, axis=self._axis)
+
+    def _of_its_kind(self, image: np.ndarray) -> np.ndarray:
+        if (image.ndim == 4) == self._of_volumes:
+            return image
+        sides = " x ".join(f"{size:,}" for size in image.shape[:-1])
+        wanted, given = ("volumes", "picture") if self._of_volumes else ("pictures", "volume")
+        raise errors.DataError(
+            f"The model is for {wanted}, and this is a {given} of {sides}.\n"
+            f"Give it {wanted}, or take a model that was trained on {given}s.",
+            given=image.shape,
+            allowed=(wanted,),
+        )
 
     def _joined(
         self, group: Sequence[tuple[tuple[int, list[int], Any], np.ndarray]],

@@ -25,6 +25,7 @@ LARGEST_RATIO = 300  # of a scan's voxels over its gzip; noise alone keeps it be
 HARMLESS_BYTES = 16 << 20  # below this, any ratio is taken
 ISOTROPIC = 1.5  # coarsest over finest spacing, up to which slices may be cut along any axis
 TOLERANCE = 1e-3  # of spacings and affines
+FLAT = 1e-6  # volume of a voxel over the product of its sides, at least
 _BROKEN = (OSError, EOFError, zlib.error, struct.error)
 _UNITS = {1: 1000.0, 2: 1.0, 3: 1e-3}  # of xyzt_units: m, mm, um
 
@@ -179,7 +180,9 @@ def _check_axes(shape: tuple[int, ...], volume: int | None) -> None:
                 "(--volume 0 takes the first)"
             )
         if not 0 <= volume < shape[3]:
-            raise unreadable(f"it holds {shape[3]} volumes, so --volume is 0 to {shape[3] - 1}")
+            many = f"{shape[3]} volumes, so --volume is 0 to {shape[3] - 1}"
+            one = "one volume, so --volume is 0"
+            raise unreadable(f"it holds {one if shape[3] == 1 else many}")
         return
     if len(shape) != 3 or min(shape) < 2:
         raise unreadable(
@@ -201,11 +204,17 @@ def _check_spacing(header: Any) -> None:
         )
     try:
         affine = np.asarray(header.get_best_affine(), "float64")
-        whole = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+        whole = np.isfinite(affine).all() and not _is_flat(affine[:3, :3])
     except (ValueError, np.linalg.LinAlgError):
         whole = False
     if not whole:
         raise unreadable("its affine is not a number somewhere, or singular")
+
+
+def _is_flat(axes: np.ndarray) -> bool:
+    """Say whether voxels have no volume to speak of, whatever the size of their sides."""
+    sides = np.linalg.norm(axes, axis=0)
+    return not abs(np.linalg.det(axes)) > FLAT * np.prod(sides)
 
 
 def _numbers(values: Any) -> str:
@@ -291,12 +300,16 @@ def differences(image: Header, mask: Header) -> str | None:
     """Return how a mask's grid differs from its image's, with both values; None if it does not."""
     if image.shape[:3] != mask.shape[:3]:
         return f"the image has {_by(image.shape[:3])} voxels, the mask {_by(mask.shape[:3])}"
-    if not np.allclose(image.spacing, mask.spacing, rtol=TOLERANCE, atol=TOLERANCE):
+    finest = min(image.spacing)
+    if not np.allclose(image.spacing, mask.spacing, rtol=TOLERANCE, atol=TOLERANCE * finest):
         return f"the image's spacing is {_numbers(image.spacing)} mm, the mask's " + _numbers(
             mask.spacing
         )
-    if not np.allclose(image.affine, mask.affine, rtol=TOLERANCE, atol=TOLERANCE):
-        k, j = np.unravel_index(np.abs(image.affine - mask.affine).argmax(), (4, 4))
+    apart = np.abs(image.affine - mask.affine)
+    # Never half a voxel, however far from the origin it lies.
+    allowed = np.minimum(TOLERANCE * (finest + np.abs(mask.affine)), finest / 2)
+    if (apart > allowed).any():
+        k, j = np.unravel_index((apart / allowed).argmax(), (4, 4))
         return (
             f"the image's affine holds {image.affine[k, j]:.5g} in row {k}, column {j}, the "
             f"mask's {mask.affine[k, j]:.5g}"

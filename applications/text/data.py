@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from actzoo import errors
 from actzoo.applications.text import table, tokenizer
 from actzoo.applications.text.domain import DOMAIN
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import read_options
+from actzoo.domains import files_of, read_options
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "labels")
@@ -31,6 +31,7 @@ MISSING = {"nan", "na", "n/a", "none", "null"}  # how programs write a missing v
 FEW = 3  # a missing value's spelling with fewer rows is no class
 WORDLESS_SHARE = 0.01  # of texts without letter or digit; more are refused
 DISTINCT = 0.5  # share of distinct numbers among labels from which on they are measurements
+_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".pdf", ".docx", ".zip", ".gz")
 # Letters of other scripts that look like Latin ones.
 _TWINS = str.maketrans(
     "АаВЕеКМНОоРрСсТуХхІіЈјЅѕԁԛԝΑΒΕΖΗΙΚΜΝΟοΡΤΥΧνıоӏ",
@@ -126,7 +127,7 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
     notes += notes_on_copies(
         "texts", _copies(rows), rows.ids, rows.labels, rows.splits, chosen.strict
     )
-    return Texts(rows, classes, notes)
+    return Texts(rows, classes, notes, (found.columns[text_at], found.columns[label_at]))
 
 
 # --- columns -----------------------------------------------------------------------------------
@@ -139,10 +140,7 @@ def _columns(found: table.Table, options: Options) -> tuple[int, int]:
     if label is None:
         raise _no_column(found, "label")
     if text is None:
-        others = [i for i in range(len(found.columns)) if i != label]
-        if len(others) != 1:
-            raise _no_column(found, "text")
-        text = others[0]
+        text = _only_other(found, label)
     if text == label:
         raise errors.InvalidValueError(
             f"Text and label are the same column, '{errors.shown(found.columns[text])}'.\n"
@@ -150,6 +148,14 @@ def _columns(found: table.Table, options: Options) -> tuple[int, int]:
             given=found.columns[text],
         )
     return text, label
+
+
+def _only_other(found: table.Table, label: int | None) -> int:
+    """Return the position of the one column that is not the labels."""
+    others = [i for i in range(len(found.columns)) if i != label]
+    if len(others) != 1:
+        raise _no_column(found, "text")
+    return others[0]
 
 
 def _column(found: table.Table, wanted: str | None, known: Sequence[str], role: str) -> int | None:
@@ -171,9 +177,8 @@ def _no_column(found: table.Table, role: str) -> errors.DataError:
     seen = errors.shown(", ".join(found.columns), 160)
     near = errors.unknown_name("column", role, found.columns).nearest
     hint = f"\nNearest is '{errors.shown(near[0])}'." if near else ""
-    if len(found.columns) == 1 and any(c in found.columns[0] for c in ";\t|"):
-        delimiter = next(c for c in ";\t|" if c in found.columns[0])
-        hint = f'\nIts fields seem to be divided by another character: --delimiter "{delimiter}"'
+    if len(found.columns) == 1 and (delimiter := table.other_delimiter(found.columns[0])):
+        hint = f"\nIts fields seem to be divided by another character: {delimiter}"
     fix = f"--{role}-column NAME"
     return errors.DataError(
         f"{errors.shown(found.name, 120)} has no column '{role}'; its columns are: {seen}.{hint}\n"
@@ -354,10 +359,18 @@ class Texts:
         rows: Their fields, without what was set aside.
         classes: Names.
         notes: Warnings met so far.
+        columns: Names of the columns of texts and labels.
     """
 
-    def __init__(self, rows: _Rows, classes: tuple[str, ...], notes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        rows: _Rows,
+        classes: tuple[str, ...],
+        notes: Sequence[str],
+        columns: tuple[str, str],
+    ) -> None:
         self.classes = classes
+        self.columns = columns
         self._rows = rows
         numbers = {name: number for number, name in enumerate(classes)}
         self._labels = np.array([numbers[label] for label in rows.labels], dtype=np.int64)
@@ -438,63 +451,70 @@ def read_given(
     """Yield the texts that a user gives to `predict`; the target of the domain's row.
 
     Args:
-        given: Sentences; files with one sentence a line; tables with a column of texts; or
-            folders of such files.
+        given: Sentences; files with one sentence a line ("-" is the standard input); tables with
+            a column of texts; or folders of such files.
         options: How the training data was opened.
 
     Yields:
         Name, and the text as UTF-8; or what is wrong with it.
     """
     for item in given:
+        path = Path("/dev/stdin" if item == "-" else item)
         if not item.strip():
             yield item, item.encode()  # preparing it says that it is empty
-            continue
-        path = Path(item)
-        if _is_folder(path):
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
-            if not inside:
-                raise errors.MissingFileError(
-                    f"The folder {errors.shown(item, 200)} holds no files.", given=item
-                )
-            for file in inside:
+        elif _is_there(path):
+            for file in files_of([path]):
                 yield from _texts_of(file, options)
-        elif _is_file(path):
-            yield from _texts_of(path, options)
-        elif path.suffix.lower() in (*table.SUFFIXES, ".txt") and " " not in item:
+        elif _names_a_file(item):
             yield item, f"There is no file {errors.shown(item, 200)}."
         else:
             yield item, item.encode("utf-8", "replace")
 
 
-def _is_file(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.exists()
     except OSError:  # a sentence may be longer than a path can be
         return False
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+def _names_a_file(item: str) -> bool:
+    """Tell whether a text that is no path of a file was meant as one."""
+    path = Path(item)
+    is_path = " " not in item or len(path.parts) > 1
+    return is_path and path.suffix.lower() in (*table.SUFFIXES, ".txt", *_NO_TABLES)
 
 
 def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, bytes | str]]:
+    encoding = options.get("encoding")
+    found = False
     try:
-        encoding = options.get("encoding")
         if path.suffix.lower() not in table.SUFFIXES:
-            for number, text in enumerate(table.lines_of(path, encoding), 1):
-                if text.strip():
-                    yield f"{path}:{number}", text.encode()
-            return
-        found = table.read(path, delimiter=options.get("delimiter"), encoding=encoding)
-        wanted = options.get("text_column")
-        wanted = wanted if wanted in found.columns else None
-        at = _column(found, wanted, TEXT_NAMES, "text")
-        if at is None and len(found.columns) > 1:
-            raise _no_column(found, "text")
-        for line, row in zip(found.lines, found.rows, strict=True):
-            yield f"{path}:{line}", row[at or 0].encode()
+            texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
+        else:
+            read = table.read(path, delimiter=options.get("delimiter"), encoding=encoding)
+            texts = _column_of_texts(read, options)
+        for line, text in texts:
+            if text.strip() or path.suffix.lower() in table.SUFFIXES:
+                found = True
+                yield f"{path}:{line}", text.encode()
+        if not found:
+            yield str(path), f"{errors.shown(path, 200)} holds no texts."
     except errors.ActzooError as error:
         yield str(path), str(error)
+
+
+def _column_of_texts(found: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of each row; the columns are found as in training."""
+
+    def named(option: str, known: Sequence[str], role: str) -> int | None:
+        wanted = options.get(option)
+        return _column(found, wanted if wanted in found.columns else None, known, role)
+
+    at = named("text_column", TEXT_NAMES, "text")
+    if at is None and len(found.columns) > 1:
+        at = _only_other(found, named("label_column", LABEL_NAMES, "label"))
+    if at is None and " " in found.columns[0]:  # a sentence, so there is no header
+        yield 1, found.columns[0]
+    for line, row in zip(found.lines, found.rows, strict=True):
+        yield line, row[at or 0]

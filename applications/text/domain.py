@@ -89,7 +89,7 @@ def inputs(
     given = next(
         (dict(s) for s in overrides.get("preprocessing", ()) if s.get("step") == "tokenize"), None
     )
-    reasons = []
+    reasons = ["texts are read from the column '{}', labels from '{}'".format(*source.columns)]
     if given is None:
         words = sum(len(text.split()) for text in texts)
         most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))

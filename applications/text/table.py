@@ -12,15 +12,19 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from actzoo import errors
-from actzoo.domains import SPLIT_NAMES
+from actzoo.domains import SPLIT_NAMES, entries
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_WRITTEN = {"\\t": "\t", "\\x09": "\t", "tab": "\t"}  # how a tab can be typed in a shell
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -53,15 +57,15 @@ def find(path: str) -> list[tuple[str, Path]]:
     A folder holds `train.*` and whatever `val.*` and `test.*` there are, or one table alone.
 
     Raises:
-        DataError: Two files claim the same split.
+        DataError: Two files claim the same split, or the folder cannot be listed.
     """
     place = Path(path)
     if place.is_file():
         return [("", place)] if place.suffix.lower() in SUFFIXES else []
     if not place.is_dir():
         return []
-    inside = [file for file in place.iterdir() if not file.name.startswith(".")]
-    tables = sorted(f for f in inside if f.suffix.lower() in SUFFIXES and f.is_file())
+    folders, files = entries(path)
+    tables = [place / name for name in files if Path(name).suffix.lower() in SUFFIXES]
     found: dict[str, Path] = {}
     for file in tables:
         split = SPLIT_NAMES.get(file.stem.lower())
@@ -78,7 +82,7 @@ def find(path: str) -> list[tuple[str, Path]]:
         order = ("train", "val", "test")
         return [(split, found[split]) for split in order if split in found]
     # A table beside folders is mostly a list of what lies in them.
-    alone = len(tables) == 1 and not found and not any(file.is_dir() for file in inside)
+    alone = len(tables) == 1 and not found and not folders
     return [("", tables[0])] if alone else []
 
 
@@ -104,7 +108,12 @@ def read(path: Path, *, delimiter: str | None = None, encoding: str | None = Non
 
 def lines_of(path: Path, encoding: str | None = None) -> list[str]:
     """Return the lines of a text file, decoded like a table."""
-    return _decoded(path, encoding).splitlines()
+    return split_lines(_decoded(path, encoding))
+
+
+def split_lines(text: str) -> list[str]:
+    """Return lines as editors count them; a form feed, say, ends none."""
+    return _LINE_END.split(text)
 
 
 def refuse(name: str, line: int | None, what: str, fix: str) -> errors.DataError:
@@ -157,25 +166,29 @@ def _decoded(path: Path, encoding: str | None) -> str:
 
 
 def _separated(name: str, text: str, delimiter: str) -> Table:
+    delimiter = _WRITTEN.get(delimiter, delimiter)
     if len(delimiter) != 1:
         raise errors.InvalidValueError(
             f"The delimiter is {errors.shown(repr(delimiter))}; it is one character.",
             given=delimiter,
         )
-    try:
-        table = _table_of(name, list(_rows(name, text, delimiter, csv.QUOTE_MINIMAL)))
-        _check_swallowed(table, delimiter)
-    except errors.DataError:
-        # Tab-separated files are often written without any quoting: then quotes are mere letters.
-        if delimiter != "\t" or not _even(text):
-            raise
-        table = _table_of(name, list(_rows(name, text, delimiter, csv.QUOTE_NONE)))
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+    if delimiter == "\t" and _is_unquoted(text):
+        quoting = csv.QUOTE_NONE
+    table = _table_of(name, list(_rows(name, text, delimiter, quoting)))
+    _check_swallowed(table, delimiter)
     return table
 
 
-def _even(text: str) -> bool:
-    """Say whether all lines have the same number of tabs."""
-    return len({line.count("\t") for line in text.splitlines() if line}) == 1
+def _is_unquoted(text: str) -> bool:
+    """Say whether a tab-separated text is written without quoting: quotes are mere letters.
+
+    All lines then have the same number of tabs, and a quote that opens a field does not close it.
+    """
+    lines = [line for line in split_lines(text) if line]
+    cells = [cell for line in lines for cell in line.split("\t") if cell.startswith('"')]
+    open_ends = any(not _QUOTED.fullmatch(cell) for cell in cells)
+    return open_ends and len({line.count("\t") for line in lines}) == 1
 
 
 def _rows(
@@ -198,7 +211,8 @@ def _rows(
                     name,
                     line,
                     f"a quote is not closed, or stands inside a quoted field ({error}).",
-                    'Write a quote inside a quoted field twice, as in "he said ""yes""".',
+                    'Write a quote inside a quoted field twice, as in "he said ""yes""".'
+                    + _other_delimiter(split_lines(text)[0].partition(delimiter)[0]),
                 ) from error
             if row:
                 yield line, row
@@ -226,8 +240,14 @@ def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
 
 def _other_delimiter(header: str) -> str:
     """Return the hint that a header seems to be divided by another character; "" if not."""
+    found = other_delimiter(header)
+    return f" Or is it divided by another character: {found}?" if found else ""
+
+
+def other_delimiter(header: str) -> str | None:
+    """Return the option for the character that seems to divide a header."""
     found = next((c for c in ";\t|" if c in header), None)
-    return f' Or is it divided by another character: --delimiter "{found}"?' if found else ""
+    return None if found is None else '--delimiter "{}"'.format("\\t" if found == "\t" else found)
 
 
 def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
@@ -247,23 +267,27 @@ def _check_swallowed(table: Table, delimiter: str) -> None:
     """Refuse a field that seems to have swallowed rows, because a quote was left open."""
     # Cells that come again in their column, such as labels: lines that hold one may be rows.
     often = [
-        {value for value, count in collections.Counter(column).items() if count > 1}
+        {value for value, count in collections.Counter(column).items() if value and count > 1}
         for column in zip(*table.rows, strict=True)
     ]
 
-    def is_row(line: str) -> bool:
-        cells = line.split(delimiter)
+    def is_row(cells: Sequence[str]) -> bool:
         return len(cells) == len(often) and any(c in o for c, o in zip(cells, often, strict=True))
 
     for row, line in zip(table.rows, table.lines, strict=True):
-        for cell in row:
-            inner = cell.splitlines()[1:-1]
-            whole = sum(map(is_row, inner))
-            if whole >= 1 and 2 * whole >= len(inner):
+        for at, cell in enumerate(row):
+            if "\n" not in cell:
+                continue
+            # The lines of the file, were the quotes not there.
+            inside = [part.split(delimiter) for part in split_lines(cell)]
+            inside[0] = [*row[:at], *inside[0]]
+            inside[-1] = [*inside[-1], *row[at + 1 :]]
+            rows = [is_row(cells) for cells in inside]
+            if rows[0] and rows[-1] and 2 * sum(rows) >= len(rows):
                 raise refuse(
                     table.name,
                     line,
-                    f"a field holds {len(inner) + 2:,} lines, {whole:,} of which look like rows of "
+                    f"a field holds {len(rows):,} lines, {sum(rows):,} of which look like rows of "
                     f"{len(table.columns)} columns.",
                     "A quote seems to be left open there: close it, or remove it.",
                 )

@@ -1,6 +1,7 @@
 """Faults 1 to 13: activation specs and the registry."""
 
 import ast
+import functools
 import time
 import tracemalloc
 from importlib import metadata
@@ -12,7 +13,7 @@ import pytest
 
 import actzoo
 from actzoo import activations, errors
-from actzoo.activations import ActivationSpec
+from actzoo.activations import ActivationSpec, lookup
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.registry import Registry
 from actzoo.testing import CheckFailedError, activation_checks
@@ -197,7 +198,7 @@ def fill(monkeypatch, **loads):
 
     monkeypatch.setattr(metadata, "entry_points", Points(**loads))
     monkeypatch.setattr(registry, "PLUGIN_SECONDS", 0.2)
-    table = Registry("activation", entry_points="actzoo.activations")
+    table = Registry("activation", entry_points="actzoo.activations", check=lookup.check_names)
     table._load_builtins = lambda: [table.add(row) for row in ACTIVATIONS]
     return table
 
@@ -211,6 +212,15 @@ def test_f8_two_plugins_of_one_name_both_named_the_first_stays(monkeypatch, caps
     assert table.get("cube").target == "one:cube"
     (note,) = table.notes
     assert "plugin 'one'" in note and "plugin 'two'" in note
+
+
+def test_f8_a_plugin_cannot_take_names_that_mean_something_else(monkeypatch, capsys):
+    fine = ActivationSpec("their_fine", "their:fine")
+    for name in ("ReLU", "Re_LU", "torch:GELU", "bad one!", ""):
+        rows = [fine, ActivationSpec(name, "their:cube")]
+        table = fill(monkeypatch, mine=lambda rows=rows: rows)
+        assert table.names() == ACTIVATIONS.names()  # nothing of a plugin that has an unfit row
+        assert "plugin 'mine'" in capsys.readouterr().err
 
 
 def test_f9_a_failing_or_slow_plugin_is_named_once_and_harms_nobody(monkeypatch, capsys):
@@ -299,6 +309,25 @@ def test_f10_a_fault_is_named_with_input_and_output(function, check, words, tabl
         assert word in str(caught.value), str(caught.value)
 
 
+def written_for_numpy(x):
+    return np.tanh(x)
+
+
+def one_argument_more(x, y):
+    return x + y
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [(written_for_numpy, "no tensor"), (one_argument_more, "TypeError")],
+)
+def test_f10_what_is_no_activation_at_all_fails_with_its_name(function, words, table):
+    activations.register("theirs", function)
+    first, *_ = activation_checks("theirs")
+    with pytest.raises(CheckFailedError, match=f"theirs(.|\n)*{words}"):
+        first()
+
+
 def test_f10_a_false_claim_is_found(table):
     activations.register("theirs", cube, monotone=False, bounded="both", zero_at_zero=True)
     checks = {check.name: check for check in activation_checks("theirs")}
@@ -367,6 +396,44 @@ def test_a_model_with_an_activation_that_is_not_registered_says_what_to_import(t
         actzoo.load_model(tmp_path / "model.keras")
     table._rows["their_cube"] = row
     assert len(actzoo.load_model(tmp_path / "model.keras").layers) > 3
+
+
+class Undecorated(keras.layers.Layer):
+    """A user's layer, not registered with Keras."""
+
+    def call(self, x):
+        return x * 2.0
+
+
+def test_a_registered_layer_class_is_one_that_keras_finds_again(table, tmp_path):
+    activations.register("undecorated", Undecorated)
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, activations.get("undecorated")(keras.layers.Dense(3)(inputs)))
+    model.save(tmp_path / "m.keras")
+    x = np.ones((2, 4), "float32")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        functools.partial(keras.activations.gelu, approximate=True),
+        keras.layers.Activation(lambda x: x),
+    ],
+)
+def test_what_keras_could_not_save_is_refused_with_the_way_out(given):
+    with pytest.raises(errors.InvalidValueError, match="not registered"):
+        activations.get(given)
+
+
+def test_a_seed_is_no_number_of_channels():
+    tracemalloc.start()
+    assert activations.gain("gumbel_softmax(seed=20240101)") == activations.gain("gumbel_softmax")
+    assert activations.gain("maxout(pool_size=5000)") > 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e9
 
 
 @pytest.mark.parametrize(

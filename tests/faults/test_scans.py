@@ -13,6 +13,7 @@ from scan_files import (
     affine,
     ball,
     disc,
+    indexed,
     nifti,
     opened,
     png,
@@ -144,6 +145,18 @@ def test_f55_slices_are_refused_with_their_shape(shape):
         read_scan(raw)
 
 
+def test_f55_of_a_mask_with_one_volume_that_one_is_taken(tmp_path):
+    image, mask = ball()
+    put(tmp_path / "images" / "a.nii.gz", packed(np.stack([image, 2 * image], axis=-1)))
+    put(tmp_path / "masks" / "a.nii.gz", packed(mask[..., None]))
+    example = opened(tmp_path, volume=1).load(0)
+    np.testing.assert_array_equal(example.inputs["image"][..., 0], 2 * image)
+    np.testing.assert_array_equal(example.target, mask)
+    assert "of the image" not in (text := refused(tmp_path, volume=2)) and "0 to 1" in text
+    put(tmp_path / "images" / "a.nii.gz", packed(image[..., None]))
+    assert "it holds one volume, so --volume is 0" in refused(tmp_path, volume=1)
+
+
 # --- 56 ----------------------------------------------------------------------------------------
 
 
@@ -163,6 +176,21 @@ def test_f56_a_singular_affine_is_refused(value):
 
     with pytest.raises(errors.DataError, match="affine"):
         read_scan(with_header(ball()[0], change))
+
+
+@pytest.mark.parametrize("size", [5e-4, 1e-6])
+def test_f56_the_finest_voxels_are_read_and_differences_seen(size):
+    values = ball()[0]
+
+    def header(*spacing, away=0.0):
+        matrix = np.diag([*spacing, 1.0])
+        matrix[0, 3] = 5 + away
+        return volumes.read_header(packed(values, matrix))
+
+    image = header(size, size, size)
+    assert volumes.differences(image, header(size, size, size * 1.0005)) is None
+    assert "spacing" in volumes.differences(image, header(size, size, size * 1.1))
+    assert "column 3" in volumes.differences(image, header(size, size, size, away=2 * size))
 
 
 def test_f56_no_orientation_at_all_is_refused():
@@ -294,6 +322,22 @@ def test_f59_coloured_masks_and_too_many_values_are_refused(tmp_path):
     assert "at most 64 classes" in refused(with_mask(tmp_path / "b", many))
 
 
+def test_f59_palettes_that_differ_are_refused(tmp_path):
+    write_pictures(tmp_path)
+    black, red = (0, 0, 0), (255, 0, 0)
+    for number in range(6):
+        mask = (disc(number)[1] > 0).astype("uint8")
+        put(tmp_path / "masks" / f"cell_{number:02d}.png", indexed(mask, black, red))
+    assert opened(tmp_path).load(3).target.max() == 1
+    spare = indexed((disc(3)[1] > 0).astype("uint8"), black, red, (9, 9, 9))  # not in the mask
+    put(tmp_path / "masks" / "cell_03.png", spare)
+    assert opened(tmp_path).load(3).target.max() == 1
+    put(tmp_path / "masks" / "cell_04.png", indexed((disc(4)[1] == 0).astype("uint8"), red, black))
+    text = refused(tmp_path)
+    assert "0 is the colour (0, 0, 0) in masks/cell_00.png" in text
+    assert "(255, 0, 0) in masks/cell_04.png" in text and "one palette" in text
+
+
 def test_f59_values_without_a_name_are_refused(tmp_path):
     write_volumes(tmp_path)
     (tmp_path / "labels.json").write_text('{"0": "background", "1": "anterior"}')
@@ -346,7 +390,17 @@ def test_f63_one_patient_in_two_splits_is_refused_by_number(tmp_path):
             put(tmp_path / split / folder / f"{PLANTED}.png", png(pixels))
     text = refused(tmp_path)
     assert "case 005 (" in text and "case 010 (" in text and "test" in text
+    assert "rename the files" in text
     assert PLANTED not in text
+
+
+def test_f63_of_one_patient_alone_no_split_is_asked_for(tmp_path):
+    for number, split in enumerate(("train", "val", "test")):
+        for folder, pixels in zip(("images", "masks"), disc(number), strict=True):
+            put(tmp_path / split / folder / f"sub-{'0' * number}1_T1w.png", png(pixels))
+    text = refused(tmp_path)
+    assert "the 3 images are those of 1 patient" in text and "3 are needed" in text
+    assert "rename the files" in text and "let actzoo split" not in text
 
 
 def test_f63_slices_of_one_patient_are_one_group(tmp_path):

@@ -1,6 +1,7 @@
 """Texts as users have them: read right, or refused with file, line and the way out."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -134,6 +135,54 @@ def test_f44_a_tsv_without_quoting_keeps_its_quotes(tmp_path):
     lines = "".join(f"{text}\t{label}\n" for text, label in rows())
     path = write(tmp_path / "a.tsv", f'text\tlabel\n{lines}"Heat" is long\tpos\n')
     assert opened(path)[0].text(40) == '"Heat" is long'
+
+
+def test_f44_a_tsv_without_quoting_loses_no_row_between_two_quotes(tmp_path):
+    lines = "".join(f"{text}\t{label}\n" for text, label in rows())
+    content = f'text\tlabel\n{lines}"I will go\tpos\nhe said"\tneg\n'
+    source, _ = opened(write(tmp_path / "a.tsv", content))
+    assert [source.text(i) for i in (40, 41)] == ['"I will go', 'he said"']
+    quoted = f'text\tlabel\n{lines}"two\nlines"\tpos\n"plain"\tneg\n'
+    source, _ = opened(write(tmp_path / "b.tsv", quoted))
+    assert [source.text(i) for i in (40, 41)] == ["two\nlines", "plain"]
+
+
+def test_f44_a_field_of_two_rows_is_found(tmp_path):
+    path = write(tmp_path / "a.csv", as_csv(rows(20)) + '"good film,pos\nbad film",neg\n')
+    refused(path, "a.csv, line 22", "2 lines, 2 of which look like rows")
+
+
+def test_f44_letters_beside_empty_notes_and_numbers_are_read(tmp_path):
+    lines = "".join(f"{text},{label},\n" for text, label in rows())
+    letter = '"Hello\nDear team, dear all,\nbye",pos,late\n'
+    source, _ = opened(write(tmp_path / "a.csv", f"text,label,note\n{lines}{letter}"))
+    assert source.text(40).startswith("Hello")
+    numbered = as_csv([(text, int(label == "pos")) for text, label in rows()])
+    source, _ = opened(write(tmp_path / "b.csv", numbered + '"the score was\n1,0\nat last",1\n'))
+    assert source.text(40).endswith("at last")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "option"),
+    [('"text";"label"', '"{}";"{}"', '--delimiter ";"'), ("text\tlabel", "{}\t{}", r"\t")],
+)
+def test_f45_another_delimiter_is_named_as_it_can_be_typed(tmp_path, header, row, option):
+    content = "\n".join([header, *(row.format(*pair) for pair in rows())])
+    path = write(tmp_path / "a.csv", content)
+    refused(path, option)
+    assert len(opened(path, delimiter=option[-2] if ";" in option else option)[0]) == 40
+
+
+def test_a_table_in_a_folder_in_an_archive_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path / "cache"))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("data/train.csv", as_csv(rows()))
+        archive.writestr("__MACOSX/data/._train.csv", b"\0\1")
+    assert len(opened(str(tmp_path / "a.zip"))[0]) == 40
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("reviews.csv", as_csv(rows()))
+        archive.writestr("__MACOSX/._reviews.csv", b"\0\1")
+    assert len(opened(str(tmp_path / "b.zip"))[0]) == 40
 
 
 def test_f45_ragged_rows_and_double_columns_are_refused(tmp_path):

@@ -11,6 +11,7 @@ line in `tests/oracles.py`; then `scripts/make_figures.py`.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from actzoo.activations.catalog import (
     channelwise,
@@ -48,9 +49,16 @@ def _add_rows() -> None:
             ACTIVATIONS.add(dataclasses.replace(row, **FIGURES.get(row.name, {})))
 
 
+def _check(row: Any) -> None:
+    from actzoo.activations import lookup  # which reads this table
+
+    lookup.check_names(row)
+
+
 ACTIVATIONS: Registry[ActivationSpec] = Registry(
     "activation",
     command="actzoo list activations",
     entry_points="actzoo.activations",
     load_builtins=_add_rows,
+    check=_check,
 )

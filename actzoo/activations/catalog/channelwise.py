@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import AXIS, KERAS, LAYERS, OURS, row
+from actzoo.activations.catalog.rows import AXIS, KERAS, OURS, row
 from actzoo.activations.spec import Parameter
 
 REFERENCES = OURS + "channel_references:"
@@ -12,8 +12,7 @@ SPARSE = "Its channels sum to 1 and most are 0: little of the signal is left."
 ROWS = (
     row(
         "softmax",
-        LAYERS + "Softmax",
-        function=KERAS + "softmax",
+        KERAS + "softmax",
         reference=REFERENCES + "softmax",
         summary="Turns scores into probabilities that sum to 1.",
         formula="exp(x_i) / sum_j exp(x_j)",

@@ -20,7 +20,8 @@ ROWS = (
         limits=("nan", "nan"),
         recommended_init="glorot_uniform",
         notes="At +-inf Keras computes inf / inf and gives NaN; the limits are -1 and 1. Kept: "
-        "it is one fused operator, and avoiding this costs five times its time.",
+        "it is one fused operator, and avoiding this costs five times its time. TensorFlow has no "
+        "second derivative of it.",
     ),
     row(
         "sigmoid",
@@ -192,7 +193,8 @@ ROWS = (
         zero_at_zero=False,
         limits=("nan", "nan"),
         recommended_init="glorot_uniform",
-        notes="At +-inf it gives NaN, as the formula computes inf / inf; the limits are 0 and 1.",
+        notes="At +-inf it gives NaN, as the formula computes inf / inf; the limits are 0 and 1. "
+        "TensorFlow has no second derivative of the fused operator in it.",
     ),
     row(
         "arctan",
