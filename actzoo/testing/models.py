@@ -190,6 +190,7 @@ def check_model(
     models.save_model(model, folder, card)
     loaded = models.load_model(folder)
     before, after = (models.by_input_name(m).predict(held_out, verbose=0) for m in (model, loaded))
+    require(bool(np.isfinite(before).all()), "outputs for held-out examples are not finite")
     require(bool(np.array_equal(before, after)), "the loaded model gives other outputs")
     np.save(Path(folder, "outputs.npy"), before, allow_pickle=False)
     exported = Path(folder, "export")
