@@ -68,8 +68,9 @@ def keep(pair: str, row: dict) -> None:
     """Add a row to the state; others may be writing, too."""
     with (WORK / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        rows = {**load(), pair: row}
-        results.write_bytes(STATE, (json.dumps(rows, indent=0, sort_keys=True) + "\n").encode())
+        rows = sorted({**load(), pair: row}.items())
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows)
+        results.write_text(STATE, f"{{\n{lines}\n}}\n")
 
 
 def run(chosen: Sequence[str], share: tuple[int, int]) -> None:
