@@ -36,7 +36,7 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
 
     Returns:
         For an archive, the folder in the cache that holds its content; where that is a single
-        folder, the inner one.
+        folder of folders, the inner one.
 
     Raises:
         DataError: The archive is broken, or not safe to unpack; nothing of it was written.
@@ -52,9 +52,11 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
 
 
 def _look_through(folder: Path) -> Path:
-    """Return the one folder inside, if there is nothing else."""
+    """Return the one folder inside, if there is nothing else and it holds folders itself."""
     visible = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
-    return visible[0] if len(visible) == 1 and visible[0].is_dir() else folder
+    if len(visible) == 1 and visible[0].is_dir() and any(p.is_dir() for p in visible[0].iterdir()):
+        return visible[0]
+    return folder
 
 
 @dataclasses.dataclass(frozen=True)

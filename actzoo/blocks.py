@@ -122,9 +122,10 @@ def activate(
     Raises:
         InvalidValueError: It works along an axis that `x` does not have.
     """
-    if (found := _row_of(activation)) and "axis" in found[1]:
-        check_axis(found[0].name, found[1]["axis"], x.shape)
-    return activations.get(activation, name=name)(x)
+    layer = activations.get(activation, name=name)
+    if (found := activations.identify(layer)) and "axis" in found[1]:
+        check_axis(found[0], found[1]["axis"], x.shape)
+    return layer(x)
 
 
 def batch_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:

@@ -77,7 +77,7 @@ class DomainSpec:
         length: Target of `(inputs) -> int`: places of the first axis that a prepared example
             fills. Training batches are made of examples of like length and cut to the longest.
         read: Target of `(given: Sequence[str], options: Mapping) -> Iterable[(id, bytes)]`: what a
-            user gives to `predict`, with the options that the training data was opened with; files
+            user gives to `predict`, with the options that the data is opened with; files
             and folders of them where left out.
         write: Target of `(id, raw: bytes, mask, classes, folder: Path) -> Path`: a predicted mask
             as a file in the input's own form.

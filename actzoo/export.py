@@ -551,8 +551,9 @@ def _put(
     if stale:
         work.note(
             f"Files of an earlier export were removed ({', '.join(stale)}), since one record and "
-            "one set of test vectors prove all files of the folder. Name all that you want: "
-            f"--precision {','.join(p for p in PRECISIONS if p in stale or p in made)}"
+            "one set of test vectors prove all files of the folder. To have all: "
+            "actzoo export RUN --precision "
+            + ",".join(p for p in PRECISIONS if p in stale or p in made)
         )
     with results.atomic_path(target.saved_model) as temporary:
         shutil.copytree(work.saved_model, temporary)

@@ -306,7 +306,8 @@ class _Asked:
                     break
                 target = out / str(number) / made.name
             own = target.relative_to(out).parts
-            if target.exists() and own not in {parts[-len(own) :] for parts in self._earlier}:
+            ours = any(parts[-len(own) :] == own for parts in self._earlier)
+            if target.exists() and not ours:
                 raise errors.DataError(
                     f"{errors.shown(target, 200)} exists already and is not overwritten.\n"
                     "Name another folder: --out FOLDER",
@@ -317,6 +318,21 @@ class _Asked:
             os.replace(made, target)
         self._written.add(target)
         return target
+
+
+def refuse_options(options: Mapping[str, Any]) -> None:
+    """Refuse options of data where a run's own data is opened.
+
+    Raises:
+        InvalidValueError: There are some.
+    """
+    if options:
+        raise errors.InvalidValueError(
+            f"The run's own data is opened as in its plan, so these have no effect: "
+            f"{errors.shown(', '.join(options))}.\n"
+            "Leave them out, or name other data behind the model.",
+            given=tuple(options),
+        )
 
 
 def opened_with(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
@@ -334,6 +350,12 @@ def opened_with(card: models.ModelCard, options: Mapping[str, Any]) -> models.Mo
         return card
     from actzoo import domains, preprocessing
 
+    if not card.domain:
+        raise errors.InvalidValueError(
+            "The model belongs to no kind of data that actzoo opens, so these have no effect: "
+            f"{errors.shown(', '.join(options))}.",
+            given=tuple(options),
+        )
     given = domains.read_options(domains.DOMAINS.get(card.domain), options)
     return dataclasses.replace(
         card,
@@ -366,7 +388,9 @@ def _masks_before(out: Path) -> set[tuple[str, ...]]:
     if "mask" not in header:
         return set()
     at = header.index("mask")
-    return {Path(row[at]).parts for row in rows if len(row) == len(header) and row[at]}
+    return {
+        Path(row[at].removeprefix("'")).parts for row in rows if len(row) == len(header) and row[at]
+    }
 
 
 def read_inputs(
@@ -376,7 +400,7 @@ def read_inputs(
 
     Args:
         given: Files, folders of them, or what the domain's `read` takes.
-        card: Of the model: its domain, and how its data was opened.
+        card: Of the model: its domain, and how its data is opened.
 
     Yields:
         Name, and the bytes; for a `.npy` file its path; for a file that cannot be read, why.
@@ -728,13 +752,7 @@ def evaluate(
                     "knows its own.",
                     given=str(path),
                 )
-            if options:
-                raise errors.InvalidValueError(
-                    f"The run's own data is opened as in its plan, so these have no effect: "
-                    f"{errors.shown(', '.join(options))}.\nLeave them out, or name other data: "
-                    "actzoo evaluate MODEL DATA",
-                    given=tuple(options),
-                )
+            refuse_options(options or {})
             source, indices = _held_out(run, data_room)
         else:
             card = opened_with(card, options or {})

@@ -78,7 +78,9 @@ def run(chosen: Sequence[str], share: tuple[int, int]) -> None:
     pairs = [(model, name) for model in chosen for name in activations.names()]
     with Converter() as converter:
         for model, activation in pairs[share[0] - 1 :: share[1]]:
-            if f"{model}-{activation}" not in load():
+            wanted = set(precisions_of(model))
+            known = load().get(f"{model}-{activation}")
+            if known is None or (known["passed"] and not wanted <= known["files"].keys()):
                 row = check(model, activation, converter)
                 keep(f"{model}-{activation}", row)
                 print(model, activation, "ok" if row["passed"] else row["why"], flush=True)

@@ -166,6 +166,7 @@ class FakePredictor:
         self._answers = answers
 
     def predict(self, given, *, out=None, options=None):
+        self.options = options
         return [self._answers[name] for name in given]
 
     def close(self):
@@ -215,6 +216,13 @@ def test_predict_writes_a_table(predictor, tmp_path, capsys):
         "a.jpg,hat,0.750000,",
         "'=c.jpg,hat,0.750000,",
     ]
+
+
+def test_options_of_data_reach_the_model_and_need_data(predictor, tmp_path, capsys):
+    assert cli.run_command(["predict", "m.tflite", "a.jpg", "--encoding", "cp1252"]) == 0
+    assert predictor.options == {"encoding": "cp1252"}
+    assert cli.run_command(["diagnose", str(tmp_path), "--encoding", "cp1252"]) == 2
+    assert "no effect: encoding" in capsys.readouterr().err
 
 
 def test_predict_flags_a_model_without_a_recorded_hash(predictor, capsys):

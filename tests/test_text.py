@@ -343,11 +343,11 @@ def given_texts(*given, **options):
 
 def test_predict_finds_the_texts_of_any_table_that_training_takes(tmp_path):
     (tmp_path / "a.csv").write_text("phrase,label\nrain,weather\n")
-    (tmp_path / "b.csv").write_text("rain and storm\nsoup\n")  # no header
-    (tmp_path / "c.csv").write_text("phrase\nrain\n")
+    (tmp_path / "b.csv").write_text("What do you think?\nrain\n")
     assert given_texts(tmp_path / "a.csv") == [(f"{tmp_path / 'a.csv'}:2", b"rain")]
-    assert [text for _, text in given_texts(tmp_path / "b.csv")] == [b"rain and storm", b"soup"]
-    assert [text for _, text in given_texts(tmp_path / "c.csv")] == [b"rain"]
+    assert [text for _, text in given_texts(tmp_path / "b.csv")] == [b"rain"]
+    ((_, told),) = given_texts(tmp_path / "a.csv", text_column="phrases")
+    assert "Did you mean 'phrase'" in told and "--text-column" in told
 
 
 def test_predict_reads_lines_as_editors_count_them_and_skips_what_is_hidden(tmp_path):
@@ -360,9 +360,16 @@ def test_predict_reads_lines_as_editors_count_them_and_skips_what_is_hidden(tmp_
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "some folder/a b.csv", "a.txt"])
-def test_predict_takes_the_name_of_a_missing_file_for_no_sentence(name):
+def test_predict_takes_the_name_of_a_missing_file_for_no_sentence(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some folder").mkdir()
     ((_, told),) = given_texts(name)
     assert "There is no file" in told
+    sentence = f"look at http://a.b/{name}"
+    assert given_texts(sentence) == [(sentence, sentence.encode())]
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    ((_, told),) = given_texts("a.xlsx")
+    assert "no text file" in told
 
 
 def test_predict_says_that_a_file_holds_no_texts_and_reads_pipes(tmp_path):

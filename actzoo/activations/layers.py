@@ -161,7 +161,7 @@ def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
         return _bind(ACTIVATIONS.get(found[0]), found[1])
     if hasattr(given, "__name__"):  # functools.partial has none
         registered = keras.saving.get_registered_object(keras.saving.get_registered_name(given))
-        if registered is given:
+        if given in (registered, getattr(keras.activations, given.__name__, None)):
             return given
     raise errors.InvalidValueError(
         f"The function {errors.shown(repr(given))} is not registered, so a model with it could "
@@ -179,7 +179,9 @@ def _copy(layer: keras.layers.Layer, name: str | None) -> keras.layers.Layer:
     ):
         raise lookup.refusal(layer)
     if type(layer) is keras.layers.Activation:
-        return keras.layers.Activation(_saveable(layer.activation), name=name)
+        return keras.layers.Activation(
+            _saveable(layer.activation), name=name, dtype=layer.dtype_policy
+        )
     config = layer.get_config()
     config.pop("name", None)  # two layers of one name cannot stand in one model
     return type(layer).from_config({**config, **({"name": name} if name else {})})

@@ -32,6 +32,7 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
         Canonical names, in the table's order.
 
     Raises:
+        InvalidTypeError: The pattern is no text.
         UnknownNameError: There is no such field.
 
     Example:
@@ -42,7 +43,11 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
 
 
 def describe(spec: Any) -> ActivationSpec:
-    """Return the row that a spec leads to, whatever its arguments; see `parse` for the errors."""
+    """Return the row that a spec leads to, whatever its arguments.
+
+    Raises:
+        ActzooError: As of `parse`.
+    """
     return ACTIVATIONS.get(parse(spec)[0])
 
 

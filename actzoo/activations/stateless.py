@@ -111,6 +111,6 @@ def load(target: str, owner: str) -> Any:
     if isinstance(found, type) and not target.startswith("keras."):
         known = keras.saving.get_registered_object(keras.saving.get_registered_name(found))
         if known is not found:
-            package = target.partition(":")[0].partition(".")[0]
-            keras.saving.register_keras_serializable(package=package)(found)
+            # The whole module, since two may have classes of one name.
+            keras.saving.register_keras_serializable(package=target.partition(":")[0])(found)
     return found

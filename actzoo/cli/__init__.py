@@ -215,10 +215,11 @@ def diagnose(
     data_options: dict[str, Any],
 ) -> None:
     """Look at every activation of a trained model: dead and saturated units, gradient flow."""
-    from actzoo import stages
+    from actzoo import inference, stages
 
     with console.working():
         if data is None:
+            inference.refuse_options(data_options)
             found = stages.diagnose(run)
         else:
             found = stages.diagnose_model(run, data, trust=trust, options=data_options)

@@ -172,8 +172,9 @@ class Scans:
                 if self._table[value] != IGNORED:
                     own[self.classes[self._table[value]]] += 1
         digest = hashlib.sha256(repr((self.classes, sorted(self._table.items()))).encode())
-        for pair, row in zip(self._pairs, self._facts, strict=True):
-            digest.update(f"{pair.split}/{row.image_hash}/{row.mask_hash}\n".encode())
+        for pair, row, group in zip(self._pairs, self._facts, self._groups, strict=True):
+            content = f"{pair.split}/{group}/{row.image_hash}/{row.mask_hash}\n"
+            digest.update(content.encode())
         return Fingerprint(
             domain="medical",
             num_examples=len(self),

@@ -22,10 +22,12 @@ OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md",
 FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
 MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
 _NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
-_SUBJECT = re.compile(r"(?:^|[_/])(sub-[a-z0-9]+)", re.IGNORECASE)  # of BIDS: letters, too
-# A mere "p53" is a stain as likely as a patient.
+# Of BIDS, which takes letters, too; without a number it is no subject (sub-cortical).
+_SUBJECT = re.compile(r"(?:^|[_/])(sub-(?=[a-z]*\d)[a-z0-9]+)", re.IGNORECASE)
+# Within a name, a mere "p53" is a stain as likely as a patient.
 _PATIENT = re.compile(
-    r"(?:^|[^a-z])((?:patient|case|subject|sub|pat)[-_]?\d+|p[-_]\d+)", re.IGNORECASE
+    r"(?:^|[^a-z])((?:patient|case|subject|sub|pat)[-_]?\d+|p[-_]\d+)|^(p\d+)(?=[-_]|$)",
+    re.IGNORECASE,
 )
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 FEWEST_PATIENTS = 3  # one for each split
@@ -168,7 +170,10 @@ def patient_of(stem: str, split: str | None = None) -> str:
 def _named_patient(stem: str) -> str | None:
     """Return the patient that a name names, or None; equal numbers are equal patients."""
     found = _SUBJECT.search(stem) or _PATIENT.search(stem)
-    return _ZEROS.sub("", re.sub(r"[-_]", "", found.group(1)).lower()) if found else None
+    if found is None:
+        return None
+    named = next(filter(None, found.groups()))
+    return _ZEROS.sub("", re.sub(r"[-_]", "", named).lower())
 
 
 def _places(root: str) -> dict[str | None, list[str]]:

@@ -453,7 +453,7 @@ def read_given(
     Args:
         given: Sentences; files with one sentence a line ("-" is the standard input); tables with
             a column of texts; or folders of such files.
-        options: How the training data was opened.
+        options: How the data is opened: as in training, or as the user says.
 
     Yields:
         Name, and the text as UTF-8; or what is wrong with it.
@@ -481,13 +481,17 @@ def _is_there(path: Path) -> bool:
 def _names_a_file(item: str) -> bool:
     """Tell whether a text that is no path of a file was meant as one."""
     path = Path(item)
-    is_path = " " not in item or len(path.parts) > 1
-    return is_path and path.suffix.lower() in (*table.SUFFIXES, ".txt", *_NO_TABLES)
+    is_path = " " not in item or (len(path.parts) > 1 and _is_there(path.parent))
+    known = (*table.SUFFIXES, ".txt", *_NO_TABLES)
+    return is_path and "://" not in item and path.suffix.lower() in known
 
 
 def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, bytes | str]]:
     encoding = options.get("encoding")
     found = False
+    if path.suffix.lower() in _NO_TABLES:
+        yield str(path), f"{errors.shown(path, 200)} is no text file; save it as CSV."
+        return
     try:
         if path.suffix.lower() not in table.SUFFIXES:
             texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
@@ -506,15 +510,11 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, byt
 
 def _column_of_texts(found: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Yield the line and text of each row; the columns are found as in training."""
-
-    def named(option: str, known: Sequence[str], role: str) -> int | None:
-        wanted = options.get(option)
-        return _column(found, wanted if wanted in found.columns else None, known, role)
-
-    at = named("text_column", TEXT_NAMES, "text")
-    if at is None and len(found.columns) > 1:
-        at = _only_other(found, named("label_column", LABEL_NAMES, "label"))
-    if at is None and " " in found.columns[0]:  # a sentence, so there is no header
-        yield 1, found.columns[0]
+    alone = len(found.columns) == 1
+    at = 0 if alone else _column(found, options.get("text_column"), TEXT_NAMES, "text")
+    if at is None:
+        label = options.get("label_column")
+        label = label if label in found.columns else None  # there need not be labels
+        at = _only_other(found, _column(found, label, LABEL_NAMES, "label"))
     for line, row in zip(found.lines, found.rows, strict=True):
-        yield line, row[at or 0]
+        yield line, row[at]

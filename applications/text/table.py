@@ -54,7 +54,8 @@ class Table:
 def find(path: str) -> list[tuple[str, Path]]:
     """Return the tables of a file or folder, each with its split; "" where it has none.
 
-    A folder holds `train.*` and whatever `val.*` and `test.*` there are, or one table alone.
+    A folder holds `train.*` and whatever `val.*` and `test.*` there are, or one table alone, or
+    nothing but a folder that does.
 
     Raises:
         DataError: Two files claim the same split, or the folder cannot be listed.
@@ -65,6 +66,8 @@ def find(path: str) -> list[tuple[str, Path]]:
     if not place.is_dir():
         return []
     folders, files = entries(path)
+    if not files and len(folders) == 1:  # as archives are packed
+        return find(str(place / folders[0]))
     tables = [place / name for name in files if Path(name).suffix.lower() in SUFFIXES]
     found: dict[str, Path] = {}
     for file in tables:
@@ -185,10 +188,10 @@ def _is_unquoted(text: str) -> bool:
 
     All lines then have the same number of tabs, and a quote that opens a field does not close it.
     """
-    lines = [line for line in split_lines(text) if line]
-    cells = [cell for line in lines for cell in line.split("\t") if cell.startswith('"')]
-    open_ends = any(not _QUOTED.fullmatch(cell) for cell in cells)
-    return open_ends and len({line.count("\t") for line in lines}) == 1
+    lines = [line.split("\t") for line in split_lines(text) if line]
+    even = len(set(map(len, lines))) == 1 and len(lines[0]) > 1
+    opening = (cell for line in lines for cell in line if cell.startswith('"'))
+    return even and not all(map(_QUOTED.fullmatch, opening))
 
 
 def _rows(

@@ -411,6 +411,7 @@ def test_a_registered_layer_class_is_one_that_keras_finds_again(table, tmp_path)
     model = keras.Model(inputs, activations.get("undecorated")(keras.layers.Dense(3)(inputs)))
     model.save(tmp_path / "m.keras")
     x = np.ones((2, 4), "float32")
+    assert keras.saving.get_registered_name(Undecorated).startswith(Undecorated.__module__)
     again = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(again(x), model(x))
 
@@ -425,6 +426,14 @@ def test_a_registered_layer_class_is_one_that_keras_finds_again(table, tmp_path)
 def test_what_keras_could_not_save_is_refused_with_the_way_out(given):
     with pytest.raises(errors.InvalidValueError, match="not registered"):
         activations.get(given)
+
+
+def test_layers_of_keras_are_copied_with_their_type_and_any_function_of_keras():
+    half = activations.get(keras.layers.Activation("relu", dtype="float16"))
+    assert half.compute_dtype == "float16"
+    for name in ("celu", "glu", "sparse_plus", "threshold"):
+        copied = activations.get(keras.layers.Activation(name))
+        assert activations.identify(copied)[0] == name
 
 
 def test_a_seed_is_no_number_of_channels():

@@ -2,12 +2,13 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from actzoo import data, errors, preprocessing
-from actzoo.applications.text import domain, tokenizer
+from actzoo.applications.text import domain, table, tokenizer
 from actzoo.applications.text.data import open_texts
 
 GOOD = [("a fine film", "pos"), ("a dull film", "neg")]
@@ -142,6 +143,8 @@ def test_f44_a_tsv_without_quoting_loses_no_row_between_two_quotes(tmp_path):
     content = f'text\tlabel\n{lines}"I will go\tpos\nhe said"\tneg\n'
     source, _ = opened(write(tmp_path / "a.tsv", content))
     assert [source.text(i) for i in (40, 41)] == ['"I will go', 'he said"']
+    alone = write(tmp_path / "c.tsv", 'text\n"two\nlines"\nplain\n')
+    assert table.read(Path(alone)).rows == [["two\nlines"], ["plain"]]
     quoted = f'text\tlabel\n{lines}"two\nlines"\tpos\n"plain"\tneg\n'
     source, _ = opened(write(tmp_path / "b.tsv", quoted))
     assert [source.text(i) for i in (40, 41)] == ["two\nlines", "plain"]
