@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
+
 from actzoo import activations, domains, errors, models, results, testing
 from actzoo.device.converter import Converter
 from actzoo.export import PRECISIONS
@@ -44,6 +46,7 @@ def check(model: str, activation: str, converter: Converter) -> dict:
         return {"passed": False, "why": why, "files": kept(files)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        keras.utils.clear_session()  # else a hundred models fill the memory
 
 
 def kept(files: dict) -> dict:
