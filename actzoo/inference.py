@@ -726,11 +726,11 @@ def evaluate(
                 "is none.",
                 given=precision,
             )
-        file = results.ExportFolder(run.export).tflite(precision)
+        exported = results.ExportFolder(run.export)
+        file = exported.tflite(precision)
         if not file.exists():
             # An export replaces what was exported before.
-            folder = results.ExportFolder(run.export)
-            wanted = ",".join([*folder.precisions(), precision])
+            wanted = ",".join([*exported.precisions(), precision])
             raise errors.MissingFileError(
                 f"The run has no {errors.shown(file.name)}.\n"
                 f"Export it: actzoo export {errors.shown(path, 120)} --precision "
