@@ -42,7 +42,9 @@ def check(model: str, activation: str, converter: Converter) -> dict:
     except errors.ActzooError as error:
         verified = folder / "export" / "verify.json"
         files = json.loads(verified.read_text()) if verified.exists() else {}
-        why = str(error).splitlines()[0].split("}: ")[-1].rstrip(".").replace(".; ", "; ")
+        lines = str(error).splitlines()
+        first = " ".join(lines[:2]) if isinstance(error, errors.ExportError) else lines[0]
+        why = first.split("}: ")[-1].rstrip(".").replace(".; ", "; ")
         return {"passed": False, "why": why, "files": kept(files)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

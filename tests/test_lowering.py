@@ -237,16 +237,23 @@ def test_prelu_with_a_slope_per_channel_is_one_operator(child, tmp_path):
     assert tflite.read(data).counts() == {"CONV_2D": 2, "PRELU": 1}
 
 
-@pytest.mark.parametrize("spec", ["selu", "celu(alpha=2)", "relu_n", "hard_sigmoid", "squareplus"])
-def test_forms_fold_where_two_layers_follow(child, tmp_path, spec):
-    """The converter moves a factor into one of two followers, and would leave it for the other."""
+def test_forms_fold_where_several_layers_follow(child, tmp_path):
+    """The converter moves a factor into one of several followers and would leave it for another."""
     keras.utils.set_random_seed(0)
     x = keras.Input((8, 8, 3), name="x")
-    y = keras.layers.Conv2D(4, 3, padding="same", name="before")(x)
-    y = activations.get(spec, name="site_act")(y)
-    z = keras.layers.DepthwiseConv2D(3, padding="same", name="after")(y)
-    z = keras.layers.Conv2D(2, 1, name="last")(keras.layers.Add(name="sum")([y, z]))
-    lowered = lowering.lower_in_detail(keras.Model(x, z), "int8")
+    outs = []
+    for spec in (*(name for name in ELEMENTWISE if forms.FORMS[name].folds), "celu(alpha=2)"):
+        name = spec.replace("(alpha=2)", "2")
+        y = keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_before")(x)
+        y = activations.get(spec, name=f"{name}_act")(y)
+        z = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_after")(y)
+        z = keras.layers.Add(name=f"{name}_sum")([y, z])
+        outs += [
+            keras.layers.Conv2D(2, 1, name=f"{name}_out")(y),
+            keras.layers.Conv2D(2, 1, name=f"{name}_sum_out")(z),
+        ]
+    joined = keras.layers.Concatenate(name="joined")(outs)
+    lowered = lowering.lower_in_detail(keras.Model(x, joined), "int8")
     source = convert(child, lowered.model, tmp_path)
     np.savez(tmp_path / "c.npz", x=np.random.default_rng(0).normal(0, 2, (40, 8, 8, 3)))
     child.run(
@@ -254,7 +261,8 @@ def test_forms_fold_where_two_layers_follow(child, tmp_path, spec):
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
     runs = islands.float_runs(tflite.read((tmp_path / "q").read_bytes()))
-    assert runs and all(run.folds for run in runs)
+    assert len(runs) > 50
+    assert [run for run in runs if not run.folds] == []
 
 
 def test_foreign_activations_are_found_wherever_they_are():

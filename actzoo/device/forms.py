@@ -31,9 +31,10 @@ class DeviceForm:
         last: TFLite operators of the int8 form with two computed operands. They must be int8 too
             for the run before them to fold (the int8 input of a run may be used more than once,
             a float value inside of it may not).
-        tail: The int8 form ends in scalar arithmetic. The converter may move it into the layer
-            behind, which is fine; where several layers are behind, it would be moved into some
-            only and leave a second run, so it is then held in place.
+        tail: The int8 form ends in scalar arithmetic, such as a factor or a change of sign. The
+            converter may move it into the layer behind, which is fine; where several layers are
+            behind, it would be moved into some only and leave a second run, so it is then held in
+            place by one operator more.
         folds: Whether the int8 form becomes one table or melts into the convolution.
         why: Why not.
     """
@@ -74,7 +75,7 @@ FORMS: dict[str, DeviceForm] = {
     "tanh": DeviceForm(stable.tanh),
     "hard_tanh": DeviceForm(stable.hard_tanh),
     "tanh_shrink": DeviceForm(stable.tanh_shrink, last=("SUB",)),
-    "soft_shrink": DeviceForm(stable.soft_shrink, chains.soft_shrink),
+    "soft_shrink": DeviceForm(stable.soft_shrink, chains.soft_shrink, tail=True),
     "hard_shrink": DeviceForm(stable.hard_shrink, chains.hard_shrink, last=("MUL",)),
     "sparse_plus": DeviceForm(stable.sparse_plus, chains.sparse_plus),
     "sparse_sigmoid": DeviceForm(stable.sparse_sigmoid, tail=True),
@@ -120,7 +121,7 @@ FORMS: dict[str, DeviceForm] = {
     "suish": DeviceForm(int8=chains.suish, last=("MUL",)),
     "isrlu": DeviceForm(last=("MUL",)),
     "med_relu": DeviceForm(int8=chains.med_relu, last=("MUL",)),
-    "atlu": DeviceForm(stable.atlu, chains.atlu, tail=True),
+    "atlu": DeviceForm(stable.atlu, chains.atlu),
     "sqrt_softplus": DeviceForm(stable.sqrt_softplus, chains.sqrt_softplus),
     "logcosh": DeviceForm(stable.logcosh, chains.logcosh, tail=True),
     "bent_identity": DeviceForm(int8=functools.partial(chains.blu, beta=0.5), last=("ADD",)),
@@ -136,7 +137,7 @@ FORMS: dict[str, DeviceForm] = {
     "smu1": DeviceForm(int8=chains.smu1, last=("ADD",), tail=True),
     "pau": DeviceForm(folds=False, why="is a rational function, which no one chain gives"),
     "blu": DeviceForm(int8=chains.blu, last=("ADD",)),
-    "xatlu": DeviceForm(stable.xatlu, chains.atlu, fits=chains.xatlu_fits, tail=True),
+    "xatlu": DeviceForm(stable.xatlu, chains.atlu, fits=chains.xatlu_fits),
     "dyt": DeviceForm(int8=chains.dyt, tail=True),
     "arelu": DeviceForm(int8=chains.arelu, tail=True),
     "prob_act": DeviceForm(chains.prob_act),
