@@ -44,12 +44,14 @@ class DataOption:
         kind: bool, int, float or str.
         help: One line.
         least: Lowest number it takes.
+        inputs: Whether it matters for inputs alone, where `predict` reads no labels.
     """
 
     name: str
     kind: type
     help: str
     least: float = -math.inf
+    inputs: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -344,8 +344,13 @@ def given_texts(*given, **options):
 def test_predict_finds_the_texts_of_any_table_that_training_takes(tmp_path):
     (tmp_path / "a.csv").write_text("phrase,label\nrain,weather\n")
     (tmp_path / "b.csv").write_text("What do you think?\nrain\n")
+    (tmp_path / "c.csv").write_text("opinion\nrain\n")
     assert given_texts(tmp_path / "a.csv") == [(f"{tmp_path / 'a.csv'}:2", b"rain")]
-    assert [text for _, text in given_texts(tmp_path / "b.csv")] == [b"rain"]
+    first = (f"{tmp_path / 'b.csv'}:1", b"What do you think?")  # a header, or a text? none is lost
+    assert given_texts(tmp_path / "b.csv") == [first, (f"{tmp_path / 'b.csv'}:2", b"rain")]
+    named = given_texts(tmp_path / "b.csv", text_column="What do you think?")
+    assert [text for _, text in named] == [b"rain"]
+    assert [text for _, text in given_texts(tmp_path / "c.csv")] == [b"rain"]
     ((_, told),) = given_texts(tmp_path / "a.csv", text_column="phrases")
     assert "Did you mean 'phrase'" in told and "--text-column" in told
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import shutil
 import sys
@@ -320,7 +321,7 @@ def report(run: options.Run) -> None:
 
 
 @app.command()
-@options.with_data_options
+@functools.partial(options.with_data_options, inputs_only=True)
 def predict(
     model: Annotated[
         Path,

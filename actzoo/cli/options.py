@@ -89,16 +89,20 @@ def _domains() -> list[domains.DomainSpec]:
     return list(domains.DOMAINS) if opens & set(sys.argv[1:2]) else domains.builtin()
 
 
-def with_data_options(command: Callable[..., None]) -> Callable[..., None]:
+def with_data_options(
+    command: Callable[..., None], *, inputs_only: bool = False
+) -> Callable[..., None]:
     """Give a command one option for each way in which our kinds of data can be opened.
 
     Args:
         command: Takes `data_options`, a mapping of those that the user gave.
+        inputs_only: It reads no labels, so leave out what matters only for those.
     """
     options: dict[str, domains.DataOption] = {}
     for spec in _domains():
         for option in spec.options:
-            options.setdefault(option.name, option)
+            if option.inputs or not inputs_only:
+                options.setdefault(option.name, option)
     plain = inspect.signature(command, eval_str=True).parameters.values()
     parameters = [parameter for parameter in plain if parameter.name != "data_options"]
     for name, option in options.items():

@@ -36,9 +36,13 @@ DOMAIN = DomainSpec(
     panels=f"{_HERE}.panels:panels",
     notice="For research only, not a medical device.",
     options=(
-        DataOption("strict", bool, "Refuse empty masks and images that are there twice."),
+        DataOption(
+            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
+        ),
         DataOption("max_voxels", int, "Largest scan, voxels or pixels in all.", least=1),
-        DataOption("resample_masks", bool, "Bring masks to their images' grid (nearest)."),
+        DataOption(
+            "resample_masks", bool, "Bring masks to their images' grid (nearest).", inputs=False
+        ),
         DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
         DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
     ),

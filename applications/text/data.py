@@ -509,8 +509,15 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, byt
 
 
 def _column_of_texts(found: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """Yield the line and text of each row; the columns are found as in training."""
+    """Yield the line and text of each row; the columns are found as in training.
+
+    One column needs no header: one of several words is the first text, unless it was named.
+    """
     alone = len(found.columns) == 1
+    by_rows = Path(found.name).suffix.lower() in (".csv", ".tsv")
+    if alone and by_rows and " " in (first := found.columns[0]):
+        if first != options.get("text_column"):
+            yield 1, first
     at = 0 if alone else _column(found, options.get("text_column"), TEXT_NAMES, "text")
     if at is None:
         label = options.get("label_column")

@@ -38,7 +38,9 @@ DOMAIN = DomainSpec(
         DataOption("label_column", str, "Column of the labels."),
         DataOption("delimiter", str, "Between the fields of a CSV, if no comma."),
         DataOption("encoding", str, "Of the file, if not UTF-8."),
-        DataOption("strict", bool, "Refuse what would else be set aside."),
+        DataOption(
+            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
+        ),
     ),
     data_forms=(
         "a .csv, .tsv, .jsonl or .parquet file with a text and a label column, or a folder with "

@@ -30,9 +30,11 @@ DOMAIN = DomainSpec(
     augmenter=f"{_HERE}.augmentation:augmenter",
     panels=f"{_HERE}.panels:panels",
     options=(
-        DataOption("strict", bool, "Refuse what would else be set aside."),
+        DataOption(
+            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
+        ),
         DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
-        DataOption("data_dir", str, "Where prepared TensorFlow Datasets lie."),
+        DataOption("data_dir", str, "Where prepared TensorFlow Datasets lie.", inputs=False),
     ),
     data_forms=(
         "a folder of class folders with pictures, or train/, val/, test/ above them",
