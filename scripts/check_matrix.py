@@ -8,6 +8,7 @@ Result: docs/matrix.md, one row per activation and model; --table only writes th
 
 import fcntl
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def run(chosen: Sequence[str], share: tuple[int, int]) -> None:
         for model, activation in pairs[share[0] - 1 :: share[1]]:
             wanted = set(precisions_of(model))
             known = load().get(f"{model}-{activation}")
-            if known is None or (known["passed"] and not wanted <= known["files"].keys()):
+            if known is None or (known["files"] and not wanted <= known["files"].keys()):
                 row = check(model, activation, converter)
                 keep(f"{model}-{activation}", row)
                 print(model, activation, "ok" if row["passed"] else row["why"], flush=True)
@@ -101,19 +102,43 @@ def cell(row: dict, precision: str) -> str:
     return f"{found['max_abs_error']:.1g} / {found['agreement']:.3f}{mark}"
 
 
+def counts(rows: dict[str, dict], models_: Sequence[str]) -> list[str]:
+    """Return the lines of a table of how many pairs passed, per model and precision."""
+    lines = ["| model | " + " | ".join(["all held", *PRECISIONS]) + " |"]
+    lines.append("|---|" + "---|" * (len(PRECISIONS) + 1))
+    for model in models_:
+        own = [row for pair, row in rows.items() if pair.rpartition("-")[0] == model]
+        cells = [f"{sum(row['passed'] for row in own)} of {len(own)}"]
+        for precision in PRECISIONS:
+            made = [row["files"][precision] for row in own if precision in row["files"]]
+            held = sum(bool(found["passed"]) for found in made)
+            cells.append(f"{held} of {len(made)}" if made else "–")
+        lines.append(f"| {model} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def shortened(why: str) -> str:
+    """Return the first of several reasons and how many more there are; the cells show them."""
+    first, *others = re.split(rf"; (?=(?:{'|'.join(PRECISIONS)}): )", why)
+    return first.rstrip(".") + (f" (and {len(others)} more)" if others else "")
+
+
 def table() -> str:
     rows = load()
     passed = sum(row["passed"] for row in rows.values())
     lines = [
         "# Every activation in every model",
         "",
-        "Made by `scripts/check_matrix.py`: small configurations, trained for 96 steps, saved,",
-        "loaded, exported with builtin operators only, and verified without TensorFlow.",
+        "Made by `scripts/check_matrix.py`: small configurations, trained for 96 steps (`unet`:",
+        "192), saved, loaded, exported with builtin operators only, verified without TensorFlow.",
         f"{len(rows)} of {len(MODELS) * len(activations.names())} pairs were checked, {passed} "
         "passed.",
+        "",
         "Cells: largest error of a probability against Keras / share of equal answers; ✗ where",
         "`verify` found a limit missed. The nets are tiny and hardly trained: read ✗ as a warning",
         "about the activation in that place, which `verify` would give you, too.",
+        "",
+        *counts(rows, MODELS),
     ]
     for model in MODELS:
         columns = [*precisions_of(model)]
@@ -125,7 +150,7 @@ def table() -> str:
             if row is None:
                 continue
             cells = " | ".join(cell(row, precision) for precision in columns)
-            verdict = "yes" if row["passed"] else f"no: {row['why']}"
+            verdict = "yes" if row["passed"] else f"no: {shortened(row['why'])}"
             count = row["files"].get(columns[-1], {}).get("operators", "–")
             lines.append(f"| {activation} | {verdict} | {cells} | {count} |")
     return "\n".join(lines) + "\n"
