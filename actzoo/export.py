@@ -124,7 +124,8 @@ def export_model(
         worker = converter or Converter()
         try:
             worker.start()
-            work = _Work(model, card, Path(scratch), worker, lower, io_dtype, said)
+            output = _appended(model, card, cases, said)
+            work = _Work(model, card, output, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
             recorded = work.record(made, failed, cases)
             if not made:
@@ -278,6 +279,28 @@ def _as_card(
     return card
 
 
+def _appended(
+    model: keras.Model, card: models.ModelCard, cases: Reference, note: Callable[[str], None]
+) -> str | None:
+    """Return the output activation to put behind a model; None where it gives probabilities.
+
+    Its graph tells, unless the activation hides in a function of the user's: then its outputs do.
+    """
+    from actzoo import lowering
+
+    if card.output != "softmax" or lowering.ends_in(model, card.output):
+        return card.output
+    few = {name: value[: lowering.FEW] for name, value in cases.inputs.items()}
+    outputs = lowering.keras_outputs(model, None, few)
+    if not (np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 5e-3)):
+        return card.output
+    note(
+        "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
+        "behind it."
+    )
+    return None
+
+
 def _scales_pixels(model: keras.Model) -> bool:
     """Whether a model with one input begins by scaling `[0, 255]` itself."""
     first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
@@ -300,6 +323,7 @@ class _Work:
         self,
         model: keras.Model,
         card: models.ModelCard,
+        output: str | None,
         scratch: Path,
         converter: Converter,
         lower: bool,
@@ -308,6 +332,7 @@ class _Work:
     ) -> None:
         self.model = model
         self.card = card
+        self.output = output
         self.scratch = scratch
         self.converter = converter
         self.lower = lower
@@ -409,7 +434,7 @@ class _Work:
             self._models[form, stable] = lowering.lower_in_detail(
                 self.model,
                 form,
-                output_activation=self.card.output,
+                output_activation=self.output,
                 replace=self.lower,
                 stable=stable,
             )
@@ -466,7 +491,7 @@ class _Work:
             name: np.concatenate([value, extreme.get(name, value[:0])])
             for name, value in self._as_taken(cases.inputs).items()
         }
-        outputs = lowering.keras_outputs(self.model, self.card.output, joined)
+        outputs = lowering.keras_outputs(self.model, self.output, joined)
         count = len(cases.ids)
         found = {"probabilities": outputs[:count]}
         groups = {f"cases/{name}": value for name, value in cases.inputs.items()}

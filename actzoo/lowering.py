@@ -48,6 +48,7 @@ CARRIERS: dict[str, tuple[str, ...]] = {
 }
 _NUMBERED = re.compile(r"_\d+$")
 OUTPUT_LAYER = "probabilities"
+FEW = 8  # cases that are sooner computed than a graph for them is traced
 
 
 @keras.saving.register_keras_serializable(package="actzoo", name="DeviceActivation")
@@ -109,6 +110,7 @@ def lower(
 
     Raises:
         InvalidTypeError: The model is neither functional nor sequential.
+        InvalidValueError: An output activation is asked for and there are several outputs.
         UnknownNameError: There is no such precision.
     """
     return lower_in_detail(
@@ -138,10 +140,10 @@ def lower_in_detail(
             "model.export() a try for a plain SavedModel.",
             given=type(model).__name__,
         )
-    work = _Lowering(precision, replace=replace, stable=frozenset(stable))
+    work = _Lowering(model, precision, replace=replace, stable=frozenset(stable))
     clone = keras.models.clone_model(_view(model), clone_function=work.clone)
     work.copy_weights()
-    if output_activation and not _ends_in(model, output_activation):
+    if output_activation and not ends_in(model, output_activation):
         clone = _append(clone, output_activation)
     return Lowered(clone, work.int8_operators, work.slow, work.names, work.chains)
 
@@ -156,13 +158,16 @@ def keras_outputs(
         output_activation: As in `lower`.
         inputs: Input name -> `(n, ...)`.
     """
-    if any(layer.compute_dtype != "float32" for layer in model.layers):
+    if any(layer.compute_dtype != "float32" for layer in model._flatten_layers()):
         plain = lower(model, replace=False)
     else:
         plain = _view(model)
     given = _ordered(plain, inputs)
-    outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
-    if output_activation and not _ends_in(model, output_activation):
+    if len(next(iter(inputs.values()))) <= FEW:
+        outputs = K.convert_to_numpy(plain(given, training=False)).astype("float32")
+    else:
+        outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
+    if output_activation and not ends_in(model, output_activation):
         outputs = np.asarray(_output_form(output_activation)(K.convert_to_tensor(outputs)))
     return outputs
 
@@ -196,6 +201,12 @@ def _ordered(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
 
 
 def _append(model: keras.Model, activation: str) -> keras.Model:
+    if len(model.outputs) > 1:
+        raise errors.InvalidValueError(
+            f"{model.name} has {len(model.outputs)} outputs, and {activation} can be put behind "
+            "one only.\nTake keras.Model(inputs, output) with one of them.",
+            given=len(model.outputs),
+        )
     final = DeviceActivation(_output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
     return keras.Model(model.input, final, name=model.name)
 
@@ -214,23 +225,47 @@ def _output_form(activation: str) -> Form:
     return row.float
 
 
-def _ends_in(model: keras.Model, name: str) -> bool:
-    found = _activation_of(model.outputs[0]._keras_history.operation)
-    return found is not None and found[0] == name
+# What may stand behind an output activation without changing what the values are.
+_PASSING = ("Identity", "Reshape", "Flatten", "Dropout", "Permute", "Cast")
 
 
-def scoped_name(name: str) -> str:
-    """Return a layer name that can be told from its scope in the converted graph.
+def ends_in(model: keras.Model, name: str) -> bool:
+    """Tell whether a model's first output is what an activation gave, perhaps cast or reshaped.
 
-    Keras numbers scopes: layer `a` may appear as `a_1`, just as a layer of that name.
+    Args:
+        model: A functional or sequential model.
+        name: Canonical name of the activation.
     """
-    return f"{name}_d" if _NUMBERED.search(name) else name
+    tensor = model.outputs[0]
+    while True:
+        layer, node, position = tensor._keras_history
+        if isinstance(layer, keras.Model) and models.is_functional(layer):
+            return ends_in(_view(layer), name) if position == 0 else False
+        found = _activation_of(layer)
+        passes = type(layer).__name__ in _PASSING or found == ("linear", {})
+        if not passes and type(layer) is keras.layers.Activation:
+            passes = layer.activation is keras.activations.linear
+        if not passes:
+            called = getattr(layer, "activation", getattr(layer, "function", None))
+            return (found is not None and found[0] == name) or _function_name(called) == name
+        tensor = layer._inbound_nodes[node].input_tensors[0]
+
+
+def _function_name(function: Any) -> str:
+    """Return the name of a function of TensorFlow's or Keras' own; "" for others."""
+    package = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if package not in ("keras", "tensorflow"):
+        return ""
+    return str(getattr(function, "__name__", "")).removesuffix("_v2")
 
 
 class _Lowering:
     """One pass over the layers of a model."""
 
-    def __init__(self, precision: str, *, replace: bool, stable: frozenset[str]) -> None:
+    def __init__(
+        self, model: keras.Model, precision: str, *, replace: bool, stable: frozenset[str]
+    ) -> None:
+        self.taken = {layer.name for layer in model._flatten_layers()}
         self.precision = precision
         self.replace = replace
         self.stable = stable
@@ -247,44 +282,57 @@ class _Lowering:
         return self._clones[id(layer)][1]
 
     def _clone(self, layer: Any) -> Any:
-        if isinstance(layer, keras.Model) and getattr(layer, "layers", None):
+        if isinstance(layer, keras.Model):
+            if not models.is_functional(layer) and not isinstance(layer, keras.Sequential):
+                return self._keep(layer, "it is a subclass of keras.Model")
             return self._clone_nested(layer)
-        name = scoped_name(layer.name)
+        name = self._scoped_name(layer.name)
         self.names[name] = layer.name
-        found = _activation_of(layer) if self.replace else None
+        replace = self.replace and not _has_own_mask(layer)
+        found = _activation_of(layer) if replace else None
         fused = isinstance(layer, keras.layers.Layer) and _has_fused(layer)
         form = self._form(layer, name, *found) if found is not None else None
         if form is not None and not fused:
             return DeviceActivation(form, name=name, dtype="float32")
         if not isinstance(layer, keras.layers.Layer):
             return layer  # an operation of keras.ops: no weights, no dtype of its own
-        config = {**layer.get_config(), "name": name}
-        if "dtype" in config:
-            config["dtype"] = "float32"
-        config["trainable"] = False
+        config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
         try:
             copy = type(layer).from_config(config)
         except (TypeError, ValueError) as error:
-            return self._keep(layer, error)
+            del self.names[name]
+            return self._keep(layer, str(error))
         if form is not None:
             copy.activation = form
         if type(layer).__name__ in CARRIERS:
             self.int8_operators[name] = list(CARRIERS[type(layer).__name__])
         return copy
 
-    def _keep(self, layer: Any, error: Exception) -> Any:
+    def _scoped_name(self, name: str) -> str:
+        """Return a layer name that can be told from its scope in the converted graph.
+
+        Keras numbers scopes: layer `a` may appear as `a_1`, just as a layer of that name.
+        """
+        if not _NUMBERED.search(name):
+            return name
+        found = f"{name}_d"
+        while found in self.taken:
+            found += "d"
+        self.taken.add(found)
+        return found
+
+    def _keep(self, layer: Any, why: str) -> Any:
         """Return a layer that cannot be rebuilt from its config, such as one with a function."""
         if layer.compute_dtype == "float32":
-            self.names.pop(scoped_name(layer.name), None)
             self.names[layer.name] = layer.name
             return layer
         raise errors.ExportError(
             f"The layer '{errors.shown(layer.name)}' ({type(layer).__name__}) computes in "
             f"{layer.compute_dtype} and cannot be rebuilt in float32: "
-            f"{errors.shown(str(error).strip().splitlines()[0], 120)}.\n"
+            f"{errors.shown(why.strip().partition(chr(10))[0], 120)}.\n"
             "Register its class or function: @keras.saving.register_keras_serializable().",
             given=layer.name,
-        ) from error
+        )
 
     def _clone_nested(self, model: keras.Model) -> keras.Model:
         return keras.models.clone_model(_view(model), clone_function=self.clone)
@@ -297,7 +345,7 @@ class _Lowering:
         if row is None:
             return None
         params = _plain_parameters(params)
-        stable = row.float or _own_form(layer)
+        stable = row.float or _own_form(_site(layer))
         if self.precision != "int8":
             return None if stable is None else functools.partial(stable, **params)
         reason = _why_slow(activation, row, params)
@@ -311,7 +359,8 @@ class _Lowering:
         if form is None:
             return None
         bound = functools.partial(form, **params)
-        held = row.tail and len(layer._outbound_nodes) > 1
+        tail = row.tail(**params) if callable(row.tail) else row.tail
+        held = tail and len(layer._outbound_nodes) > 1
         self.chains |= held or form is not stable
         return functools.partial(_held, bound) if held else bound
 
@@ -321,6 +370,7 @@ class _Lowering:
             if isinstance(layer, keras.Model) or not isinstance(copy, keras.layers.Layer):
                 continue
             if copy is not layer and copy.weights and not isinstance(copy, DeviceActivation):
+                _build_site(copy, layer.output.shape)
                 copy.set_weights([_plain(value) for value in layer.get_weights()])
 
 
@@ -341,8 +391,8 @@ def _own_form(layer: Any) -> Form | None:
     constants = {}
     for name, value in layer.values().items():
         plain = _plain(value)
-        plain = plain[..., 0] if plain.shape[-1] == 1 else plain
-        constants[name] = plain
+        single = plain.shape[layer.starts[name].ndim :] == (1,)
+        constants[name] = plain[..., 0] if single else plain
 
     def form(x: Any, **_: Any) -> Any:
         weights = {name: K.convert_to_tensor(value) for name, value in constants.items()}
@@ -371,7 +421,43 @@ def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> st
 
 
 def _has_fused(layer: Any) -> bool:
-    return hasattr(layer, "activation") and bool(layer.weights)
+    """Whether a layer with weights ends in a function that may be set; that of an LSTM may not."""
+    kind = getattr(type(layer), "activation", None)
+    fixed = isinstance(kind, property) and kind.fset is None
+    return hasattr(layer, "activation") and bool(layer.weights) and not fixed
+
+
+def _site(layer: Any) -> Any:
+    """Return the activation layer that stands in a layer with weights; else the layer itself."""
+    inner = layer.activation if _has_fused(layer) else None
+    return inner if isinstance(inner, keras.layers.Layer) else layer
+
+
+def _build_site(layer: Any, shape: tuple[int | None, ...]) -> None:
+    """Create the weights of an activation layer within a layer; Keras waits for the first call."""
+    site = _site(layer)
+    if not site.built:
+        site.build(shape)
+
+
+def _has_own_mask(layer: Any) -> bool:
+    """Whether a layer is given a mask by hand, as Softmax may be; no form takes one."""
+    return any(
+        node.arguments.kwargs.get("mask") is not None or len(node.arguments.args) > 1
+        for node in layer._inbound_nodes
+        if isinstance(layer, keras.layers.Softmax)
+    )
+
+
+def _in_float32(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a layer's config, and those of the layers in it, in float32."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
+            return {**value, "config": _in_float32(value["config"])}
+        return [changed(item) for item in value] if isinstance(value, list) else value
+
+    return {key: "float32" if key == "dtype" else changed(v) for key, v in config.items()}
 
 
 def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
@@ -385,6 +471,9 @@ def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
         function = layer.activation
         if function is None or function is keras.activations.linear:
             return None
+        if isinstance(function, keras.layers.Layer):
+            _build_site(layer, layer.output.shape)
+            return _activation_of(function)
         return activations.identify(keras.layers.Activation(function))
     found = activations.identify(layer)
     if found is None:
@@ -413,5 +502,8 @@ def _operation(operation: Any) -> tuple[str, dict[str, Any]] | None:
         name = "gelu_tanh"
     if name not in FORMS or type(operation).__module__.split(".")[0] != "keras":
         return None
-    keys = ("alpha", "negative_slope", "threshold", "b", "axis")
-    return name, {key: getattr(operation, key) for key in keys if hasattr(operation, key)}
+    keys = ("alpha", "negative_slope", "threshold", "b", "axis", "default_value")
+    params = {key: getattr(operation, key) for key in keys if hasattr(operation, key)}
+    if "default_value" in params:  # of Threshold
+        params["value"] = params.pop("default_value")
+    return name, params

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, models, results, tasks, weights
+from actzoo import activations, domains, errors, models, results, tasks, weights
 from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT, Phase, Plan, Recipe
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def make_plan(
     reasons += limit_reasons
     config = {**results.plain(spec.defaults()), **config}
     models.make_config(spec.name, config)
+    notes += _activation_notes(config.get("activation"))
     plan = Plan(
         data=_absolute(data),
         domain=domain.name,
@@ -169,6 +170,14 @@ def _check_fits(spec: models.ModelSpec, domain: domains.DomainSpec) -> None:
             given=spec.name,
             allowed=fitting,
         )
+
+
+def _activation_notes(chosen: str | None) -> list[str]:
+    """Return a warning where an activation is not made for hidden layers."""
+    row = activations.describe(activations.parse(chosen)[0]) if chosen else None
+    if row is None or row.hidden:
+        return []
+    return [f"{row.name} is not made for hidden layers. {row.hidden_reason}"]
 
 
 def _absolute(data: str) -> str:

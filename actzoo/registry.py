@@ -125,13 +125,7 @@ class Registry(Generic[Row]):
 
     def rows(self, pattern: str = "*", **tags: Any) -> tuple[Row, ...]:
         """Return the rows that match, in the table's order; see `names`."""
-        if not isinstance(pattern, str):
-            raise errors.InvalidTypeError(
-                f"{errors.shown(repr(pattern))} is no pattern of names.\n"
-                "Give a text with the wildcards * and ?, such as '*relu*'.",
-                given=pattern,
-                fix="*",
-            )
+        check_pattern(pattern)
         self._fill()
         for key in tags:
             for row in self._rows.values():
@@ -199,6 +193,21 @@ class Registry(Generic[Row]):
             note = f"{origin} was left out: {type(error).__name__}: {errors.shown(first, 200)}"
             self.notes.append(note)
             print(f"warning: {note}", file=sys.stderr)
+
+
+def check_pattern(pattern: object) -> None:
+    """Refuse a pattern of names that is no text.
+
+    Raises:
+        InvalidTypeError: It is none.
+    """
+    if not isinstance(pattern, str):
+        raise errors.InvalidTypeError(
+            f"{errors.shown(repr(pattern))} is no pattern of names.\n"
+            "Give a text with the wildcards * and ?, such as '*relu*'.",
+            given=pattern,
+            fix="*",
+        )
 
 
 def _within(function: Callable[[], Any], seconds: float) -> Any:

@@ -236,9 +236,8 @@ def int8_words(row: activations.ActivationSpec) -> str:
         return "a run of float operators between int8 layers, which costs time"
     if row.elementwise and melts(row):
         return "melts into the convolution before it: free"
-    if form.last:
-        extra = " and ".join(form.last)
-        return f"one table of 256 values, and an int8 {extra}"
+    if form.last and (form.several or not row.elementwise):
+        return f"int8 operators: {', '.join(form.last)}, and a table where it bends"
     return "one table of 256 values"
 
 
@@ -253,7 +252,7 @@ def melts(row: activations.ActivationSpec) -> bool:
 
 def int8_is_cheap(row: activations.ActivationSpec) -> bool:
     form = forms.device_form(row.name)
-    return form is not None and form.folds
+    return form is not None and form.one_table
 
 
 def linked(text: str) -> Markup:

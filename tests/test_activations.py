@@ -335,6 +335,40 @@ def gradients(layer, x, weights, **options):
     return tape.gradient(loss, tensor).numpy()
 
 
+@pytest.mark.parametrize(
+    "name,weight,outside,bound,wanted",
+    [
+        ("blu", "beta", 1.5, 1.0, 0.0),
+        ("pelu", "alpha", 0.05, 0.1, 3.0),
+        ("arelu", "alpha", 1.2, 0.99, 0.0),
+    ],
+)
+def test_a_weight_that_left_its_range_comes_back_and_learns_on(
+    name, weight, outside, bound, wanted
+):
+    """Cut off in the formula alone, it would have no gradient there, for good."""
+    x = keras.Input((3,))
+    layer = activations.get(f"{name}(per='layer')")
+    model = keras.Model(x, layer(x))
+    learned = getattr(layer, f"{weight}_weight")
+    learned.assign(keras.ops.full_like(learned, outside))
+    model.compile(keras.optimizers.SGD(0.01), loss="mse")
+    values = np.random.default_rng(0).normal(0, 2, (8, 3))
+    seen = []
+    for _ in range(2):
+        model.train_on_batch(values, wanted * values)
+        seen.append(float(learned.numpy().squeeze()))
+    assert seen[0] == pytest.approx(bound) and seen[1] != seen[0]
+
+
+def test_soft_exponential_keeps_its_digits_where_alpha_is_small():
+    x = np.linspace(-20, 20, 101)
+    for alpha in (-1e-2, -1e-4, -1e-5, -2e-6, 2e-6, 1e-4):
+        spec = f"soft_exponential(alpha={alpha})"
+        found = np.asarray(activations.get(spec)(x.astype("float32")[:, None]))[:, 0]
+        np.testing.assert_allclose(found, activations.reference(spec)(x), rtol=2e-6, atol=2e-6)
+
+
 def test_gumbel_softmax_draws_each_class_as_often_as_softmax_says():
     scores = np.array([1.0, 0.0, -1.0, 2.0], "float32")
     layer = activations.get("gumbel_softmax(hard=True, seed=3)")

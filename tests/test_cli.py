@@ -310,7 +310,7 @@ def test_what_describe_says_of_exports_is_what_lowering_does():
     for row in describing.registry("activations"):
         form = lowering.device_form(row.name)
         says_table = "one table" in describing.described(row.name)["export"]
-        assert says_table == (row.elementwise and form.folds), row.name
+        assert says_table == (row.elementwise and form.one_table), row.name
 
 
 def test_tensorflow_starts_without_chatter_and_errors_still_show():

@@ -146,6 +146,25 @@ def test_any_functional_model_with_defaults(tmp_path):
     assert (tmp_path / "labels.txt").read_text() == "class_0\nclass_1\n"
 
 
+def test_a_softmax_that_hides_in_a_function_is_seen_by_its_outputs(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable(package="hidden_softmax")
+    def sharpened(x):
+        return keras.ops.softmax(2.0 * x)
+
+    x = keras.Input((4,), name="features")
+    notes = []
+    made = export.export_model(
+        keras.Model(x, keras.layers.Dense(3, activation=sharpened)(x)),
+        tmp_path,
+        note=notes.append,
+        converter=toy_export.converter(),
+    )
+    assert tflite.read(made.files["float32"].read_bytes()).counts()["SOFTMAX"] == 1
+    assert any("probabilities already" in note for note in notes)
+
+
 def test_several_inputs_by_name(tmp_path):
     import keras
 

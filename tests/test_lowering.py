@@ -337,3 +337,161 @@ def test_third_party_row_brings_its_own_form(monkeypatch):
 
 def cube_form(x, **_):
     return x * x * x
+
+
+def largest_difference(model, lowered, *inputs):
+    given = [np.asarray(value) for value in inputs]
+    given = given[0] if len(given) == 1 else given
+    return np.abs(np.asarray(model(given)) - np.asarray(lowered(given))).max()
+
+
+def probabilities(kind):
+    """Return a model that ends in softmax, written in one of the ways that users have."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((4,), name="x")
+    dense = keras.layers.Dense(3)
+    if kind == "tf.nn":
+        return keras.Model(x, keras.layers.Dense(3, activation=tf.nn.softmax)(x))
+    if kind == "keras.ops":
+        return keras.Model(x, keras.layers.Dense(3, activation=keras.ops.softmax)(x))
+    if kind == "nested":
+        head = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+        return keras.Model(x, head(x))
+    if kind == "cast":
+        y = keras.layers.Dense(3, activation="softmax")(x)
+        return keras.Model(x, keras.layers.Activation("linear", dtype="float32")(y))
+    if kind == "reshaped":
+        return keras.Model(x, keras.layers.Reshape((3, 1))(keras.layers.Softmax()(dense(x))))
+    return keras.Model(x, keras.ops.softmax(dense(x)))
+
+
+@pytest.mark.parametrize("kind", ["tf.nn", "keras.ops", "nested", "cast", "reshaped", "operation"])
+def test_an_output_activation_is_not_applied_twice(kind):
+    model = probabilities(kind)
+    assert lowering.ends_in(model, "softmax")
+    x = np.random.default_rng(0).normal(0, 2, (6, 4)).astype("float32")
+    lowered = lowering.lower(model, output_activation="softmax")
+    assert largest_difference(model, lowered, x) < 1e-6
+    outputs = lowering.keras_outputs(model, "softmax", {"x": x})
+    np.testing.assert_allclose(outputs, np.asarray(model(x)), atol=1e-6)
+
+
+def test_logits_are_not_taken_for_probabilities():
+    x = keras.Input((4,), name="x")
+    for y in (keras.layers.Dense(3)(x), keras.layers.Dense(3)(keras.layers.Softmax()(x))):
+        assert not lowering.ends_in(keras.Model(x, y), "softmax")
+    several = keras.Model(x, [keras.layers.Dense(3)(x), keras.layers.Dense(2)(x)])
+    with pytest.raises(errors.InvalidValueError, match="2 outputs"):
+        lowering.lower(several, output_activation="softmax")
+
+
+def test_a_mask_given_by_hand_is_kept():
+    x, mask = keras.Input((4,), name="x"), keras.Input((4,), dtype="bool", name="mask")
+    model = keras.Model([x, mask], keras.layers.Softmax()(x, mask=mask))
+    shown = np.array([[1, 1, 0, 1]], bool)
+    values = np.array([[1, 2, 3, 4]], "float32")
+    assert largest_difference(model, lowering.lower(model), values, shown) < 1e-6
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("spec", ["keras_prelu", "prelu", "xielu", "dy_relu"])
+def test_what_an_activation_inside_a_layer_learned_is_kept(spec, precision):
+    """Keras takes a layer as the activation of a Dense or a convolution."""
+    inner = keras.layers.PReLU() if spec == "keras_prelu" else activations.get(spec)
+    x = keras.Input((6, 6, 3), name="x")
+    model = keras.Model(x, keras.layers.Conv2D(4, 3, activation=inner, name="site")(x))
+    rng = np.random.default_rng(0)
+    unbuilt = largest_difference(model, lowering.lower(model, precision), np.ones((1, 6, 6, 3)))
+    assert unbuilt < 0.05 and inner.weights  # a fitted chain may be off a little
+    for weight in inner.weights:
+        weight.assign(weight + rng.uniform(0.01, 0.05, weight.shape))
+    lowered = lowering.lower(model, precision)
+    assert largest_difference(model, lowered, rng.normal(0, 2, (5, 6, 6, 3))) < 1e-5
+
+
+@pytest.mark.parametrize("spec", ["tlu", "flexible_relu", "prelu", "apl"])
+def test_weights_per_element_of_one_channel_keep_their_axes(spec):
+    x = keras.Input((6, 5, 1), name="x")
+    layer = activations.get(f"{spec}(per='element')")
+    model = keras.Model(x, layer(x))
+    values = np.random.default_rng(0).normal(0, 2, (8, 6, 5, 1))
+    for weight in layer.weights:
+        weight.assign(weight + np.random.default_rng(1).uniform(0.1, 0.3, weight.shape))
+    lowered = lowering.lower(model)
+    assert lowered.output_shape == model.output_shape
+    assert largest_difference(model, lowered, values) < 1e-6
+
+
+def test_layers_whose_activation_is_fixed_are_kept():
+    x = keras.Input((5, 4), name="x")
+    y = keras.layers.GRU(3)(keras.layers.LSTM(3, return_sequences=True)(x))
+    model = keras.Model(x, keras.layers.Dense(2, activation="relu")(y))
+    values = np.random.default_rng(0).normal(0, 2, (3, 5, 4))
+    assert largest_difference(model, lowering.lower(model), values) < 1e-6
+
+
+def test_a_subclassed_model_within_a_model_is_kept():
+    class Own(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = keras.layers.Dense(3, activation="relu")
+
+        def call(self, x):
+            return self.dense(x)
+
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, Own()(x))
+    assert largest_difference(model, lowering.lower(model), np.ones((2, 4))) < 1e-6
+
+
+def test_a_bare_threshold_keeps_its_value():
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.ops.threshold(x, 0.5, -3.0))
+    values = np.array([[0.2, 0.7, -1.0, 2.0]], "float32")
+    assert largest_difference(model, lowering.lower(model), values) == 0
+
+
+def test_layers_in_wrappers_compute_in_float32_too():
+    x = keras.Input((3, 4), name="x")
+    inner = keras.layers.Dense(4, dtype="mixed_float16")
+    lowered = lowering.lower(keras.Model(x, keras.layers.TimeDistributed(inner)(x)))
+    assert {layer.compute_dtype for layer in lowered._flatten_layers()} == {"float32"}
+
+
+def test_new_names_of_layers_do_not_collide():
+    x = keras.Input((4,), name="x")
+    y = activations.get("relu", name="act_1_d")(activations.get("tanh", name="act_1")(x))
+    model = keras.Model(x, y)
+    lowered = lowering.lower_in_detail(model)
+    assert sorted(lowered.names.values()) == ["act_1", "act_1_d"]
+    assert largest_difference(model, lowered.model, np.ones((1, 4))) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "soft_clipping(alpha=13)", "soft_clipping(alpha=1000)", "soft_exponential(alpha=0.01)",
+        "soft_exponential(alpha=-0.01)",
+    ],
+)  # fmt: skip
+def test_parameters_beyond_a_chain_take_the_stable_form(spec):
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, activations.get(spec, name="site_act")(x))
+    lowered = lowering.lower_in_detail(model, "int8")
+    assert "no chain is known" in lowered.slow["site_act"]
+    values = np.random.default_rng(0).normal(0, 2, (50, 4)).astype("float32")
+    assert largest_difference(model, lowered.model, values) < 1e-5
+
+
+def test_knees_that_crossed_in_training_take_the_stable_form():
+    x = keras.Input((4,), name="x")
+    layer = activations.get("srelu(per='layer')", name="site_act")
+    model = keras.Model(x, layer(x))
+    layer.left_weight.assign([1.0])
+    layer.right_weight.assign([0.5])
+    lowered = lowering.lower_in_detail(model, "int8")
+    assert "site_act" in lowered.slow
+    values = np.random.default_rng(0).normal(0, 2, (50, 4)).astype("float32")
+    assert largest_difference(model, lowered.model, values) < 1e-6

@@ -123,6 +123,11 @@ def test_identify_is_the_inverse_of_get(spec):
         assert (spec[0], found[0]) in {("relu_n", "relu6"), ("leaky_relu", "relu")}
 
 
+def built(layer, shape):
+    layer.build(shape)
+    return layer
+
+
 @pytest.mark.parametrize(
     "layer,wanted",
     [
@@ -139,6 +144,7 @@ def test_identify_is_the_inverse_of_get(spec):
             keras.layers.PReLU(shared_axes=[1, 2]),
             ("prelu", {"negative_slope": 0.0, "per": "channel"}),
         ),
+        (built(keras.layers.PReLU(shared_axes=[1]), (None, 4, 4, 2)), None),
         (keras.layers.Softmax(axis=[1]), ("softmax", {"axis": 1})),
         (keras.layers.Softmax(axis=[1, 2]), None),
         (keras.layers.Activation("leaky_relu"), ("leaky_relu", {"negative_slope": 0.2})),
@@ -342,6 +348,9 @@ def test_names_by_pattern_alias_and_field():
         activations.names(bounded="under")
     with pytest.raises(errors.UnknownNameError, match="True"):
         activations.names(smooth="yes")
+    for listed in (activations.names, activations.peer_names):
+        with pytest.raises(errors.InvalidTypeError, match="None is no pattern"):
+            listed(None)
     assert activations.names(limits=("3", "4")) == ()
 
 
@@ -452,6 +461,42 @@ def test_a_layer_of_another_package_passes_the_contracts(table):
         "shifted",
         {"start": 0.25},
     )
+
+
+@keras.saving.register_keras_serializable(package="their_package")
+class Hidden(keras.layers.Layer):
+    """A layer that keeps its parameter to itself; its config tells it."""
+
+    def __init__(self, start=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self._start = start
+
+    def call(self, x):
+        return keras.ops.tanh(x + self._start)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self._start}
+
+
+def test_a_layer_is_recognised_by_its_config(table):
+    activations.register("hidden_shift", Hidden, parameters=(Parameter("start", 0.5),))
+    layer = activations.get("hidden_shift(start=0.25)")
+    assert activations.identify(layer) == ("hidden_shift", {"start": 0.25})
+
+
+@pytest.mark.parametrize("pairs", [(("low",),), (("low", "high"),), "low", (("start", 1),)])
+def test_pairs_of_parameters_in_order_are_checked(pairs):
+    with pytest.raises(errors.InvalidValueError, match="pairs of its parameters' names"):
+        ActivationSpec("row", "a:b", parameters=(Parameter("start", 0.5),), ordered=pairs)
+
+
+def test_a_reference_that_cannot_be_imported_is_named(table):
+    activations.register(
+        ActivationSpec("half", "keras.activations:relu", reference="no_such_package:half")
+    )
+    for ask in (activations.reference, activations.gain):
+        with pytest.raises(errors.InvalidValueError, match="'half' points at 'no_such_package"):
+            ask("half")
 
 
 def test_a_row_that_cannot_be_imported_is_named_and_harms_nobody(table, capsys):

@@ -105,14 +105,14 @@ def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
         return _identify_relu(layer)
     if kind is keras.layers.PReLU:
         initial = getattr(layer.alpha_initializer, "value", 0.0)
-        per = "channel" if layer.shared_axes else "element"
-        return _checked("prelu", {"negative_slope": initial, "per": per})
+        per = _per_of(layer)
+        return _checked("prelu", {"negative_slope": initial, "per": per}) if per else None
     if kind is keras.layers.Softmax:
         axes = (layer.axis,) if isinstance(layer.axis, int) else tuple(layer.axis)
         return _checked("softmax", {"axis": axes[0]}) if len(axes) == 1 else None
     for row in ACTIVATIONS:
         if _points_at(row.target, kind):
-            return _checked(row.name, {name: getattr(layer, name) for name in row.defaults})
+            return _checked_config(row, layer)
     return None
 
 
@@ -201,6 +201,16 @@ def _identify_function(given: Any) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+def _per_of(layer: keras.layers.PReLU) -> str | None:
+    """Tell what has slopes of its own in Keras' PReLU; None for some axes and not others."""
+    if not layer.shared_axes:
+        return "element"
+    if layer.input_spec is None:  # not built, so that the number of axes is unknown
+        return "channel"
+    shared = {axis % layer.input_spec.ndim for axis in layer.shared_axes}
+    return "channel" if shared == set(range(1, layer.input_spec.ndim - 1)) else None
+
+
 def _identify_relu(layer: keras.layers.ReLU) -> tuple[str, dict[str, Any]] | None:
     limit, slope, threshold = layer.max_value, layer.negative_slope, layer.threshold
     if limit is None and not slope and not threshold:
@@ -223,6 +233,16 @@ def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
         return None
     seeds = {p.name for p in row.parameters if p.kind == "seed"}
     return name, {k: v for k, v in checked.items() if not (k in seeds and v is None)}
+
+
+def _checked_config(
+    row: ActivationSpec, layer: keras.layers.Layer
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the pair of a layer of a row by its config, which a constructor takes back."""
+    config = layer.get_config()
+    if not set(row.defaults) <= set(config):
+        return None
+    return _checked(row.name, {name: config[name] for name in row.defaults})
 
 
 def _points_at(target: str | None, thing: Any) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -35,6 +35,9 @@ class Learned(keras.layers.Layer):
     """
 
     one_per_layer: frozenset[str] = frozenset()  # weights of which `per` makes no more
+    # Weight -> range that training keeps it in. A cut in `compute` alone would leave it without a
+    # gradient, for good, once a step has carried it out.
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(self, starts: Mapping[str, Any], per: Per, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -66,6 +69,7 @@ class Learned(keras.layers.Layer):
             weight = self.add_weight(
                 shape=full.shape,
                 initializer=lambda _, dtype=None, full=full: ops.convert_to_tensor(full, dtype),
+                constraint=_Within(*self.limits[name]) if name in self.limits else None,
                 name=name,
                 autocast=False,
             )
@@ -96,6 +100,16 @@ class Learned(keras.layers.Layer):
         """Return the constructor's arguments."""
         own = [name for name in inspect.signature(type(self)).parameters if name != "kwargs"]
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+class _Within(keras.constraints.Constraint):
+    """Keeps a weight in a range after each step."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def __call__(self, w: Any) -> Any:
+        return ops.clip(w, self.low, self.high)
 
 
 def _linear(x: Any, slope: Any) -> Any:
@@ -425,6 +439,8 @@ class PELU(Learned):
         Trottier et al., 2016, "Parametric Exponential Linear Unit", arXiv:1605.09332.
     """
 
+    limits: ClassVar = {"alpha": (0.1, math.inf), "beta": (0.1, math.inf)}
+
     def __init__(
         self,
         alpha: float = 1.0,
@@ -508,8 +524,8 @@ class SoftExponential(Learned):
         a = ops.where(near, ops.ones_like(alpha), alpha)
         negative = ops.where(a < 0, a, -ops.ones_like(a))
         positive = ops.where(a > 0, a, ops.ones_like(a))
-        inside = 1.0 - negative * (ops.where(a < 0, x, zero) + negative)
-        logarithm = -ops.log(ops.maximum(inside, 1e-7)) / negative
+        beyond = -negative * (ops.where(a < 0, x, zero) + negative)
+        logarithm = -ops.log1p(ops.maximum(beyond, 1e-7 - 1.0)) / negative
         power = positive * ops.where(near, zero, ops.where(a > 0, x, zero))
         exponential = ops.expm1(power) / positive + positive
         bend = ops.where(near, alpha, ops.zeros_like(alpha))
@@ -844,6 +860,8 @@ class BLU(Learned):
         SMC.
     """
 
+    limits: ClassVar = {"beta": (-1.0, 1.0)}
+
     def __init__(
         self,
         beta: float = 0.5,
@@ -930,6 +948,8 @@ class AReLU(Learned):
     Reference:
         Chen et al., 2020, "AReLU: Attention-based Rectified Linear Unit", arXiv:2006.13858.
     """
+
+    limits: ClassVar = {"alpha": (0.01, 0.99)}
 
     def __init__(
         self,

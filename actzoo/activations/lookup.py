@@ -16,6 +16,7 @@ from actzoo.activations import spec as specs
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.peers import AMBIGUOUS, OTHERWISE_CALLED, PEERS
 from actzoo.activations.spec import ActivationSpec
+from actzoo.registry import check_pattern
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +90,7 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
         pattern: Wildcards `*` and `?`, over `"peer:name"`.
 
     Raises:
+        InvalidTypeError: The pattern is no text.
         UnknownNameError: The pattern names a peer that there is not.
 
     Example:
@@ -98,6 +100,7 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
     names = {
         f"{peer}:{name}": spec for peer, table in PEERS.items() for name, spec in table.items()
     }
+    check_pattern(pattern)
     peer, colon, rest = pattern.partition(":")
     if colon and not set(peer) & set("*?["):
         if _peer(peer) not in PEERS:
@@ -184,7 +187,8 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
 
     Raises:
         UnknownNameError: There is no such activation or parameter.
-        InvalidValueError: A value is out of range, or the row has no reference.
+        InvalidValueError: A value is out of range, or the row has no reference, or one that
+            cannot be imported.
 
     Example:
         >>> float(reference("relu")(-2.0))
@@ -200,7 +204,10 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
         )
     import numpy as np
 
-    function = resolve(row.reference)
+    try:
+        function = resolve(row.reference)
+    except (ImportError, AttributeError) as error:
+        raise unimportable(row.name, row.reference, error) from error
     full = {**row.defaults, **given, **row.check(params)}
 
     @functools.wraps(function)
@@ -208,6 +215,21 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
         return np.asarray(function(np.asarray(x, "float64"), **full), "float64")
 
     return compute
+
+
+def unimportable(owner: str, target: str, error: Exception) -> errors.InvalidValueError:
+    """Return the error for a row that points at what cannot be imported.
+
+    Args:
+        owner: Name of the row.
+        target: `"module:attribute"`.
+        error: What importing it raised.
+    """
+    return errors.InvalidValueError(
+        f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
+        f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
+        given=owner,
+    )
 
 
 def register(

@@ -90,8 +90,8 @@ def smelu(x: Any, *, beta: float = 2.0) -> Any:
         beta: Half width of the bend, above 0.
 
     Reference:
-        Shamir & Lin, 2022, "Reproducibility in Deep Learning and Smooth Activations",
-        arXiv:2202.06499.
+        Shamir & Lin, 2022, "Real World Large Scale Recommendation Systems Reproducibility and
+        Smooth Activations", arXiv:2202.06499.
     """
     middle = ops.clip(x, -beta, beta)
     return ops.where(x >= beta, x, (0.25 / beta) * ops.square(middle + beta))

@@ -235,6 +235,8 @@ class ActivationSpec:
             InvalidValueError: A field is none of what it takes, or a default out of its range.
         """
         sides = ("none", "below", "above", "both")
+        listed = self.parameters if isinstance(self.parameters, tuple) else ()
+        own = {getattr(parameter, "name", None) for parameter in listed}
         for field, fits, allowed in (
             ("name", isinstance(self.name, str), "a text"),
             ("target", isinstance(self.target, str), "a text, 'module:attribute'"),
@@ -245,6 +247,13 @@ class ActivationSpec:
                 "limits",
                 self.limits is None or (_is_tuple_of(str, self.limits) and len(self.limits) == 2),
                 "None or two texts, for -inf and inf, such as ('0', 'inf')",
+            ),
+            (
+                "ordered",
+                _is_tuple_of(tuple, self.ordered)
+                and all(_is_tuple_of(str, p) and len(p) == 2 for p in self.ordered)
+                and {name for pair in self.ordered for name in pair} <= own,
+                "pairs of its parameters' names, such as (('low', 'high'),)",
             ),
         ):
             if not fits:

@@ -103,11 +103,7 @@ def load(target: str, owner: str) -> Any:
     try:
         found = resolve(target)
     except (ImportError, AttributeError) as error:
-        raise errors.InvalidValueError(
-            f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
-            f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
-            given=owner,
-        ) from error
+        raise lookup.unimportable(owner, target, error) from error
     if isinstance(found, type) and not target.startswith("keras."):
         known = keras.saving.get_registered_object(keras.saving.get_registered_name(found))
         if known is not found:

@@ -29,6 +29,11 @@ def srelu(
     return right - leaky((right - left) - leaky(x - left, left_slope), right_slope)
 
 
+def srelu_fits(*, left: float, right: float, **_: Any) -> bool:
+    """Tell whether the knees are in order; learned ones may have crossed."""
+    return left <= right
+
+
 def apl(x: Any, *, slope: float, hinge: float, **_: Any) -> Any:
     """One hinge beside the one of ReLU."""
     rest = 1.0 - slope
@@ -123,6 +128,11 @@ def soft_exponential(x: Any, *, alpha: float, **_: Any) -> Any:
     return (-1.0 / alpha) * K.log(inside)
 
 
+def soft_exponential_fits(*, alpha: float, **_: Any) -> bool:
+    """Tell whether int8 can hold it: its power, which is near 1 for a small alpha, becomes int8."""
+    return abs(alpha) < 1e-6 or abs(alpha) >= 0.1
+
+
 def xielu(x: Any, **_: Any) -> Any:
     """Fitted for its start."""
     inner = K.elu(0.796317 * leaky(x, 0.528689)) + 0.284368
@@ -204,9 +214,13 @@ def hard_elish(x: Any, **_: Any) -> Any:
 def isru(x: Any, *, alpha: float, **_: Any) -> Any:
     """A tanh of a fitted ratio."""
     root = math.sqrt(alpha)
-    ratio = (6.05961 * root) / (root * K.abs(x) + 5.11283) - 0.119151 * root
-    y = K.tanh(x * ratio)
+    y = K.tanh(x * (6.05961 / (K.abs(x) + 5.11283 / root) - 0.119151 * root))
     return y if root == 1.0 else (1.0 / root) * y
+
+
+def isru_ends_in_a_factor(*, alpha: float, **_: Any) -> bool:
+    """Tell whether `isru` multiplies at its end."""
+    return alpha != 1.0
 
 
 def sinlu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
@@ -237,8 +251,9 @@ def smu(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
     """GELU has the error function that TFLite has not by itself."""
     a = negative_slope
     k = math.sqrt(2.0) * mu * (1.0 - a)
-    bent = ((1.0 - a) / k) * K.gelu(k * x, approximate=False)
-    return bent if a == 0 else a * (x + (1.0 / a) * bent)
+    bend = K.gelu(k * x, approximate=False)
+    share = (1.0 - a) / k
+    return share * bend if a == 0 else a * (x + (share / a) * bend)
 
 
 def smu_fits(*, negative_slope: float, mu: float, **_: Any) -> bool:
@@ -327,6 +342,11 @@ def soft_clipping(x: Any, *, alpha: float, **_: Any) -> Any:
     """One logarithm of a ratio."""
     e = math.exp(alpha)
     return (1.0 / alpha) * K.log(e - (e * (e - 1.0)) / (K.exp(alpha * x) + e))
+
+
+def soft_clipping_fits(*, alpha: float, **_: Any) -> bool:
+    """Tell whether the ratio keeps its digits; from 13 on it cancels in float32."""
+    return alpha <= 10.0
 
 
 def laplace(x: Any, **_: Any) -> Any:

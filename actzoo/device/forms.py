@@ -34,18 +34,26 @@ class DeviceForm:
         tail: The int8 form ends in scalar arithmetic, such as a factor or a change of sign. The
             converter may move it into the layer behind, which is fine; where several layers are
             behind, it would be moved into some only and leave a second run, so it is then held in
-            place by one operator more.
-        folds: Whether the int8 form becomes one table or melts into the convolution.
-        why: Why not.
+            place by one operator more. A function of the parameters where it depends on them.
+        folds: Whether no float operator is left in the int8 form: it becomes tables and int8
+            operators, or melts into the layer beside.
+        several: It becomes several operators all the same, not one table.
+        why: Why it does not fold.
     """
 
     float: Form | None = None
     int8: Form | None = None
     fits: Callable[..., bool] | None = None
     last: tuple[str, ...] = ()
-    tail: bool = False
+    tail: bool | Callable[..., bool] = False
     folds: bool = True
+    several: bool = False
     why: str = "looks at more than one value"
+
+    @property
+    def one_table(self) -> bool:
+        """Whether it costs no more than one table."""
+        return self.folds and not self.several
 
 
 FORMS: dict[str, DeviceForm] = {
@@ -81,7 +89,7 @@ FORMS: dict[str, DeviceForm] = {
     "sparse_sigmoid": DeviceForm(stable.sparse_sigmoid, tail=True),
     "exponential": DeviceForm(stable.exponential),
     "plu": DeviceForm(int8=chains.plu, tail=True),
-    "srelu": DeviceForm(int8=chains.srelu, tail=True),
+    "srelu": DeviceForm(int8=chains.srelu, fits=chains.srelu_fits, tail=True),
     "apl": DeviceForm(int8=chains.apl, fits=chains.apl_fits, tail=True),
     "pact": DeviceForm(int8=chains.pact),
     "flexible_relu": DeviceForm(int8=chains.flexible_relu, tail=True),
@@ -99,7 +107,9 @@ FORMS: dict[str, DeviceForm] = {
     "symexp": DeviceForm(int8=chains.symexp, last=("MUL",)),
     "pelu": DeviceForm(int8=chains.pelu, tail=True),
     "mpelu": DeviceForm(int8=chains.mpelu, fits=chains.mpelu_fits, tail=True),
-    "soft_exponential": DeviceForm(int8=chains.soft_exponential, tail=True),
+    "soft_exponential": DeviceForm(
+        int8=chains.soft_exponential, fits=chains.soft_exponential_fits, tail=True
+    ),
     "xielu": DeviceForm(int8=chains.xielu, fits=chains.xielu_fits, last=("MUL",)),
     "smelu": DeviceForm(int8=chains.smelu),
     "quick_gelu": DeviceForm(last=("MUL",)),
@@ -129,7 +139,7 @@ FORMS: dict[str, DeviceForm] = {
     "swoosh_l": DeviceForm(stable.swoosh_l, chains.swoosh_l, last=("SUB",), tail=True),
     "swoosh_r": DeviceForm(stable.swoosh_r, chains.swoosh_r, last=("SUB",), tail=True),
     "trainable_swish": DeviceForm(int8=chains.gated_sigmoid, last=("MUL",)),
-    "sinlu": DeviceForm(int8=chains.sinlu, last=("LOGISTIC", "ADD", "MUL")),
+    "sinlu": DeviceForm(int8=chains.sinlu, last=("LOGISTIC", "ADD", "MUL"), several=True),
     "aria2": DeviceForm(stable.aria2, chains.aria2, last=("MUL",)),
     "acon_b": DeviceForm(int8=chains.acon_b, last=("MUL",)),
     "acon_c": DeviceForm(int8=chains.acon, last=("MUL",)),
@@ -144,7 +154,7 @@ FORMS: dict[str, DeviceForm] = {
     "hard_sigmoid_keras2": DeviceForm(int8=chains.hard_sigmoid_keras2, tail=True),
     "lecun_tanh": DeviceForm(chains.lecun_tanh, tail=True),
     "penalized_tanh": DeviceForm(int8=chains.penalized_tanh),
-    "isru": DeviceForm(int8=chains.isru, last=("MUL",), tail=True),
+    "isru": DeviceForm(int8=chains.isru, last=("MUL",), tail=chains.isru_ends_in_a_factor),
     "elliott_sigmoid": DeviceForm(int8=chains.elliott_sigmoid, last=("MUL",)),
     "arctan": DeviceForm(stable.arctan, chains.arctan, last=("MUL",), tail=True),
     "sigmoid_algebraic": DeviceForm(
@@ -152,7 +162,9 @@ FORMS: dict[str, DeviceForm] = {
     ),
     "sqnl": DeviceForm(int8=chains.sqnl, last=("MUL",)),
     "symlog": DeviceForm(int8=chains.symlog),
-    "soft_clipping": DeviceForm(stable.soft_clipping, chains.soft_clipping, tail=True),
+    "soft_clipping": DeviceForm(
+        stable.soft_clipping, chains.soft_clipping, fits=chains.soft_clipping_fits, tail=True
+    ),
     "laplace": DeviceForm(stable.laplace, chains.laplace, fits=chains.laplace_fits),
     "gompertz": DeviceForm(),
     "erf": DeviceForm(stable.erf, chains.erf),

@@ -55,8 +55,7 @@ def swoosh_r(x: Any, **_: Any) -> Any:
 def soft_clipping(x: Any, *, alpha: float = 0.5, **_: Any) -> Any:
     """Return soft clipping from the nearer of its two ends, where no power overflows."""
     low = K.minimum(x, 1.0 - x)
-    part = K.log(K.exp(alpha * low) + 1.0) - K.log(K.exp(alpha * (low - 1.0)) + 1.0)
-    part = (1.0 / alpha) * part
+    part = (1.0 / alpha) * (softplus(alpha * low) - softplus(alpha * (low - 1.0)))
     return K.where(x > 0.5, 1.0 - part, part)
 
 

@@ -260,8 +260,8 @@ def layers_of(tensor: str, layers: Mapping[str, Any]) -> Iterator[str]:
     """Yield those of some layers that a tensor's name mentions.
 
     Keras' scopes are `model/layer_1/operator`; a name that the converter joined holds several,
-    separated by semicolons. Layer names given here never end in `_<number>` (see
-    `lowering.scoped_name`), so that cutting the scope's number is safe.
+    separated by semicolons. Layer names given here never end in `_<number>`: `lowering` sees to
+    that, so that cutting the scope's number is safe.
     """
     for part in tensor.split(";"):
         for scope in part.split("/"):

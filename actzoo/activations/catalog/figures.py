@@ -270,7 +270,7 @@ FIGURES: dict[str, dict[str, Any]] = {
         "float16_overflow": 65500.0,
         "keeps_variance": True,
         "depth_notes": "",
-        "int8_table": True,
+        "int8_table": False,
     },
     "aria2": {
         "gain": 1.87758,

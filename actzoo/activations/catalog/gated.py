@@ -88,7 +88,7 @@ ROWS = (
         formula="a * max(b, 0), with (a, b) the halves of x",
         paper=SHAZEER,
         smooth=False,
-        dead_region="b < 0",
+        dead_region="b <= 0",
         notes=f"{FEED_FORWARD} {SQUARE}",
     ),
     _gated(

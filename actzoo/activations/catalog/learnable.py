@@ -68,6 +68,7 @@ ROWS = (
             Parameter("right_slope", 0.5, summary="slope above it"),
             PER,
         ),
+        ordered=(("left", "right"),),
         paper="Jin et al. 2015, arXiv:1512.07030",
         learnable=True,
         monotone=True,

@@ -179,7 +179,7 @@ ROWS = (
         smooth=False,
         kinks=((0.0, 0.5),),
         zero_at_zero=True,
-        dead_region="x <= -2.5",
+        dead_region="x <= -1.769 sqrt(2)",
         limits=("nan", "inf"),
         recommended_init="glorot_uniform",
         notes="Its slope jumps by 0.096 at 0. " + NAN_AT_MINUS_INF,
