@@ -237,7 +237,7 @@ def int8_words(row: activations.ActivationSpec) -> str:
     if row.elementwise and melts(row):
         return "melts into the convolution before it: free"
     if form.last and (form.several or not row.elementwise):
-        return f"int8 operators: {', '.join(form.last)}, and a table where it bends"
+        return f"several int8 operators: {', '.join(form.last)}, and tables for what bends"
     return "one table of 256 values"
 
 

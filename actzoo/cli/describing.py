@@ -100,6 +100,8 @@ def _described_activation(spec: str) -> dict[str, Any]:
     found.update({**listed(row), "export": _export_words(row)})
     if {**row.defaults, **given} != row.defaults:
         found.update(_figures_of(spec))
+        if row.int8_table:
+            found["export"] += "; a note of export says where other parameters prevent that"
     defaults = {**row.defaults, **given}
     found["parameters"] = [
         {"name": p.name, "default": defaults[p.name], "allowed": p.allowed, "summary": p.summary}
@@ -143,7 +145,7 @@ def _export_words(row: Any) -> str:
     if row.int8_table is None:
         return "as its layer converts; nothing is known about it"
     if not row.int8_table:
-        return "builtin operators; in int8 a run of float operators, which costs time"
+        return "builtin operators; in int8 several of them in place of a table, which costs time"
     if not row.elementwise:
         return "builtin operators, also in int8"
     words = "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
