@@ -9,7 +9,9 @@ last, so that a folder with that file is complete.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 IO_DTYPES = ("float32", "uint8")
 LARGEST_HIDDEN = 1e30  # beyond, float32 sums overflow in one order and not in another
 SIGNATURE = "serving_default"
+_INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +103,8 @@ def export_model(
     Raises:
         UnknownNameError: No such precision or io_dtype.
         InvalidTypeError: The model is not functional.
+        InvalidValueError: Its output or an input cannot stand in such a file: one logit alone, no
+            axis of classes, texts; or classes and outputs differ in number.
         DataError: Calibration samples are missing, empty, all zero or not finite.
         ExportError: A precision could not be made; the others are written.
         DiskError: The disk is full or not writable; nothing half-written remains.
@@ -114,6 +119,9 @@ def export_model(
     said = _Notes(note)
     names = _input_names(model)
     card = _as_card(model, card, classes, task, names)
+    if io_dtype == "uint8":  # inputs are pixels where nothing else is said
+        inputs = {name: {"range": [0, 255], **found} for name, found in card.inputs.items()}
+        card = dataclasses.replace(card, inputs=inputs)
     samples = None
     if "int8" in precisions:
         samples = check_calibration(calibration, model, names, said)
@@ -125,6 +133,7 @@ def export_model(
         try:
             worker.start()
             output = _appended(model, card, cases, said)
+            card = _sized(card, model, cases)
             work = _Work(model, card, output, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
             recorded = work.record(made, failed, cases)
@@ -132,6 +141,8 @@ def export_model(
                 raise _failure(failed, ())
             target = results.ExportFolder(folder)
             _put(work, made, recorded, cases, target)
+        except OSError as error:
+            raise results.disk_error(error, Path(scratch)) from error
         finally:
             if owned:
                 worker.close()
@@ -227,6 +238,19 @@ def _input_names(model: keras.Model) -> tuple[str, ...]:
             "a functional model with one.\nBuild it with keras.Model(inputs, output).",
             given=type(model).__name__,
         )
+    for tensor in model.inputs:
+        if not _INPUT_NAME.fullmatch(tensor.name):
+            raise errors.InvalidValueError(
+                f"The input '{errors.shown(tensor.name)}' has a name that a SavedModel cannot "
+                "have.\nName it with letters, digits and underscores: keras.Input(..., name='x')",
+                given=tensor.name,
+            )
+        if not str(tensor.dtype).startswith(("float", "bfloat", "int", "uint", "bool")):
+            raise errors.InvalidValueError(
+                f"The input '{tensor.name}' takes {tensor.dtype}; a device's file takes numbers.\n"
+                "Turn texts into token ids before the model.",
+                given=str(tensor.dtype),
+            )
     return tuple(tensor.name for tensor in model.inputs)
 
 
@@ -237,17 +261,15 @@ def _as_card(
     task: str,
     names: tuple[str, ...],
 ) -> models.ModelCard:
-    size = int(model.outputs[0].shape[-1])
-    if isinstance(card, Mapping):
-        fields = {field.name for field in dataclasses.fields(models.ModelCard)}
-        card = models.ModelCard(**{key: value for key, value in card.items() if key in fields})
-    if card is None:
+    size = _output_size(model)
+    given = card if isinstance(card, Mapping) else {}
+    if card is None or isinstance(card, Mapping):
         card = models.ModelCard(
             name=model.name,
             config={},
             domain="",
             task=task,
-            classes=tuple(classes or (f"class_{i}" for i in range(size))),
+            classes=tuple(f"class_{i}" for i in range(size)),
             preprocessing=(),
             inputs={
                 name: {
@@ -260,8 +282,10 @@ def _as_card(
             output=tasks.get_task(task).output_activation,
             versions=models.versions(),
         )
-    elif classes is not None:
-        card = dataclasses.replace(card, classes=tuple(classes))
+    fields = {field.name for field in dataclasses.fields(models.ModelCard)}
+    card = dataclasses.replace(card, **{key: given[key] for key in given if key in fields})
+    if classes is not None:
+        card = dataclasses.replace(card, classes=tuple(map(str, classes)))
     if len(card.classes) != size:
         raise errors.InvalidValueError(
             f"The model has {size} outputs, but {len(card.classes)} classes are given.\n"
@@ -279,6 +303,29 @@ def _as_card(
     return card
 
 
+def _output_size(model: keras.Model) -> int:
+    shape = tuple(model.outputs[0].shape)
+    if len(shape) < 2 or shape[-1] is None:
+        raise errors.InvalidValueError(
+            f"The model's output has the shape {shape}; export takes (batch, ..., classes).\n"
+            "Leave the last axis in place, with one value for each class.",
+            given=shape,
+        )
+    return int(shape[-1])
+
+
+def _sized(card: models.ModelCard, model: keras.Model, cases: Reference) -> models.ModelCard:
+    """Return a card whose inputs have the sizes that the model leaves open, as the cases have."""
+    inputs = dict(card.inputs)
+    for tensor in model.inputs:
+        shape = list(inputs.get(tensor.name, {}).get("shape") or tensor.shape[1:])
+        if None in shape:
+            sizes = cases.inputs[tensor.name].shape[1:]
+            filled = [size or given for size, given in zip(shape, sizes, strict=True)]
+            inputs[tensor.name] = {**inputs.get(tensor.name, {}), "shape": filled}
+    return dataclasses.replace(card, inputs=inputs)
+
+
 def _appended(
     model: keras.Model, card: models.ModelCard, cases: Reference, note: Callable[[str], None]
 ) -> str | None:
@@ -290,6 +337,14 @@ def _appended(
 
     if card.output != "softmax" or lowering.ends_in(model, card.output):
         return card.output
+    if lowering.ends_in(model, "sigmoid"):
+        return None
+    if _output_size(model) == 1:
+        raise errors.InvalidValueError(
+            "The model has one output, behind which a softmax gives 1 for any input.\nEnd it in a "
+            "sigmoid (keras.layers.Activation('sigmoid')), or give it one output for each class.",
+            given=1,
+        )
     few = {name: value[: lowering.FEW] for name, value in cases.inputs.items()}
     outputs = lowering.keras_outputs(model, None, few)
     if not (np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 5e-3)):
@@ -356,7 +411,7 @@ class _Work:
         for precision in precisions:
             try:
                 made[precision] = self._finish(precision, self._make(precision, samples))
-            except errors.ExportError as error:
+            except (errors.ExportError, errors.InvalidValueError) as error:
                 failed[precision] = str(error)
         return made, failed
 
@@ -391,6 +446,11 @@ class _Work:
     def _int8(self, out: Path, calibration: Path, stable: tuple[str, ...]) -> Path:
         lowered = self._lowered("int8", stable)
         source = self._float("int8", stable)
+        if "WHILE" in tflite.read(source.read_bytes()).counts():
+            raise errors.ExportError(
+                "The model has a loop (LSTM, GRU and the like), which the quantiser cannot give "
+                "int8 values. Take dynamic: its weights are 8-bit, too."
+            )
         self.converter.run(
             "quantize",
             source=str(source),
@@ -406,7 +466,10 @@ class _Work:
     def _tell_slow(self, lowered: lowering.Lowered) -> None:
         """Note layers that stay float in int8, one sentence per reason."""
         by_reason: dict[str, list[str]] = {}
+        last = self.model.outputs[0]._keras_history.operation.name
         for layer, reason in lowered.slow.items():
+            if lowered.names[layer] == last:
+                continue  # the outputs are float in any case
             by_reason.setdefault(reason, []).append(errors.shown(lowered.names[layer], 40))
         for reason, layers in by_reason.items():
             more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
@@ -455,7 +518,7 @@ class _Work:
     def _finish(self, precision: str, path: Path) -> Path:
         data = path.read_bytes()
         if self.io_dtype == "uint8":
-            ranges = {name: range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
+            ranges = {name: range_of(self.card, name) for name in self.card.inputs}
             data = tflite.with_uint8_io(data, ranges)
         graph = tflite.read(data, path.name)
         if precision == "int8":
@@ -544,7 +607,11 @@ def save_model(
             for name, tensor in zip(names, model.inputs, strict=True)
         ],
     )
-    archive.write_out(str(folder), verbose=False)
+    try:
+        archive.write_out(str(folder), verbose=False)
+    except (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError) as error:
+        # TensorFlow's words for a full disk.
+        raise results.disk_error(OSError(errno.ENOSPC, str(error)), folder.parent) from error
 
 
 def _closed(shape: Sequence[int | None], wanted: Sequence[int] | None) -> list[int]:
@@ -568,6 +635,7 @@ def _put(
     """Put every file in place, the record of all hashes last."""
     import shutil
 
+    before = _travelled(target.record)
     results.remove(target.record)  # from here until its end the folder is known as incomplete
     results.remove(target.verification)
     stale = [name for name in target.precisions() if name not in made]
@@ -584,7 +652,8 @@ def _put(
         shutil.copytree(work.saved_model, temporary)
     for precision, path in made.items():
         results.write_bytes(target.tflite(precision), path.read_bytes())
-    for name, content in _travelling_files(work.card).items():
+    travelling = _travelling_files(work.card)
+    for name, content in travelling.items():
         results.write_bytes(target.path / name, content)
     results.write_text(target.labels, "".join(f"{name}\n" for name in work.card.classes))
     work.card.write(target.card)
@@ -592,13 +661,21 @@ def _put(
         with open(temporary, "wb") as file:
             arrays = reference_arrays(cases, recorded, work.card)
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    files = [target.tflite(precision) for precision in made]
+    files += [target.labels, target.card, target.reference]
+    files += [target.path / name for name in travelling]
+    files += [path for path in target.saved_model.rglob("*") if path.is_file()]
+    written = {path.relative_to(target.path).as_posix() for path in files}
+    for name in set(before) - written:  # what an earlier model brought along, such as a tokenizer
+        results.remove(target.path / name)
     results.write_json(
         target.record,
         {
             "format": results.FORMAT,
             "precisions": list(made),
             "io_dtype": work.io_dtype,
-            "files": hashes(target.path),
+            "travelling": sorted(travelling),
+            "files": {name: results.sha256_file(target.path / name) for name in sorted(written)},
             "machine": runtime.machine(),
             "float_layers": work.slow,
             "notes": work.note.all,  # type: ignore[attr-defined]
@@ -612,18 +689,14 @@ def _travelling_files(card: models.ModelCard) -> dict[str, bytes]:
     return data.travelling_files(card.domain, card.preprocessing)
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file of an export but its own records.
-
-    Args:
-        folder: The export folder.
-    """
-    skipped = {"export.json", "verify.json"}
-    return {
-        path.relative_to(folder).as_posix(): results.sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in skipped and not path.name.startswith(".")
-    }
+def _travelled(record: Path) -> tuple[str, ...]:
+    """Return the names of the files that the model of an earlier export brought along."""
+    try:
+        names = results.read_json(record, "export record").get("travelling")
+    except errors.ActzooError:
+        return ()
+    names = names if isinstance(names, list) else []
+    return tuple(name for name in names if isinstance(name, str) and Path(name).name == name)
 
 
 def _failure(failed: Mapping[str, str], written: tuple[str, ...]) -> errors.ExportError:

@@ -519,7 +519,10 @@ class KerasPredictor(_Predictor):
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
         self.verified = self.card is not None and path.name in self.card.sha256
+        from actzoo import lowering
+
         self._model = _plain_inputs(models.load_model(path, trust=trust))
+        self._answers = any(lowering.ends_in(self._model, end) for end in ("softmax", "sigmoid"))
         self.ports = {
             tensor.name: runtime.Port(
                 tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), tensor.dtype
@@ -533,7 +536,10 @@ class KerasPredictor(_Predictor):
         ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
         given = ordered[0] if len(ordered) == 1 else ordered
         outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
-        return outputs if _sums_to_one(outputs) else tasks.softmax(outputs)
+        if self._answers or outputs.shape[-1] == 1:
+            return outputs
+        foreign = self.card is None  # ours end in logits
+        return outputs if foreign and _sums_to_one(outputs) else tasks.softmax(outputs)
 
 
 def _plain_inputs(model: Any) -> Any:
@@ -545,7 +551,7 @@ def _plain_inputs(model: Any) -> Any:
 
 
 def _sums_to_one(outputs: np.ndarray) -> bool:
-    """Whether a foreign model's outputs are probabilities already; ours ends in logits."""
+    """Whether a model's outputs are probabilities, given by a function of the user's own."""
     return bool(np.all(outputs >= 0) and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3))
 
 

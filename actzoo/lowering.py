@@ -49,6 +49,7 @@ CARRIERS: dict[str, tuple[str, ...]] = {
 _NUMBERED = re.compile(r"_\d+$")
 OUTPUT_LAYER = "probabilities"
 FEW = 8  # cases that are sooner computed than a graph for them is traced
+HALF_PRECISION = 0.1  # relative; what rounding to 8 or 11 bits in every layer may add up to
 
 
 @keras.saving.register_keras_serializable(package="actzoo", name="DeviceActivation")
@@ -158,18 +159,38 @@ def keras_outputs(
         output_activation: As in `lower`.
         inputs: Input name -> `(n, ...)`.
     """
+    few = {name: value[:FEW] for name, value in inputs.items()}
     if any(layer.compute_dtype != "float32" for layer in model._flatten_layers()):
         plain = lower(model, replace=False)
+        _check_copy(model, plain, few)
     else:
         plain = _view(model)
-    given = _ordered(plain, inputs)
     if len(next(iter(inputs.values()))) <= FEW:
-        outputs = K.convert_to_numpy(plain(given, training=False)).astype("float32")
+        outputs = _outputs(plain, few)
     else:
+        given = _ordered(plain, inputs)
         outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
     if output_activation and not ends_in(model, output_activation):
         outputs = np.asarray(_output_form(output_activation)(K.convert_to_tensor(outputs)))
     return outputs
+
+
+def _outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return what a model gives out, computed without tracing a graph."""
+    return K.convert_to_numpy(model(_ordered(model, inputs), training=False)).astype("float32")
+
+
+def _check_copy(model: keras.Model, copy: keras.Model, inputs: Mapping[str, np.ndarray]) -> None:
+    """Refuse a copy in float32 that answers otherwise than half a precision explains."""
+    expected, found = _outputs(_view(model), inputs), _outputs(copy, inputs)
+    error = np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max()))
+    if not error < HALF_PRECISION:
+        raise errors.ExportError(
+            f"Rebuilt in float32, {model.name} gives other answers than it does itself (the "
+            f"largest difference is {error:.2g}): a layer or function of it does not come back "
+            "from its own config.\nBuild the model in float32 and load its weights, then export.",
+            given=model.name,
+        )
 
 
 def largest_hidden_values(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -183,7 +204,13 @@ def largest_hidden_values(model: keras.Model, inputs: Mapping[str, np.ndarray]) 
         inputs: Input name -> `(n, ...)`.
     """
     view = _view(model)
-    sites = [layer.output for layer in view.layers if activations.identify(layer) is not None]
+    sites = [
+        node.outputs[0]
+        for nodes in view._nodes_by_depth.values()
+        for node in nodes
+        if isinstance(node.operation, keras.layers.Layer)
+        and activations.identify(node.operation) is not None
+    ]
     count = len(next(iter(inputs.values())))
     if not sites:
         return np.zeros(count)
@@ -286,6 +313,13 @@ class _Lowering:
             if not models.is_functional(layer) and not isinstance(layer, keras.Sequential):
                 return self._keep(layer, "it is a subclass of keras.Model")
             return self._clone_nested(layer)
+        if getattr(layer, "quantization_mode", None):
+            raise errors.ExportError(
+                f"The layer '{errors.shown(layer.name)}' was quantised in Keras "
+                f"({layer.quantization_mode}); its weights are no longer those that export can "
+                "quantise.\nExport the model as it was before model.quantize(...).",
+                given=layer.name,
+            )
         name = self._scoped_name(layer.name)
         self.names[name] = layer.name
         replace = self.replace and not _has_own_mask(layer)
@@ -296,14 +330,18 @@ class _Lowering:
             return DeviceActivation(form, name=name, dtype="float32")
         if not isinstance(layer, keras.layers.Layer):
             return layer  # an operation of keras.ops: no weights, no dtype of its own
-        config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
         try:
+            config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
             copy = type(layer).from_config(config)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, NotImplementedError) as error:
             del self.names[name]
             return self._keep(layer, str(error))
         if form is not None:
             copy.activation = form
+        elif found is None and (fused or type(layer) is keras.layers.Activation):
+            # By its config, a function of the user's may come back as Keras' of the same name.
+            if not isinstance(layer.activation, keras.layers.Layer):
+                copy.activation = layer.activation
         if type(layer).__name__ in CARRIERS:
             self.int8_operators[name] = list(CARRIERS[type(layer).__name__])
         return copy
@@ -335,7 +373,8 @@ class _Lowering:
         )
 
     def _clone_nested(self, model: keras.Model) -> keras.Model:
-        return keras.models.clone_model(_view(model), clone_function=self.clone)
+        view = keras.Model(model.input, model.output, name=model.name)
+        return keras.models.clone_model(view, clone_function=self.clone)
 
     def _form(
         self, layer: Any, name: str, activation: str, params: Mapping[str, Any]
@@ -370,8 +409,11 @@ class _Lowering:
             if isinstance(layer, keras.Model) or not isinstance(copy, keras.layers.Layer):
                 continue
             if copy is not layer and copy.weights and not isinstance(copy, DeviceActivation):
-                _build_site(copy, layer.output.shape)
+                _build_site(copy, layer)
                 copy.set_weights([_plain(value) for value in layer.get_weights()])
+                for inner in copy._flatten_layers():
+                    if isinstance(inner, keras.layers.Normalization):
+                        inner.finalize_state()  # takes over the weights it was given
 
 
 def _plain(value: Any) -> np.ndarray:
@@ -423,8 +465,9 @@ def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> st
 def _has_fused(layer: Any) -> bool:
     """Whether a layer with weights ends in a function that may be set; that of an LSTM may not."""
     kind = getattr(type(layer), "activation", None)
-    fixed = isinstance(kind, property) and kind.fset is None
-    return hasattr(layer, "activation") and bool(layer.weights) and not fixed
+    if not hasattr(layer, "activation") or (isinstance(kind, property) and kind.fset is None):
+        return False
+    return bool(layer.weights) and (layer.activation is None or callable(layer.activation))
 
 
 def _site(layer: Any) -> Any:
@@ -433,11 +476,11 @@ def _site(layer: Any) -> Any:
     return inner if isinstance(inner, keras.layers.Layer) else layer
 
 
-def _build_site(layer: Any, shape: tuple[int | None, ...]) -> None:
+def _build_site(layer: Any, like: Any) -> None:
     """Create the weights of an activation layer within a layer; Keras waits for the first call."""
     site = _site(layer)
     if not site.built:
-        site.build(shape)
+        site.build(like.output.shape)
 
 
 def _has_own_mask(layer: Any) -> bool:
@@ -472,7 +515,7 @@ def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
         if function is None or function is keras.activations.linear:
             return None
         if isinstance(function, keras.layers.Layer):
-            _build_site(layer, layer.output.shape)
+            _build_site(layer, layer)
             return _activation_of(function)
         return activations.identify(keras.layers.Activation(function))
     found = activations.identify(layer)

@@ -165,6 +165,13 @@ class ModelCard:
                     given=known[key],
                 )
             known[key] = tuple(known[key])
+        for field in dataclasses.fields(cls):
+            value = known.get(field.name, {})
+            if str(field.type).startswith("dict") and not isinstance(value, dict):
+                raise errors.InvalidValueError(
+                    f"`{field.name}` in the model card {errors.shown(path, 200)} is no object.",
+                    given=value,
+                )
         return cls(**{"config": {}, "domain": "", **known})
 
     def write(self, path: str | os.PathLike[str]) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, results, tasks
+from actzoo import errors, export, results, tasks, verify
 from actzoo.device import islands, runtime, tflite
 
 
@@ -253,3 +253,220 @@ def test_tables_that_rows_are_looked_up_in_are_stored_small(tmp_path):
         assert archive["input_ids"].dtype == np.int32
         for name in made.files:
             assert np.abs(archive[f"recorded_{name}"] - archive["probabilities"]).max() < 2e-3
+
+
+# --- models that were not made here ---------------------------------------------------------------
+
+
+def of_strangers():
+    """Return models that others could bring, each with samples of its input."""
+    import keras
+    from keras import layers, ops
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 2, (40, 4)).astype("float32")
+    series = rng.normal(0, 1, (40, 5, 4)).astype("float32")
+    x, s = keras.Input((4,), name="x"), keras.Input((5, 4), name="x")
+
+    def ended(y):
+        return layers.Dense(3, activation="softmax")(y)
+
+    def adapted(**kwargs):
+        normal = layers.Normalization()
+        normal.adapt(5 * rows + 7)
+        return ended(layers.Dense(4, **kwargs)(normal(x)))
+
+    def relu(x):  # not Keras' own
+        return ops.minimum(ops.maximum(x, 0.1 * x), 1.0)
+
+    def called_twice():
+        base = keras.Model(x, layers.ReLU()(layers.Dense(4)(x)))
+        y = x
+        for layer in base.layers[1:]:
+            y = layer(y)
+        return y
+
+    def by_name():
+        one, two = keras.Input((2,), name="one"), keras.Input((2,), name="two")
+        joined = layers.Dense(3)(layers.Concatenate()([two, one]))
+        inner = keras.Model({"one": one, "two": two}, joined)
+        return inner({"one": x[:, :2], "two": x[:, 2:]})
+
+    class Scaled(layers.Layer):
+        def __init__(self, factors, **kwargs):
+            super().__init__(**kwargs)
+            self.factors = factors
+
+        def call(self, x):
+            return x * self.factors
+
+    class Worded(layers.Layer):
+        def __init__(self, activation="relu", **kwargs):
+            super().__init__(**kwargs)
+            self.activation = activation
+
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1], 4))
+
+        def call(self, x):
+            y = x @ self.kernel
+            return ops.relu(y) if self.activation == "relu" else y
+
+        def get_config(self):
+            return {**super().get_config(), "activation": self.activation}
+
+    half = {"dtype": "mixed_float16"}
+    attention = layers.MultiHeadAttention(2, 3)
+    return {
+        "lstm": (s, ended(layers.LSTM(3)(s)), series),
+        "bidirectional": (s, ended(layers.Bidirectional(layers.GRU(3))(s)), series),
+        "state": (s, ended(layers.LSTM(3, return_state=True)(s)[1]), series),
+        "scores": (
+            s,
+            ended(layers.Flatten()(attention(s, s, return_attention_scores=True)[0])),
+            series,
+        ),
+        "adapted": (x, adapted(), rows),
+        "adapted_half": (x, adapted(**half), rows),
+        "own_relu": (x, ended(layers.Dense(8, activation=relu)(x)), rows),
+        "own_relu_half": (
+            x, ended(layers.Activation(relu)(layers.Dense(8, activation=relu, **half)(x))), rows
+        ),
+        "called_twice": (x, ended(called_twice()), rows),
+        "by_name": (x, ended(by_name()), rows),
+        "no_config": (x, ended(Scaled(np.arange(1.0, 5.0, dtype="float32"))(x)), rows),
+        "worded": (x, ended(Worded()(x)), rows),
+        "sigmoid": (x, layers.Dense(1, activation="sigmoid")(x), rows),
+        "sigmoids": (x, layers.Dense(3, activation="sigmoid")(x), rows),
+    }  # fmt: skip
+
+
+STRANGERS = tuple(
+    "lstm bidirectional state scores adapted adapted_half own_relu own_relu_half called_twice "
+    "by_name no_config worded sigmoid sigmoids".split()
+)
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    return of_strangers()
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_models_of_others_compute_the_same_on_the_device(strangers, tmp_path, name):
+    import keras
+
+    inputs, outputs, samples = strangers[name]
+    model = keras.Model(inputs, outputs)
+    folder = tmp_path / "export"
+    made = export.export_model(
+        model, folder, reference=samples, converter=toy_export.converter(), note=lambda _: None
+    )
+    assert verify.verify(folder).passed
+    found = runtime.Interpreter(made.files["float32"].read_bytes()).run({"x": samples})
+    atol = 5e-3 if name.endswith("half") else 1e-5
+    np.testing.assert_allclose(found, model.predict(samples, verbose=0), atol=atol)
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D", "Dense", "Conv2DTranspose"])
+@pytest.mark.parametrize("gamma", [1e-6, 0.0])
+def test_int8_keeps_the_bias_of_a_channel_without_weights(tmp_path, kind, gamma):
+    """A gamma of 0 folds into weights of 0, and the bias would count more steps than 32 bits do."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 3), name="x")
+    options = {"use_bias": False, "name": "before"}
+    if kind.startswith("Conv"):
+        options |= {"filters": 6, "kernel_size": 3, "padding": "same"}
+    elif kind == "Dense":
+        options |= {"units": 6}
+    else:
+        options |= {"kernel_size": 3, "depth_multiplier": 2, "padding": "same"}
+    y = keras.layers.Conv2D(3, 1)(x)
+    y = getattr(keras.layers, kind)(**options)(y)
+    normal = keras.layers.BatchNormalization()
+    y = keras.layers.Conv2D(6, 3, activation="relu")(keras.layers.ReLU()(normal(y)))
+    y = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(y))
+    normal.gamma.assign([gamma, gamma, 1, 1, 1, 1])
+    normal.beta.assign([1, 1, 0, 0, 0, 0])
+    samples = np.random.default_rng(0).normal(0, 1, (40, 8, 8, 3)).astype("float32")
+    model = keras.Model(x, y)
+    made = export.export_model(
+        model, tmp_path, precision="int8", calibration=samples, note=lambda _: None,
+        converter=toy_export.converter(),
+    )  # fmt: skip
+    found = runtime.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
+    assert np.abs(found - model.predict(samples, verbose=0)).max() < 0.01
+
+
+def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
+    import keras
+    from keras import layers
+
+    x = keras.Input((4,), name="x")
+    open_size = keras.Input((None, 3), name="x")
+    pooled = layers.Dense(2)(layers.GlobalAveragePooling1D()(open_size))
+    spaced = keras.Input((4,), name="my input")
+    quantised = keras.Model(x, layers.Dense(3)(x))
+    quantised.get_layer(index=1).quantize("int8")
+    text = keras.Input((1,), dtype="string", name="x")
+    hashed = layers.Dense(2)(layers.Hashing(4, output_mode="multi_hot")(text))
+    plain = keras.Model(x, layers.Dense(3)(x))
+    for model, options, words in (
+        (keras.Model(x, layers.Dense(1)(x)), {}, "End it in a sigmoid"),
+        (keras.Model(x, keras.ops.squeeze(layers.Dense(1)(x), -1)), {}, r"takes \(batch"),
+        (keras.Model(open_size, pooled), {}, "no fixed size"),
+        (keras.Model(spaced, layers.Dense(2)(spaced)), {}, "letters, digits"),
+        (quantised, {}, "quantised in Keras"),
+        (keras.Model(text, hashed), {}, "takes string"),
+        (plain, {"reference": np.ones((5, 3))}, r"takes \(n, 4\)"),
+        (plain, {"reference": np.ones(4)}, r"takes \(n, 4\)"),
+    ):
+        with pytest.raises(errors.ActzooError, match=words):
+            export.export_model(model, tmp_path / "no", converter=toy_export.converter(), **options)
+    assert not (tmp_path / "no").exists()
+
+
+def test_sizes_left_open_are_those_of_the_samples(tmp_path):
+    import keras
+
+    x = keras.Input((None, None, 3), name="x")
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
+    made = export.export_model(
+        keras.Model(x, keras.layers.Dense(3)(y)),
+        tmp_path,
+        reference=np.ones((5, 8, 7, 3), "float32"),
+        classes=np.array(["a", "b", "c"]),
+        converter=toy_export.converter(),
+    )
+    assert runtime.Interpreter(made.files["float32"].read_bytes()).inputs["x"].shape == (8, 7, 3)
+    assert verify.verify(tmp_path).passed
+
+
+def test_random_cases_of_whole_numbers_look_up_many_rows(tmp_path):
+    import keras
+
+    x = keras.Input((6,), dtype="int32", name="x")
+    y = keras.layers.Embedding(50, 8, mask_zero=True)(x)
+    y = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(y))
+    export.export_model(keras.Model(x, y), tmp_path, converter=toy_export.converter())
+    with np.load(tmp_path / "reference.npz") as archive:
+        seen = np.unique(archive["input_x"])
+    assert len(seen) > 30 and seen.min() > 0 and seen.max() < 50
+    assert verify.verify(tmp_path).passed
+
+
+def test_files_of_the_user_are_left_alone_and_not_vouched_for(tmp_path):
+    import keras
+
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.layers.Dense(2)(x))
+    (tmp_path / "notes.txt").write_text("mine")
+    options = {"classes": ["a\u2028b", "c"], "converter": toy_export.converter()}
+    export.export_model(model, tmp_path, io_dtype="uint8", **options)
+    (tmp_path / "notes.txt").write_text("changed")
+    assert verify.verify(tmp_path).passed
+    export.export_model(model, tmp_path, **options)
+    assert (tmp_path / "notes.txt").read_text() == "changed"
+    assert "notes.txt" not in json.loads((tmp_path / "export.json").read_text())["files"]

@@ -34,7 +34,8 @@ FRIENDS = {
     ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
     ("models", "weights"),  # inside build_model: the one upward call
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
-    ("export", "lowering"), ("export", "inference"), ("verify", "inference"),
+    ("export", "lowering"), ("export", "inference"),
+    ("inference", "lowering"), ("verify", "inference"),
 }  # fmt: skip
 # Rooms that never import Keras or TensorFlow at module level.
 LIGHT = {

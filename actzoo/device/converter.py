@@ -224,10 +224,16 @@ def quantize(
         _check_finite(graph, chosen, statistics)
     else:
         recipe = _weight_recipe(precision)
-    made = quantizer.Quantizer(data, recipe).quantize(
-        statistics, enable_progress_bar=False, enable_progress_report=False
-    )
-    finished = tflite.inline_weights(bytes(made.quantized_model))
+
+    def quantized(data: bytes) -> bytes:
+        made = quantizer.Quantizer(data, recipe).quantize(
+            statistics, enable_progress_bar=False, enable_progress_report=False
+        )
+        return tflite.inline_weights(bytes(made.quantized_model))
+
+    finished = quantized(data)
+    if precision == "int8" and (roomy := tflite.with_room_for_biases(data, finished)):
+        finished = quantized(roomy)
     Path(out).write_bytes(finished)
     return {"bytes": len(finished)}
 

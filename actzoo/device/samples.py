@@ -85,26 +85,11 @@ def check_calibration(
     if calibration is None:
         raise errors.DataError(f"int8 needs calibration samples, and none are given.\n{way_out}")
     found = _by_name(calibration, names, "calibration")
+    if any(value.ndim == 0 or len(value) == 0 for value in found.values()):
+        raise errors.DataError(f"The calibration set is empty.\n{way_out}")
+    _check_shapes(found, model, "calibration")
     for tensor in model.inputs:
         values = found[tensor.name]
-        wanted = tuple(tensor.shape[1:])
-        if values.ndim == 0 or len(values) == 0:
-            raise errors.DataError(f"The calibration set is empty.\n{way_out}", given=values.shape)
-        fits = values.ndim == len(wanted) + 1 and all(
-            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
-        )
-        if not fits:
-            raise errors.DataError(
-                f"The calibration samples have the shape {values.shape}; the input "
-                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
-                given=values.shape,
-                allowed=(wanted,),
-            )
-        if values.dtype.kind not in "fiub":
-            raise errors.DataError(
-                f"The calibration samples are {values.dtype}; numbers are needed.",
-                given=str(values.dtype),
-            )
         bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
         if bad.any():
             row = int(np.flatnonzero(bad.any(axis=1))[0])
@@ -122,6 +107,28 @@ def check_calibration(
             "rely on."
         )
     return found
+
+
+def _check_shapes(found: Mapping[str, np.ndarray], model: keras.Model, what: str) -> None:
+    """Refuse samples that the model's inputs cannot take."""
+    for tensor in model.inputs:
+        values = found[tensor.name]
+        wanted = tuple(tensor.shape[1:])
+        fits = values.ndim == len(wanted) + 1 and all(
+            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
+        )
+        if not fits:
+            raise errors.DataError(
+                f"The {what} samples have the shape {values.shape}; the input "
+                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
+                given=values.shape,
+                allowed=(wanted,),
+            )
+        if values.dtype.kind not in "fiub":
+            raise errors.DataError(
+                f"The {what} samples are {values.dtype}; numbers are needed.",
+                given=str(values.dtype),
+            )
 
 
 def as_reference(
@@ -154,6 +161,7 @@ def as_reference(
     count = min(most, len(next(iter(found.inputs.values()))))
     if count == 0:
         raise errors.DataError("The reference set is empty; give at least one case.")
+    _check_shapes(found.inputs, model, "reference")
     unknown = sorted(set(found.labels) - set(map(str, card.classes)))
     if unknown:
         raise errors.DataError(
@@ -189,11 +197,26 @@ def _compact(values: np.ndarray) -> np.ndarray:
 
 def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
+    tables = [int(getattr(layer, "input_dim", 0) or 0) for layer in model._flatten_layers()]
+    rows = min((size for size in tables if size), default=2)  # whole numbers look up rows of them
     found = {}
     for tensor in model.inputs:
-        low, high = range_of(card, tensor.name) or (-1.0, 1.0)
-        shape = (16, *(1 if size is None else size for size in tensor.shape[1:]))
-        found[tensor.name] = random.uniform(low, high, shape).astype("float32")
+        if None in tensor.shape[1:]:
+            raise errors.DataError(
+                f"The input '{tensor.name}' has no fixed size: {tuple(tensor.shape[1:])}.\n"
+                "Give samples of the size that the file shall take: "
+                "export_model(..., reference=samples).",
+                given=tuple(tensor.shape[1:]),
+            )
+        shape = (16, *tensor.shape[1:])
+        whole = "float" not in str(tensor.dtype)
+        low, high = range_of(card, tensor.name) or ((0, rows - 1) if whole else (-1.0, 1.0))
+        if whole:  # not 0, which often stands for padding
+            found[tensor.name] = random.integers(min(low + 1, high), high + 1, shape)
+        elif (low, high) == (0, 255):  # pixels
+            found[tensor.name] = random.integers(0, 256, shape)
+        else:
+            found[tensor.name] = random.uniform(low, high, shape).astype("float32")
     return found
 
 

@@ -238,6 +238,8 @@ def _check_flow(model: Any, part: Any, graph: Graph, name: str) -> None:
                 raise broken(name, f"{op.name} writes a tensor that is already there")
         known |= set(op.outputs)
         made |= set(op.outputs)
+    if part is not model.subgraphs[0]:  # the body of a loop may hand values through
+        made |= known
     for i in graph.outputs:
         if i not in made:
             raise broken(
@@ -298,6 +300,53 @@ def inline_weights(data: bytes) -> bytes:
             buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
     return pack(model)
+
+
+def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
+    """Return a float file whose 8-bit form keeps its biases; None where that form does already.
+
+    The step of a bias is that of the input times that of the channel's weights. Where those are
+    almost 0 (a folded normalisation whose gamma went to 0), a bias takes more steps than 32 bits
+    count, and the quantizer lets it wrap. One weight of the channel is raised until it takes 2^30:
+    that changes the channel by a 60,000th of its bias at most.
+
+    Args:
+        data: The float file.
+        quantized: The 8-bit file made of it.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    plain = schema.ModelT.InitFromPackedBuf(data, 0)
+    by_name = {tensor.name: tensor for tensor in plain.subgraphs[0].tensors}
+    eight = schema.ModelT.InitFromPackedBuf(quantized, 0)
+    tensors = eight.subgraphs[0].tensors
+    changed = False
+    for op in eight.subgraphs[0].operators:
+        inputs = [tensors[i] for i in op.inputs if i >= 0]
+        if len(inputs) < 3 or inputs[-1].type != schema.TensorType.INT32:
+            continue
+        bias, weights, entry = inputs[-1], inputs[-2], inputs[-3]
+        if weights.type != schema.TensorType.INT8:
+            continue
+        if len(inputs) == 4:  # a transposed convolution: size, weights, input, bias
+            weights, entry = entry, weights
+        kernel, offset = by_name.get(weights.name), by_name.get(bias.name)
+        steps = eight.buffers[bias.buffer].data
+        if kernel is None or offset is None or steps is None:
+            continue
+        full = np.abs(np.frombuffer(bytes(steps), "<i4").astype("int64")) >= 2**31 - 1
+        if not full.any():
+            continue
+        values = np.frombuffer(bytes(plain.buffers[kernel.buffer].data), "<f4").copy()
+        biases = np.frombuffer(bytes(plain.buffers[offset.buffer].data), "<f4")
+        rows = np.moveaxis(values.reshape(kernel.shape), weights.quantization.quantizedDimension, 0)
+        for channel in np.flatnonzero(full):
+            place = np.unravel_index(np.abs(rows[channel]).argmax(), rows[channel].shape)
+            least = 127 * abs(biases[channel]) / (entry.quantization.scale[0] * 2**30)
+            rows[channel][place] = np.copysign(least, rows[channel][place])
+        plain.buffers[kernel.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
+        changed = True
+    return pack(plain) if changed else None
 
 
 def with_uint8_io(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
