@@ -267,3 +267,22 @@ def test_float_island_is_found(tmp_path):
     assert any("SELECT" in text and "stay float" in text for text in notes)
     found = [f for f in verify.verify(made.folder).findings if f.code == "float_island"]
     assert found and "SELECT" in found[0].what and found[0].precision == "int8"
+
+
+def test_a_damaged_reference_is_a_finding_wherever_it_is_damaged(folder):
+    content = folder.reference.read_bytes()
+    random = np.random.default_rng(0)
+    found = 0
+    for place in random.integers(0, len(content), 60):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(random.integers(0, 8))
+        folder.reference.write_bytes(damaged)
+        verifier = verify._Verifier(folder)
+        verifier._read_reference()
+        found += {finding.code for finding in verifier.findings} == {"reference"}
+    assert found > 30
+
+
+def test_a_card_whose_limits_are_none_is_a_finding(folder):
+    edit_card(folder, limits=None)
+    assert "card" in codes(verify.verify(folder))
