@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 IO_DTYPES = ("float32", "uint8")
 LARGEST_HIDDEN = 1e30  # beyond, float32 sums overflow in one order and not in another
 SIGNATURE = "serving_default"
-_INPUT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_INPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*[A-Za-z0-9]")  # of a file in the folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,9 +120,8 @@ def export_model(
     said = _Notes(note)
     names = _input_names(model)
     card = _as_card(model, card, classes, task, names)
-    if io_dtype == "uint8":  # inputs are pixels where nothing else is said
-        inputs = {name: {"range": [0, 255], **found} for name, found in card.inputs.items()}
-        card = dataclasses.replace(card, inputs=inputs)
+    if io_dtype == "uint8":
+        card = _of_pixels(card, model)
     samples = None
     if "int8" in precisions:
         samples = check_calibration(calibration, model, names, said)
@@ -133,7 +133,7 @@ def export_model(
         try:
             worker.start()
             output = _appended(model, card, cases, said)
-            card = _sized(card, model, cases)
+            card = dataclasses.replace(_sized(card, model, cases), output=output or card.output)
             work = _Work(model, card, output, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
             recorded = work.record(made, failed, cases)
@@ -141,8 +141,12 @@ def export_model(
                 raise _failure(failed, ())
             target = results.ExportFolder(folder)
             _put(work, made, recorded, cases, target)
+        except errors.ActzooError:
+            raise
         except OSError as error:
-            raise results.disk_error(error, Path(scratch)) from error
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise _scratch_error(error, scratch) from error
         finally:
             if owned:
                 worker.close()
@@ -242,7 +246,8 @@ def _input_names(model: keras.Model) -> tuple[str, ...]:
         if not _INPUT_NAME.fullmatch(tensor.name):
             raise errors.InvalidValueError(
                 f"The input '{errors.shown(tensor.name)}' has a name that a SavedModel cannot "
-                "have.\nName it with letters, digits and underscores: keras.Input(..., name='x')",
+                "have.\nBegin it with a letter, and go on with letters, digits and underscores: "
+                "keras.Input(..., name='x')",
                 given=tensor.name,
             )
         if not str(tensor.dtype).startswith(("float", "bfloat", "int", "uint", "bool")):
@@ -303,6 +308,22 @@ def _as_card(
     return card
 
 
+def _of_pixels(card: models.ModelCard, model: keras.Model) -> models.ModelCard:
+    """Return a card whose inputs are pixels where it does not say otherwise."""
+    for tensor in model.inputs:
+        if "float" not in str(tensor.dtype):
+            raise errors.InvalidValueError(
+                f"The input '{tensor.name}' takes whole numbers ({tensor.dtype}) and cannot be "
+                "uint8 pixels.\nLeave io_dtype out.",
+                given="uint8",
+            )
+    inputs = {
+        name: {**found, "range": found.get("range") or [0, 255]}
+        for name, found in card.inputs.items()
+    }
+    return dataclasses.replace(card, inputs=inputs)
+
+
 def _output_size(model: keras.Model) -> int:
     shape = tuple(model.outputs[0].shape)
     if len(shape) < 2 or shape[-1] is None:
@@ -338,7 +359,7 @@ def _appended(
     if card.output != "softmax" or lowering.ends_in(model, card.output):
         return card.output
     if lowering.ends_in(model, "sigmoid"):
-        return None
+        return "sigmoid"
     if _output_size(model) == 1:
         raise errors.InvalidValueError(
             "The model has one output, behind which a softmax gives 1 for any input.\nEnd it in a "
@@ -347,7 +368,12 @@ def _appended(
         )
     few = {name: value[: lowering.FEW] for name, value in cases.inputs.items()}
     outputs = lowering.keras_outputs(model, None, few)
-    if not (np.all(outputs >= 0) and np.all(np.abs(outputs.sum(axis=-1) - 1) < 5e-3)):
+    if not tasks.are_probabilities(outputs):
+        if np.all((outputs >= 0) & (outputs <= 1)):
+            note(
+                "A softmax was put behind the model, whose outputs all lie between 0 and 1. If "
+                "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
+            )
         return card.output
     note(
         "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
@@ -518,7 +544,7 @@ class _Work:
     def _finish(self, precision: str, path: Path) -> Path:
         data = path.read_bytes()
         if self.io_dtype == "uint8":
-            ranges = {name: range_of(self.card, name) for name in self.card.inputs}
+            ranges = {name: range_of(self.card, name) or (0.0, 255.0) for name in self.card.inputs}
             data = tflite.with_uint8_io(data, ranges)
         graph = tflite.read(data, path.name)
         if precision == "int8":
@@ -611,7 +637,17 @@ def save_model(
         archive.write_out(str(folder), verbose=False)
     except (tf.errors.OutOfRangeError, tf.errors.ResourceExhaustedError) as error:
         # TensorFlow's words for a full disk.
-        raise results.disk_error(OSError(errno.ENOSPC, str(error)), folder.parent) from error
+        raise _scratch_error(OSError(errno.ENOSPC, str(error)), str(folder.parent)) from error
+
+
+def _scratch_error(error: OSError, folder: str) -> errors.DiskError:
+    reason = errors.shown(error.strerror or error, 120)
+    return errors.DiskError(
+        f"Cannot write to the temporary folder {errors.shown(folder, 200)}: {reason}.\n"
+        "Make space there, or name another folder: TMPDIR=/path actzoo export ...",
+        given=folder,
+        fix="TMPDIR=/path",
+    )
 
 
 def _closed(shape: Sequence[int | None], wanted: Sequence[int] | None) -> list[int]:
@@ -667,7 +703,7 @@ def _put(
     files += [path for path in target.saved_model.rglob("*") if path.is_file()]
     written = {path.relative_to(target.path).as_posix() for path in files}
     for name in set(before) - written:  # what an earlier model brought along, such as a tokenizer
-        results.remove(target.path / name)
+        (target.path / name).unlink(missing_ok=True)
     results.write_json(
         target.record,
         {
@@ -692,11 +728,13 @@ def _travelling_files(card: models.ModelCard) -> dict[str, bytes]:
 def _travelled(record: Path) -> tuple[str, ...]:
     """Return the names of the files that the model of an earlier export brought along."""
     try:
-        names = results.read_json(record, "export record").get("travelling")
+        found = results.read_json(record, "export record")
     except errors.ActzooError:
         return ()
-    names = names if isinstance(names, list) else []
-    return tuple(name for name in names if isinstance(name, str) and Path(name).name == name)
+    names, files = found.get("travelling"), found.get("files")
+    if not isinstance(names, list) or not isinstance(files, dict):
+        return ()
+    return tuple(name for name in names if name in files and _PLAIN_NAME.fullmatch(str(name)))
 
 
 def _failure(failed: Mapping[str, str], written: tuple[str, ...]) -> errors.ExportError:

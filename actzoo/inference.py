@@ -536,10 +536,18 @@ class KerasPredictor(_Predictor):
         ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
         given = ordered[0] if len(ordered) == 1 else ordered
         outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
-        if self._answers or outputs.shape[-1] == 1:
+        if self._answers:
             return outputs
-        foreign = self.card is None  # ours end in logits
-        return outputs if foreign and _sums_to_one(outputs) else tasks.softmax(outputs)
+        ours = self.card is not None and self.card.domain  # which end in logits
+        if not ours and tasks.are_probabilities(outputs):
+            return outputs
+        if outputs.shape[-1] == 1:
+            raise errors.InvalidValueError(
+                "The model has one output and does not end in a sigmoid, so what it gives is no "
+                "probability.\nEnd it in keras.layers.Activation('sigmoid').",
+                given=1,
+            )
+        return tasks.softmax(outputs)
 
 
 def _plain_inputs(model: Any) -> Any:
@@ -548,11 +556,6 @@ def _plain_inputs(model: Any) -> Any:
 
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     return keras.Model(inputs, model.outputs[0], name=model.name)
-
-
-def _sums_to_one(outputs: np.ndarray) -> bool:
-    """Whether a model's outputs are probabilities, given by a function of the user's own."""
-    return bool(np.all(outputs >= 0) and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3))
 
 
 class SavedModelPredictor(_Predictor):

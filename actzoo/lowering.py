@@ -267,15 +267,28 @@ def ends_in(model: keras.Model, name: str) -> bool:
     while True:
         layer, node, position = tensor._keras_history
         if isinstance(layer, keras.Model) and models.is_functional(layer):
-            return ends_in(_view(layer), name) if position == 0 else False
-        found = _activation_of(layer)
-        passes = type(layer).__name__ in _PASSING or found == ("linear", {})
-        if not passes and type(layer) is keras.layers.Activation:
-            passes = layer.activation is keras.activations.linear
-        if not passes:
-            called = getattr(layer, "activation", getattr(layer, "function", None))
-            return (found is not None and found[0] == name) or _function_name(called) == name
+            return ends_in(keras.Model(layer.inputs, layer.outputs[position]), name)
+        if type(layer).__name__ not in _PASSING and not _is_linear(layer):
+            return _gives(layer, name, len(tensor.shape))
         tensor = layer._inbound_nodes[node].input_tensors[0]
+
+
+def _is_linear(layer: Any) -> bool:
+    kind = type(layer)
+    return kind is keras.layers.Activation and layer.activation is keras.activations.linear
+
+
+def _gives(layer: Any, name: str, axes: int) -> bool:
+    """Tell whether a layer or operation ends in an activation, over the last axis."""
+    while isinstance(layer, keras.layers.Wrapper) and not hasattr(layer, "return_sequences"):
+        layer = layer.layer
+    found = _activation_of(layer)
+    if found is not None:
+        return found[0] == name and found[1].get("axis", -1) in (-1, axes - 1)
+    if type(layer) is keras.layers.Lambda:
+        return _function_name(layer.function) == name
+    ends = type(layer) is keras.layers.Activation or _has_fused(layer)
+    return ends and _function_name(layer.activation) == name
 
 
 def _function_name(function: Any) -> str:
@@ -334,7 +347,8 @@ class _Lowering:
             config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
             copy = type(layer).from_config(config)
         except (TypeError, ValueError, NotImplementedError) as error:
-            del self.names[name]
+            for noted in (self.names, self.slow, self.int8_operators):
+                noted.pop(name, None)  # type: ignore[attr-defined]
             return self._keep(layer, str(error))
         if form is not None:
             copy.activation = form
@@ -373,7 +387,10 @@ class _Lowering:
         )
 
     def _clone_nested(self, model: keras.Model) -> keras.Model:
-        view = keras.Model(model.input, model.output, name=model.name)
+        if isinstance(model, keras.Sequential):
+            view = _view(model)
+        else:  # keeps the names of its inputs, by which it may be called
+            view = keras.Model(model.input, model.output, name=model.name)
         return keras.models.clone_model(view, clone_function=self.clone)
 
     def _form(

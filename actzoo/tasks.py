@@ -117,6 +117,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (exponent / exponent.sum(axis=-1, keepdims=True)).astype("float32")
 
 
+def are_probabilities(outputs: np.ndarray) -> bool:
+    """Tell whether a model's outputs sum to 1 over the last axis, none of them negative."""
+    sums = outputs.sum(axis=-1)
+    return bool(np.all(outputs >= 0) and np.allclose(sums, 1.0, rtol=0, atol=5e-3))
+
+
 class Classification:
     """One class out of several per example."""
 
@@ -237,9 +243,15 @@ class Classification:
         candidate: np.ndarray,
         cases: Sequence[str] | None = None,
     ) -> float:
-        """Return the share of samples in which both give the same first class."""
+        """Return the share of samples in which both give the same first class.
+
+        Of a single output, which is the probability of a class against its absence, the side of
+        one half on which it lies counts.
+        """
         if len(reference) == 0:
             return math.nan
+        if reference.shape[-1] == 1:
+            return float(np.mean((reference > 0.5) == (candidate > 0.5)))
         return float(np.mean(reference.argmax(axis=-1) == candidate.argmax(axis=-1)))
 
 

@@ -400,6 +400,45 @@ def test_int8_keeps_the_bias_of_a_channel_without_weights(tmp_path, kind, gamma)
     assert np.abs(found - model.predict(samples, verbose=0)).max() < 0.01
 
 
+def test_int8_keeps_the_bias_of_a_kernel_that_stands_in_two_places(tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 3), name="x")
+    shared = keras.layers.Conv2D(4, 3, kernel_initializer="zeros", bias_initializer="ones")
+    y = keras.layers.Concatenate()([shared(x), shared(keras.layers.Rescaling(50.0)(x))])
+    y = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3, activation="relu")(y))
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax")(y))
+    samples = np.random.default_rng(0).normal(0, 1, (40, 8, 8, 3)).astype("float32")
+    made = export.export_model(
+        model, tmp_path, precision="int8", calibration=samples, note=lambda _: None,
+        converter=toy_export.converter(),
+    )  # fmt: skip
+    found = runtime.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
+    assert np.abs(found - model.predict(samples, verbose=0)).max() < 0.01
+
+
+def test_a_lone_sigmoid_of_another_model_is_found(tmp_path):
+    import keras
+
+    def exported(folder, factor):
+        x = keras.Input((4,), name="x")
+        model = keras.Model(x, keras.layers.Dense(1, activation="sigmoid")(x))
+        model.set_weights([factor * np.ones((4, 1)), np.zeros(1)])
+        return export.export_model(
+            model, folder, precision="int8", calibration=samples, note=lambda _: None,
+            converter=toy_export.converter(),
+        ).folder  # fmt: skip
+
+    samples = np.random.default_rng(0).normal(0, 1, (40, 4)).astype("float32")
+    ours, other = exported(tmp_path / "a", 1.0), exported(tmp_path / "b", -1.0)
+    assert json.loads(ours.card.read_text())["output"] == "sigmoid"
+    assert verify.verify(ours.path).passed
+    ours.tflite("int8").write_bytes(other.tflite("int8").read_bytes())
+    toy_export.rehash(ours)
+    assert "agreement" in {finding.code for finding in verify.verify(ours.path).findings}
+
+
 def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
     import keras
     from keras import layers
@@ -413,6 +452,8 @@ def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
     text = keras.Input((1,), dtype="string", name="x")
     hashed = layers.Dense(2)(layers.Hashing(4, output_mode="multi_hot")(text))
     plain = keras.Model(x, layers.Dense(3)(x))
+    ids = keras.Input((4,), dtype="int32", name="x")
+    looked_up = keras.Model(ids, layers.Dense(3)(layers.Flatten()(layers.Embedding(9, 2)(ids))))
     for model, options, words in (
         (keras.Model(x, layers.Dense(1)(x)), {}, "End it in a sigmoid"),
         (keras.Model(x, keras.ops.squeeze(layers.Dense(1)(x), -1)), {}, r"takes \(batch"),
@@ -422,6 +463,7 @@ def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
         (keras.Model(text, hashed), {}, "takes string"),
         (plain, {"reference": np.ones((5, 3))}, r"takes \(n, 4\)"),
         (plain, {"reference": np.ones(4)}, r"takes \(n, 4\)"),
+        (looked_up, {"io_dtype": "uint8"}, "whole numbers"),
     ):
         with pytest.raises(errors.ActzooError, match=words):
             export.export_model(model, tmp_path / "no", converter=toy_export.converter(), **options)
@@ -469,4 +511,11 @@ def test_files_of_the_user_are_left_alone_and_not_vouched_for(tmp_path):
     assert verify.verify(tmp_path).passed
     export.export_model(model, tmp_path, **options)
     assert (tmp_path / "notes.txt").read_text() == "changed"
-    assert "notes.txt" not in json.loads((tmp_path / "export.json").read_text())["files"]
+    record = json.loads((tmp_path / "export.json").read_text())
+    assert "notes.txt" not in record["files"]
+    (tmp_path / "tokenizer.json").write_text("of an earlier model")
+    names = ["..", "", "saved_model", "tokenizer.json", "notes.txt"]
+    record |= {"travelling": names, "files": {"tokenizer.json": "", "saved_model": "", "..": ""}}
+    (tmp_path / "export.json").write_text(json.dumps(record))
+    export.export_model(model, tmp_path, **options)
+    assert (tmp_path / "notes.txt").exists() and not (tmp_path / "tokenizer.json").exists()

@@ -182,6 +182,29 @@ def test_evaluate_needs_data_or_a_run(folder, labelled):
         inference.evaluate(folder / "model_int8.tflite", labelled, precision="int8")
 
 
+def test_models_of_others_are_asked_for_probabilities_once(tmp_path):
+    import keras
+
+    @keras.saving.register_keras_serializable(package="inference_tests")
+    def sharpened(x):
+        return keras.ops.softmax(2.0 * x)
+
+    rows = np.random.default_rng(0).normal(0, 2, (5, 4)).astype("float32")
+    for units, end in ((3, sharpened), (3, "softmax"), (1, "sigmoid"), (3, None), (1, None)):
+        x = keras.Input((4,), name="x")
+        model = keras.Model(x, keras.layers.Dense(units, activation=end)(x))
+        path = tmp_path / f"{units}.keras"
+        model.save(path)
+        predictor = inference.KerasPredictor(path, trust=True)
+        if units == 1 and end is None:
+            with pytest.raises(errors.InvalidValueError, match="End it in"):
+                predictor._run({"x": rows})
+            continue
+        expected = np.asarray(model(rows))
+        expected = expected if end else np.asarray(keras.ops.softmax(expected))
+        np.testing.assert_allclose(predictor._run({"x": rows}), expected, atol=1e-6)
+
+
 def test_a_folder_stands_for_the_files_in_it(tmp_path):
     (tmp_path / "below").mkdir()
     for name in ("a.jpg", ".hidden.jpg", "below/b.jpg"):

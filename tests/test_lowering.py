@@ -345,6 +345,10 @@ def largest_difference(model, lowered, *inputs):
     return np.abs(np.asarray(model(given)) - np.asarray(lowered(given))).max()
 
 
+def probabilities_of(count):
+    return keras.layers.Dense(count, activation="softmax")
+
+
 def probabilities(kind):
     """Return a model that ends in softmax, written in one of the ways that users have."""
     import tensorflow as tf
@@ -359,6 +363,16 @@ def probabilities(kind):
     if kind == "nested":
         head = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
         return keras.Model(x, head(x))
+    if kind == "sequential":
+        inner = keras.Sequential([keras.layers.Dense(4, activation="relu"), dense])
+        return keras.Sequential([keras.Input((4,), name="x"), inner, keras.layers.Softmax()])
+    if kind == "second of two":
+        z = keras.Input((4,))
+        two = keras.Model(z, [dense(z), keras.layers.Softmax()(keras.layers.Dense(3)(z))])
+        return keras.Model(x, two(x)[1])
+    if kind == "distributed":
+        y = keras.layers.Reshape((2, 2))(x)
+        return keras.Model(x, keras.layers.TimeDistributed(probabilities_of(3))(y))
     if kind == "cast":
         y = keras.layers.Dense(3, activation="softmax")(x)
         return keras.Model(x, keras.layers.Activation("linear", dtype="float32")(y))
@@ -367,7 +381,13 @@ def probabilities(kind):
     return keras.Model(x, keras.ops.softmax(dense(x)))
 
 
-@pytest.mark.parametrize("kind", ["tf.nn", "keras.ops", "nested", "cast", "reshaped", "operation"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "tf.nn", "keras.ops", "nested", "sequential", "second of two", "distributed", "cast",
+        "reshaped", "operation",
+    ],
+)  # fmt: skip
 def test_an_output_activation_is_not_applied_twice(kind):
     model = probabilities(kind)
     assert lowering.ends_in(model, "softmax")
@@ -380,9 +400,16 @@ def test_an_output_activation_is_not_applied_twice(kind):
 
 def test_logits_are_not_taken_for_probabilities():
     x = keras.Input((4,), name="x")
-    for y in (keras.layers.Dense(3)(x), keras.layers.Dense(3)(keras.layers.Softmax()(x))):
+    rows = keras.layers.Reshape((2, 2))(x)
+    for y in (
+        keras.layers.Dense(3)(x),
+        keras.layers.Dense(3)(keras.layers.Softmax()(x)),
+        keras.layers.LSTM(3, activation="softmax")(rows),
+        keras.layers.Softmax(axis=1)(rows),
+    ):
         assert not lowering.ends_in(keras.Model(x, y), "softmax")
     several = keras.Model(x, [keras.layers.Dense(3)(x), keras.layers.Dense(2)(x)])
+    assert not lowering.ends_in(several, "softmax")
     with pytest.raises(errors.InvalidValueError, match="2 outputs"):
         lowering.lower(several, output_activation="softmax")
 

@@ -208,7 +208,8 @@ def _per_of(layer: keras.layers.PReLU) -> str | None:
     if layer.input_spec is None:  # not built, so that the number of axes is unknown
         return "channel"
     shared = {axis % layer.input_spec.ndim for axis in layer.shared_axes}
-    return "channel" if shared == set(range(1, layer.input_spec.ndim - 1)) else None
+    axes = range(1, layer.input_spec.ndim)
+    return {tuple(axes): "layer", tuple(axes[:-1]): "channel"}.get(tuple(sorted(shared)))
 
 
 def _identify_relu(layer: keras.layers.ReLU) -> tuple[str, dict[str, Any]] | None:

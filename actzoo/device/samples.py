@@ -197,22 +197,27 @@ def _compact(values: np.ndarray) -> np.ndarray:
 
 def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
-    tables = [int(getattr(layer, "input_dim", 0) or 0) for layer in model._flatten_layers()]
-    rows = min((size for size in tables if size), default=2)  # whole numbers look up rows of them
+    import keras
+
+    tables = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
+    rows = min(tables, default=10)  # whole numbers look up rows of them
     found = {}
     for tensor in model.inputs:
-        if None in tensor.shape[1:]:
+        declared = card.inputs.get(tensor.name, {}).get("shape")
+        shape = tuple(tensor.shape[1:]) if declared is None else tuple(declared)
+        if None in shape:
             raise errors.DataError(
                 f"The input '{tensor.name}' has no fixed size: {tuple(tensor.shape[1:])}.\n"
                 "Give samples of the size that the file shall take: "
                 "export_model(..., reference=samples).",
                 given=tuple(tensor.shape[1:]),
             )
-        shape = (16, *tensor.shape[1:])
+        shape = (16, *shape)
         whole = "float" not in str(tensor.dtype)
         low, high = range_of(card, tensor.name) or ((0, rows - 1) if whole else (-1.0, 1.0))
         if whole:  # not 0, which often stands for padding
-            found[tensor.name] = random.integers(min(low + 1, high), high + 1, shape)
+            least, most = int(low), int(high)
+            found[tensor.name] = random.integers(min(least + 1, most), most + 1, shape)
         elif (low, high) == (0, 255):  # pixels
             found[tensor.name] = random.integers(0, 256, shape)
         else:

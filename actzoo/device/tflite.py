@@ -308,7 +308,7 @@ def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
     The step of a bias is that of the input times that of the channel's weights. Where those are
     almost 0 (a folded normalisation whose gamma went to 0), a bias takes more steps than 32 bits
     count, and the quantizer lets it wrap. One weight of the channel is raised until it takes 2^30:
-    that changes the channel by a 60,000th of its bias at most.
+    that changes the channel by a 30,000th of its bias at most.
 
     Args:
         data: The float file.
@@ -343,6 +343,7 @@ def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
         for channel in np.flatnonzero(full):
             place = np.unravel_index(np.abs(rows[channel]).argmax(), rows[channel].shape)
             least = 127 * abs(biases[channel]) / (entry.quantization.scale[0] * 2**30)
+            least = max(least, abs(rows[channel][place]))  # another operator may have raised it
             rows[channel][place] = np.copysign(least, rows[channel][place])
         plain.buffers[kernel.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
         changed = True
