@@ -134,6 +134,7 @@ def export_model(
             worker.start()
             output = _appended(model, card, cases, said)
             card = dataclasses.replace(_sized(card, model, cases), output=output or card.output)
+            _check_one_size(card, samples or {})
             work = _Work(model, card, output, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
             recorded = work.record(made, failed, cases)
@@ -345,6 +346,19 @@ def _sized(card: models.ModelCard, model: keras.Model, cases: Reference) -> mode
             filled = [size or given for size, given in zip(shape, sizes, strict=True)]
             inputs[tensor.name] = {**inputs.get(tensor.name, {}), "shape": filled}
     return dataclasses.replace(card, inputs=inputs)
+
+
+def _check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) -> None:
+    """Refuse calibration samples of another size than the file will take."""
+    for name, values in samples.items():
+        wanted = tuple(card.inputs.get(name, {}).get("shape") or values.shape[1:])
+        if values.shape[1:] != wanted:
+            raise errors.DataError(
+                f"The calibration samples of '{name}' have the shape {values.shape[1:]}, the file "
+                f"takes {wanted}.\nBring calibration and reference samples to one size.",
+                given=values.shape[1:],
+                allowed=(wanted,),
+            )
 
 
 def _appended(

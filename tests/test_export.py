@@ -483,6 +483,15 @@ def test_sizes_left_open_are_those_of_the_samples(tmp_path):
         converter=toy_export.converter(),
     )
     assert runtime.Interpreter(made.files["float32"].read_bytes()).inputs["x"].shape == (8, 7, 3)
+    with pytest.raises(errors.DataError, match="to one size"):
+        export.export_model(
+            keras.Model(x, keras.layers.Dense(3)(y)),
+            tmp_path / "no",
+            precision="int8",
+            calibration=np.ones((5, 9, 9, 3), "float32"),
+            reference=np.ones((5, 8, 7, 3), "float32"),
+            converter=toy_export.converter(),
+        )
     assert verify.verify(tmp_path).passed
 
 
