@@ -253,7 +253,7 @@ def _output_form(activation: str) -> Form:
 
 
 # What may stand behind an output activation without changing what the values are.
-_PASSING = ("Identity", "Reshape", "Flatten", "Dropout", "Permute", "Cast")
+_PASSING = ("Identity", "Reshape", "Flatten", "Dropout", "Cast")
 
 
 def ends_in(model: keras.Model, name: str) -> bool:

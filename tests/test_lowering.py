@@ -240,7 +240,7 @@ def test_prelu_with_a_slope_per_channel_is_one_operator(child, tmp_path):
 def test_forms_fold_where_several_layers_follow(child, tmp_path):
     """The converter moves a factor into one of several followers and would leave it for another."""
     keras.utils.set_random_seed(0)
-    x = keras.Input((8, 8, 3), name="x")
+    x = keras.Input((4, 4, 3), name="x")
     outs = []
     for spec in (*(name for name in ELEMENTWISE if forms.FORMS[name].folds), "celu(alpha=2)"):
         name = spec.replace("(alpha=2)", "2")
@@ -255,7 +255,7 @@ def test_forms_fold_where_several_layers_follow(child, tmp_path):
     joined = keras.layers.Concatenate(name="joined")(outs)
     lowered = lowering.lower_in_detail(keras.Model(x, joined), "int8")
     source = convert(child, lowered.model, tmp_path)
-    np.savez(tmp_path / "c.npz", x=np.random.default_rng(0).normal(0, 2, (40, 8, 8, 3)))
+    np.savez(tmp_path / "c.npz", x=np.random.default_rng(0).normal(0, 2, (10, 4, 4, 3)))
     child.run(
         "quantize", source=str(source), out=str(tmp_path / "q"), precision="int8",
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
