@@ -242,7 +242,9 @@ def test_forms_fold_where_several_layers_follow(child, tmp_path):
     keras.utils.set_random_seed(0)
     x = keras.Input((4, 4, 3), name="x")
     outs = []
-    for spec in (*(name for name in ELEMENTWISE if forms.FORMS[name].folds), "celu(alpha=2)"):
+    rows = {name: forms.FORMS[name] for name in ELEMENTWISE}
+    chains = [name for name, row in rows.items() if row.folds and (row.int8 or row.tail)]
+    for spec in (*chains, "celu(alpha=2)"):  # a single operator has no part that could be moved
         name = spec.replace("(alpha=2)", "2")
         y = keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_before")(x)
         y = activations.get(spec, name=f"{name}_act")(y)
