@@ -204,10 +204,7 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
         )
     import numpy as np
 
-    try:
-        function = resolve(row.reference)
-    except (ImportError, AttributeError) as error:
-        raise unimportable(row.name, row.reference, error) from error
+    function = imported(row.reference, row.name)
     full = {**row.defaults, **given, **row.check(params)}
 
     @functools.wraps(function)
@@ -217,19 +214,24 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
     return compute
 
 
-def unimportable(owner: str, target: str, error: Exception) -> errors.InvalidValueError:
-    """Return the error for a row that points at what cannot be imported.
+def imported(target: str, owner: str) -> Any:
+    """Import what a row points at.
 
     Args:
-        owner: Name of the row.
         target: `"module:attribute"`.
-        error: What importing it raised.
+        owner: Name of the row, for the message.
+
+    Raises:
+        InvalidValueError: There is no such module or attribute.
     """
-    return errors.InvalidValueError(
-        f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
-        f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
-        given=owner,
-    )
+    try:
+        return resolve(target)
+    except (ImportError, AttributeError) as error:
+        raise errors.InvalidValueError(
+            f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
+            f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
+            given=owner,
+        ) from error
 
 
 def register(

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 
 from actzoo import errors
-from actzoo._lazy import resolve
 from actzoo.activations import lookup
 from actzoo.activations.spec import ActivationSpec, write
 
@@ -100,10 +99,7 @@ def load(target: str, owner: str) -> Any:
     Raises:
         InvalidValueError: There is no such module or attribute.
     """
-    try:
-        found = resolve(target)
-    except (ImportError, AttributeError) as error:
-        raise lookup.unimportable(owner, target, error) from error
+    found = lookup.imported(target, owner)
     if isinstance(found, type) and not target.startswith("keras."):
         known = keras.saving.get_registered_object(keras.saving.get_registered_name(found))
         if known is not found:
