@@ -23,7 +23,7 @@ from actzoo.activations.channelwise import check_axis
 BATCH_NORM_MOMENTUM = 0.9
 
 
-# Recommended initialiser -> its distribution, and the scale of its variance times fan_in.
+# Recommended initializer -> its distribution, and the scale of its variance times fan_in.
 _INITIALIZERS = {
     "he_normal": ("truncated_normal", 2.0),
     "lecun_normal": ("truncated_normal", 1.0),
@@ -43,7 +43,7 @@ def _row_of(
 def kernel_initializer(
     activation: activations.ActivationLike | None,
 ) -> str | keras.initializers.Initializer:
-    """Return the initialiser for weights in front of an activation.
+    """Return the initializer for weights in front of an activation.
 
     Its distribution is that of the recommended one, its variance `gain^2 / fan_in`: He's 2 is the
     square of the gain of ReLU. A sine of frequency w0 gets weights smaller by w0.
@@ -79,8 +79,8 @@ def channel_factor(activation: activations.ActivationLike | None) -> fractions.F
     return getattr(layer, "channel_factor", fractions.Fraction(factor).limit_denominator(1024))
 
 
-def _normalises(activation: activations.ActivationLike | None) -> bool:
-    """Tell whether an activation normalises by itself, as EvoNorm does."""
+def _normalizes(activation: activations.ActivationLike | None) -> bool:
+    """Tell whether an activation normalizes by itself, as EvoNorm does."""
     found = _row_of(activation)
     return found is not None and found[0].recommended_norm == "own"
 
@@ -129,7 +129,7 @@ def activate(
 
 
 def batch_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
-    """Normalise over the batch, with a momentum fit for short runs."""
+    """Normalize over the batch, with a momentum fit for short runs."""
     return keras.layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=1e-3, name=f"{name}_bn"
     )(x)
@@ -144,7 +144,7 @@ def conv_norm_act(
     activation: activations.ActivationLike | None,
     name: str,
 ) -> keras.KerasTensor:
-    """Convolution, batch normalisation (unless the activation is one itself), activation.
+    """Convolution, batch normalization (unless the activation is one itself), activation.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -177,7 +177,7 @@ def conv_norm_act(
             name=f"{name}_conv",
             **common,
         )(x)
-    if not _normalises(activation):
+    if not _normalizes(activation):
         x = batch_norm(x, name=name)
     return x if activation is None else activate(x, activation, name=f"{name}_act")
 
@@ -245,7 +245,7 @@ GROUP_CHANNELS = 8  # of one group, where the channels divide that way
 
 
 def group_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
-    """Normalise each sample over groups of channels: the same for a batch of any size.
+    """Normalize each sample over groups of channels: the same for a batch of any size.
 
     Reference:
         Wu & He, 2018, "Group Normalization", arXiv:1803.08494.
@@ -264,7 +264,7 @@ def two_convolutions(
     ends_active: bool = True,
     name: str,
 ) -> keras.KerasTensor:
-    """One level of a U-Net: two 3×3 convolutions, each normalised and activated.
+    """One level of a U-Net: two 3×3 convolutions, each normalized and activated.
 
     Args:
         x: `(batch, height, width, channels)`.
@@ -278,7 +278,7 @@ def two_convolutions(
     Returns:
         `(batch, height, width, filters)`.
     """
-    normalise = {"batch": batch_norm, "group": group_norm}[norm]
+    normalize = {"batch": batch_norm, "group": group_norm}[norm]
     for number in (1, 2):
         prefix = f"{name}_{number}"
         x = keras.layers.Conv2D(
@@ -289,8 +289,8 @@ def two_convolutions(
             kernel_initializer=kernel_initializer(activation),
             name=f"{prefix}_conv",
         )(x)
-        if not _normalises(activation):
-            x = normalise(x, name=prefix)
+        if not _normalizes(activation):
+            x = normalize(x, name=prefix)
         if number == 1 or ends_active:
             x = activate(x, activation, name=f"{prefix}_act")
     return x
@@ -397,7 +397,7 @@ def transformer_encoder(
     epsilon: float = 1e-12,
     name: str,
 ) -> keras.KerasTensor:
-    """Self-attention and two dense layers, each with a shortcut and a normalisation after it.
+    """Self-attention and two dense layers, each with a shortcut and a normalization after it.
 
     With "swiglu", "geglu", "reglu", "bilinear_glu" or "glu" the feed-forward part is exactly the
     gated one of Shazeer, `(x V * gate(x W)) U`: the hidden layer is twice as wide, and its two
@@ -411,7 +411,7 @@ def transformer_encoder(
         activation: Of the hidden dense layer.
         dropout: Share dropped of each branch's output.
         mask_bias: See `Attention`.
-        epsilon: Of the normalisations.
+        epsilon: Of the normalizations.
         name: Prefix of the layers' names.
 
     Returns:

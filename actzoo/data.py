@@ -81,7 +81,7 @@ class Fingerprint:
 
 @runtime_checkable
 class Source(Protocol):
-    """Random access to labelled examples; what a domain's `open` returns."""
+    """Random access to labeled examples; what a domain's `open` returns."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def open_source(
 
     Args:
         path: A folder, an archive of one, a file, or `tfds:NAME`.
-        domain: Its kind; None recognises it.
+        domain: Its kind; None recognizes it.
         options: `allow_rare`, and what the domain's `open` takes.
         note: Takes each warning; None prints it to stderr.
         fewest: Classes that it must have.
@@ -166,7 +166,7 @@ def open_source(
         MissingFileError: There is nothing.
         DataError: The data cannot be used.
     """
-    spec = domains.DOMAINS.get(domain) if domain else domains.recognise(path)
+    spec = domains.DOMAINS.get(domain) if domain else domains.recognize(path)
     own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
     domains.check_exists(path)
     place = path if domains.is_scheme(path) else str(archives.folder_of(path))
@@ -678,7 +678,7 @@ class Preparation:
         return self.case_steps
 
 
-def travelling_files(domain: str, steps: preprocessing.Steps) -> dict[str, bytes]:
+def traveling_files(domain: str, steps: preprocessing.Steps) -> dict[str, bytes]:
     """Return the files that stand beside a model for those who prepare its inputs themselves.
 
     Args:

@@ -333,7 +333,7 @@ def _saturated(sites: tuple[Site, ...]) -> list[Finding]:
             f"{site.saturated_fraction:.0%} of the inputs of {site.path} ({site.activation}) lie "
             "where its derivative is almost zero.",
             "Little gradient passes such a site; layers before it learn slowly.",
-            "Normalise before the activation, or take one that does not saturate on both sides.",
+            "Normalize before the activation, or take one that does not saturate on both sides.",
         )
         for site in sites
         if site.role == "hidden"
@@ -371,7 +371,7 @@ def _gradient_flow(sites: tuple[Site, ...]) -> list[Finding]:
             first,
             f"The gradient {kind} on its way back: {late:.2g} at {last}, {early:.2g} at {first}.",
             "Early layers then learn far slower, or far wilder, than late ones.",
-            "Use normalisation, residual connections, or the initialiser recommended for the "
+            "Use normalization, residual connections, or the initializer recommended for the "
             "activation (`actzoo describe`).",
         )
     ]

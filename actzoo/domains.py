@@ -1,6 +1,6 @@
 """Kinds of data: the core's only knowledge of photos, texts and scans.
 
-A domain is a row of plain data whose targets say how its data is recognised, opened, prepared,
+A domain is a row of plain data whose targets say how its data is recognized, opened, prepared,
 augmented and shown. The core calls the targets and never asks which domain it has. A domain from
 another package arrives by `register` or by the entry point `actzoo.domains`.
 """
@@ -306,7 +306,7 @@ def check_exists(path: str) -> None:
         )
 
 
-def recognise(path: str, task: str | None = None) -> DomainSpec:
+def recognize(path: str, task: str | None = None) -> DomainSpec:
     """Return the domain of a user's data.
 
     Args:
@@ -315,7 +315,7 @@ def recognise(path: str, task: str | None = None) -> DomainSpec:
 
     Raises:
         MissingFileError: There is nothing at the path.
-        DataError: No domain recognises it, or none for the task.
+        DataError: No domain recognizes it, or none for the task.
     """
     check_exists(path)
     place = path if is_scheme(path) else str(archives.folder_of(path))
@@ -327,7 +327,7 @@ def recognise(path: str, task: str | None = None) -> DomainSpec:
         if reason is not None:
             others.append(f"{spec.name} data for {spec.task} ({reason})")
     forms = [form for spec in DOMAINS for form in spec.data_forms if task in (None, spec.task)]
-    found = f"{errors.shown(path, 200)} holds no data that actzoo recognises"
+    found = f"{errors.shown(path, 200)} holds no data that actzoo recognizes"
     if others:
         found = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
     raise errors.DataError(f"{found}.\nAccepted: {'; '.join(forms)}.", given=path, allowed=forms)

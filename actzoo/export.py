@@ -488,7 +488,7 @@ class _Work:
         source = self._float("int8", stable)
         if "WHILE" in tflite.read(source.read_bytes()).counts():
             raise errors.ExportError(
-                "The model has a loop (LSTM, GRU and the like), which the quantiser cannot give "
+                "The model has a loop (LSTM, GRU and the like), which the quantizer cannot give "
                 "int8 values. Take dynamic: its weights are 8-bit, too."
             )
         self.converter.run(
@@ -685,7 +685,7 @@ def _put(
     """Put every file in place, the record of all hashes last."""
     import shutil
 
-    before = _travelled(target.record)
+    before = _traveled(target.record)
     results.remove(target.record)  # from here until its end the folder is known as incomplete
     results.remove(target.verification)
     stale = [name for name in target.precisions() if name not in made]
@@ -702,8 +702,8 @@ def _put(
         shutil.copytree(work.saved_model, temporary)
     for precision, path in made.items():
         results.write_bytes(target.tflite(precision), path.read_bytes())
-    travelling = _travelling_files(work.card)
-    for name, content in travelling.items():
+    traveling = _traveling_files(work.card)
+    for name, content in traveling.items():
         results.write_bytes(target.path / name, content)
     results.write_text(target.labels, "".join(f"{name}\n" for name in work.card.classes))
     work.card.write(target.card)
@@ -713,7 +713,7 @@ def _put(
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     files = [target.tflite(precision) for precision in made]
     files += [target.labels, target.card, target.reference]
-    files += [target.path / name for name in travelling]
+    files += [target.path / name for name in traveling]
     files += [path for path in target.saved_model.rglob("*") if path.is_file()]
     written = {path.relative_to(target.path).as_posix() for path in files}
     for name in set(before) - written:  # what an earlier model brought along, such as a tokenizer
@@ -724,7 +724,7 @@ def _put(
             "format": results.FORMAT,
             "precisions": list(made),
             "io_dtype": work.io_dtype,
-            "travelling": sorted(travelling),
+            "traveling": sorted(traveling),
             "files": {name: results.sha256_file(target.path / name) for name in sorted(written)},
             "machine": runtime.machine(),
             "float_layers": work.slow,
@@ -733,19 +733,19 @@ def _put(
     )
 
 
-def _travelling_files(card: models.ModelCard) -> dict[str, bytes]:
+def _traveling_files(card: models.ModelCard) -> dict[str, bytes]:
     from actzoo import data
 
-    return data.travelling_files(card.domain, card.preprocessing)
+    return data.traveling_files(card.domain, card.preprocessing)
 
 
-def _travelled(record: Path) -> tuple[str, ...]:
+def _traveled(record: Path) -> tuple[str, ...]:
     """Return the names of the files that the model of an earlier export brought along."""
     try:
         found = results.read_json(record, "export record")
     except errors.ActzooError:
         return ()
-    names, files = found.get("travelling"), found.get("files")
+    names, files = found.get("traveling"), found.get("files")
     if not isinstance(names, list) or not isinstance(files, dict):
         return ()
     return tuple(name for name in names if name in files and _PLAIN_NAME.fullmatch(str(name)))

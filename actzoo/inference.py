@@ -705,11 +705,11 @@ def evaluate(
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score a model on its held-out split, or on other labelled data.
+    """Score a model on its held-out split, or on other labeled data.
 
     Args:
         path: A run folder, or any model that `open_model` takes.
-        data: Labelled data; the held-out split of the run's own data where left out.
+        data: Labeled data; the held-out split of the run's own data where left out.
         precision: An exported file of the run instead of its Keras model.
         trust: See `open_model`.
         threads: See `open_model`.

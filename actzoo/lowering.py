@@ -328,9 +328,9 @@ class _Lowering:
             return self._clone_nested(layer)
         if getattr(layer, "quantization_mode", None):
             raise errors.ExportError(
-                f"The layer '{errors.shown(layer.name)}' was quantised in Keras "
+                f"The layer '{errors.shown(layer.name)}' was quantized in Keras "
                 f"({layer.quantization_mode}); its weights are no longer those that export can "
-                "quantise.\nExport the model as it was before model.quantize(...).",
+                "quantize.\nExport the model as it was before model.quantize(...).",
                 given=layer.name,
             )
         name = self._scoped_name(layer.name)

@@ -144,7 +144,7 @@ def _allowed(found: dict[str, Any]) -> bool:
     if name in _BUILTINS:
         return True
     if name == "function":
-        # Serialised functions: Keras' own activations have their module; anything else is code.
+        # Serialized functions: Keras' own activations have their module; anything else is code.
         return isinstance(module, str) and bool(
             re.fullmatch(r"keras(\.src)?\.(activations|ops|initializers)(\..*)?", module)
         )

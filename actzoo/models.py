@@ -116,7 +116,7 @@ class ModelCard:
         preprocessing: Steps from the user's file to the input tensor.
         inputs: Input name -> `{"shape", "dtype", "range"}`, shape without batch.
         output: Activation appended at export ("softmax").
-        weights: Origin and licence of the weights.
+        weights: Origin and license of the weights.
         limits: Limits that `verify` holds exported files to.
         data_options: How its data was opened; other data is opened alike.
         versions: Of the libraries that made it.
@@ -293,7 +293,7 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
 def _seeded(seed: int | None) -> Iterator[None]:
     """Make layers built in the block draw their seeds from `seed`; leave no trace.
 
-    Keras takes the seed of each unseeded initialiser, and of each dropout layer, from Python's
+    Keras takes the seed of each unseeded initializer, and of each dropout layer, from Python's
     `random`; seeding that for the time of building makes weights a pure function of
     (seed, layer), with the user's random state as it was.
     """

@@ -48,7 +48,7 @@ class Recipe:
     Attributes:
         phases: In order.
         batch_size: Examples per step.
-        weight_decay: Of AdamW; not on biases, normalisation and slopes.
+        weight_decay: Of AdamW; not on biases, normalization and slopes.
         warmup: Share of a phase's steps in which the learning rate rises from 0.
         label_smoothing: `[0, 1)`.
         augmentation: Settings of the domain's augmenter; empty for none.

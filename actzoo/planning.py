@@ -23,7 +23,7 @@ BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many train
 FINE_TUNE_EXAMPLES = 40_000
 LITTLE_DATA = 20_000  # training examples; below, an architecture takes its smaller form
 
-SMALLEST_BATCH = 4  # samples, from which on batch normalisation works
+SMALLEST_BATCH = 4  # samples, from which on batch normalization works
 
 
 def make_plan(
@@ -105,7 +105,7 @@ def make_plan(
     chosen = {*config, *(planned or ())}
     if batch < SMALLEST_BATCH and "norm" in spec.defaults() and "norm" not in chosen:
         config["norm"] = "group"
-        reasons.append(f"group normalisation: {batch} samples are too few for a batch's statistics")
+        reasons.append(f"group normalization: {batch} samples are too few for a batch's statistics")
     task = tasks.get_task(spec.task)
     phases = _phases(
         count, batch, epochs, spec.training, inputs.examples, task.is_dense, start is not None

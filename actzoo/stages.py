@@ -224,7 +224,7 @@ def plan(
                 log.note(sentence)
             log.close({"data": made.content_hash})
         return made
-    domain = domains.recognise(text, task)
+    domain = domains.recognize(text, task)
     from actzoo import data as data_room
 
     with _stage(folder, "plan") as log:
@@ -564,11 +564,11 @@ def diagnose_model(
     trust: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Look at every activation of any saved model on other labelled data; writes nothing.
+    """Look at every activation of any saved model on other labeled data; writes nothing.
 
     Args:
         model: A run folder or a `.keras` file with its `model.json` beside it.
-        data: Labelled data of the model's classes.
+        data: Labeled data of the model's classes.
         trust: Load classes that are neither Keras' nor actzoo's.
         options: How the data is opened, where otherwise than in training.
 

@@ -562,13 +562,13 @@ def wilson_interval(hits: int, count: int, z: float = 1.96) -> list[float]:
         Wilson, 1927, "Probable inference, the law of succession, and statistical inference".
     """
     share = hits / count
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    center = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = (
         z
         / (1 + z * z / count)
         * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     )
-    return [max(0.0, centre - half), min(1.0, centre + half)]
+    return [max(0.0, center - half), min(1.0, center + half)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -296,7 +296,7 @@ def train(
     for layer in model.layers:
         layer.trainable = True
     models.save_model(model, run.path, card_of(plan, report.origin))
-    for name, content in data.travelling_files(plan.domain, plan.preprocessing).items():
+    for name, content in data.traveling_files(plan.domain, plan.preprocessing).items():
         results.write_bytes(run.path / name, content)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
 
@@ -332,7 +332,7 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
         preprocessing=plan.preprocessing,
         inputs=plan.inputs,
         output=task.output_activation,
-        weights={"licence": "as the data it was trained on", **origin},
+        weights={"license": "as the data it was trained on", **origin},
         limits=plan.limits,
         data_options=plan.data_options,
     )

@@ -224,7 +224,7 @@ class _Verifier:
         self._read_labels()
         self._read_reference()
         self._check_classes()
-        self._check_travelling_files()
+        self._check_traveling_files()
         self._check_preprocessing()
 
     def _check_record(self) -> None:
@@ -360,14 +360,14 @@ class _Verifier:
                 )
                 return
 
-    def _check_travelling_files(self) -> None:
+    def _check_traveling_files(self) -> None:
         """Compare the files that others prepare inputs with (a tokenizer) with the card's steps."""
         if self.card is None:
             return
         from actzoo import data
 
         try:
-            expected = data.travelling_files(self.card.domain, self.card.preprocessing)
+            expected = data.traveling_files(self.card.domain, self.card.preprocessing)
         except errors.ActzooError as error:
             self.add("preprocessing", _first(error), "Inputs cannot be prepared on this machine.")
             return

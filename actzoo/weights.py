@@ -24,7 +24,7 @@ class WeightsSpec:
         name: `<model>.<tag>`.
         model: Architecture.
         source: Where they come from.
-        licence: Of the weights.
+        license: Of the weights.
         paper: Source.
         sha256: Of the file.
         summary: One line.
@@ -33,7 +33,7 @@ class WeightsSpec:
     name: str
     model: str
     source: str
-    licence: str
+    license: str
     sha256: str
     paper: str = ""
     summary: str = ""
@@ -50,7 +50,7 @@ class LoadReport:
     Attributes:
         loaded: Names of layers that got the given weights.
         skipped: Name -> reason, of those that kept their own.
-        origin: Where the weights came from, and their licence.
+        origin: Where the weights came from, and their license.
     """
 
     loaded: tuple[str, ...]
@@ -157,6 +157,6 @@ def _origin(path: Path) -> dict[str, Any]:
     if card.exists():
         earlier = models.ModelCard.read(card)
         origin["model"] = earlier.name
-        origin["licence"] = earlier.weights.get("licence", "as the data it was trained on")
+        origin["license"] = earlier.weights.get("license", "as the data it was trained on")
         origin["parent_classes"] = list(earlier.classes)
     return origin

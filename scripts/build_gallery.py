@@ -130,7 +130,7 @@ def picture(row: activations.ActivationSpec) -> dict[str, Any]:
     if row.channel_factor < 1:
         return map_of(row, pair_of_channels, "the channels (a, b)")
     if row.spatial:
-        return map_of(row, centre_and_rest, "a pixel a among pixels b")
+        return map_of(row, center_and_rest, "a pixel a among pixels b")
     return outputs(row) if row.channel_mixing else same_everywhere(row)
 
 
@@ -138,7 +138,7 @@ def pair_of_channels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.stack([a, b], axis=-1)[:, None, None]
 
 
-def centre_and_rest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def center_and_rest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     images = np.broadcast_to(b[:, None, None, None], (len(b), 3, 3, 1)).copy()
     images[:, 1, 1, 0] = a
     return images
@@ -157,9 +157,9 @@ def map_of(row: activations.ActivationSpec, inputs: Any, words: str) -> dict[str
     values = found[:, found.shape[1] // 2, found.shape[2] // 2, 0].reshape(a.shape)
     band = round_step(np.abs(values).max() / 10)
     steps = np.round(values / band)[..., None]
-    colours = np.where(steps > 0, (10, 108, 173), (196, 86, 11))
+    colors = np.where(steps > 0, (10, 108, 173), (196, 86, 11))
     clear = 235 * np.abs(steps) / max(1.0, np.abs(steps).max())
-    pixels = np.concatenate([colours, clear], axis=-1).astype("uint8")
+    pixels = np.concatenate([colors, clear], axis=-1).astype("uint8")
     file = io.BytesIO()
     Image.fromarray(pixels).quantize(32).save(file, "PNG", optimize=True)
     return {
@@ -300,9 +300,9 @@ def facts(
         ("kinks", ", ".join(kink_words(x, y) for x, y in row.kinks)),
         ("steepest", measured(row.lipschitz)),
         ("gain", measured(row.gain)),
-        ("centred gain", measured(row.gain_centred)),
-        ("initialiser", row.recommended_init),
-        ("normalisation", row.recommended_norm),
+        ("centered gain", measured(row.gain_centered)),
+        ("initializer", row.recommended_init),
+        ("normalization", row.recommended_norm),
         ("30 plain layers", depth_words(row)),
         ("float16", overflow_words(row)),
         ("int8 on a device", int8_words(row)),

@@ -1,7 +1,7 @@
 """Write scikit-learn's 1,797 handwritten digits as a folder of class folders of PNG files.
 
 Command: python scripts/make_digits.py FOLDER        (2 seconds)
-Result: FOLDER/<digit>/<index>.png, 8 x 8 pixels, grey; what the demo trains on.
+Result: FOLDER/<digit>/<index>.png, 8 x 8 pixels, gray; what the demo trains on.
 
 Source: Alpaydin & Kaynak, 1998, Optical Recognition of Handwritten Digits, UCI (CC BY 4.0).
 """

@@ -1,4 +1,4 @@
-"""Write what installed packages say of themselves as a table of labelled sentences.
+"""Write what installed packages say of themselves as a table of labeled sentences.
 
 Command: python scripts/make_docstrings.py FOLDER        (20 seconds)
 Result: FOLDER/sentences.csv with the columns text and label: first sentences of docstrings, and

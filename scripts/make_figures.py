@@ -2,7 +2,7 @@
 
 Command: python scripts/make_figures.py
 Time: about two minutes.
-Result: actzoo/activations/catalog/figures.py: gains for initialisation, largest slope, where
+Result: actzoo/activations/catalog/figures.py: gains for initialization, largest slope, where
 float16 overflows, and what becomes of a signal in a plain net of 30 layers. All from the NumPy
 references; tests hold them against answers from elsewhere and against real layers.
 """
@@ -27,7 +27,7 @@ def main() -> None:
         digits = 8 if row.elementwise else 3
         found[row.name] = {
             "gain": float(f"{1.0 / math.sqrt(square):.{digits}g}"),
-            "gain_centred": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
+            "gain_centered": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
         }
         if row.elementwise:
             found[row.name] |= {

@@ -1,8 +1,8 @@
-"""Write the MNI152 template of a brain as slices with masks of its grey and white matter.
+"""Write the MNI152 template of a brain as slices with masks of its gray and white matter.
 
 Command: python scripts/make_template.py FOLDER        (10 seconds)
 Result: FOLDER/{train,val,test}/{images,masks}/*.png and FOLDER/dataset.json; axial slices of 2 mm.
-Each split is a slab of its own, two slices away from the next, since neighbours look alike.
+Each split is a slab of its own, two slices away from the next, since neighbors look alike.
 
 Source: ICBM 2009a nonlinear symmetric, Fonov et al., 2009, NeuroImage 47; comes with nilearn. It
 is the average of 152 people and no patient, so scores on it say nothing about patients.
@@ -22,7 +22,7 @@ LEAST = 0.02  # share of a slice that is brain
 
 
 def main(folder: str) -> None:
-    head, grey, white = (
+    head, gray, white = (
         load(resolution=2).get_fdata()
         for load in (
             datasets.load_mni152_template,
@@ -31,7 +31,7 @@ def main(folder: str) -> None:
         )
     )
     masks = np.zeros(head.shape, "uint8")
-    masks[grey > 0.5] = 1
+    masks[gray > 0.5] = 1
     masks[white > 0.5] = 2
     scale = 255 / head.max()
     count = 0
@@ -51,7 +51,7 @@ def main(folder: str) -> None:
         "description": "The MNI152 template of the brain, an average of 152 healthy people that "
         "comes with nilearn. It is a template and no patient: scores on it say nothing about "
         "patients.",
-        "labels": {"0": "background", "1": "grey matter", "2": "white matter"},
+        "labels": {"0": "background", "1": "gray matter", "2": "white matter"},
     }
     Path(folder, "dataset.json").write_text(json.dumps(described, indent=2), "utf-8")
     print(f"{count} slices written to {folder}")

@@ -152,7 +152,7 @@ def make(
         "task": "classification", "classes": classes, "preprocessing": steps,
         "inputs": {"image": {"shape": [96, 96, 3], "dtype": "float32", "range": [0, 255]}},
         "output": "softmax",
-        "weights": {"origin": "none", "licence": "as the data it was trained on"},
+        "weights": {"origin": "none", "license": "as the data it was trained on"},
         "versions": {"actzoo": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0"},
         "sha256": {"model.keras": "ab" * 32},
     }  # fmt: skip

@@ -39,9 +39,9 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+def png(width: int, height: int, depth: int, color: int, rows: bytes) -> bytes:
     """A PNG of raw, unfiltered rows, each led by a zero byte."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
@@ -51,14 +51,14 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
 
 
 def png16(values: np.ndarray) -> bytes:
-    """A 16-bit PNG of `(height, width, 1 or 3)`, which Pillow cannot write in colour."""
+    """A 16-bit PNG of `(height, width, 1 or 3)`, which Pillow cannot write in color."""
     height, width, channels = values.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     return png(width, height, 16, {1: 0, 3: 2}[channels], rows)
 
 
 def bomb(side: int) -> bytes:
-    """A grey PNG of side x side zeros: many pixels, few bytes."""
+    """A gray PNG of side x side zeros: many pixels, few bytes."""
     packer = zlib.compressobj(1)
     row = bytes(side + 1)
     content = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()

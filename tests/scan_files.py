@@ -51,10 +51,10 @@ def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     return content.getvalue()
 
 
-def indexed(mask: np.ndarray, *colours: tuple[int, int, int]) -> bytes:
-    """The bytes of a PNG whose palette gives each number of a mask a colour."""
+def indexed(mask: np.ndarray, *colors: tuple[int, int, int]) -> bytes:
+    """The bytes of a PNG whose palette gives each number of a mask a color."""
     image = Image.fromarray(mask)
-    image.putpalette([channel for colour in colours for channel in colour])
+    image.putpalette([channel for color in colors for channel in color])
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()

@@ -105,7 +105,7 @@ def test_figures_are_those_of_the_curve(name):
     z = np.random.default_rng(3).normal(size=400_000)
     y = f(z)
     assert row.gain == pytest.approx(np.mean(y**2) ** -0.5, rel=0.03)
-    assert row.gain_centred == pytest.approx(np.var(y) ** -0.5, rel=0.03)
+    assert row.gain_centered == pytest.approx(np.var(y) ** -0.5, rel=0.03)
     x = np.linspace(-30, 30, 60_001) + 1e-5
     steepest = np.abs(np.diff(f(x)) / np.diff(x)).max()
     assert steepest <= row.lipschitz * 1.001
@@ -140,7 +140,7 @@ def test_deep_plain_nets_keep_their_variance_where_the_table_says_so():
 
 
 @pytest.mark.parametrize("name", ["relu", "tanh", "silu", "selu", "sine(w0=30)", "swiglu"])
-def test_the_initialiser_keeps_a_signal_where_widths_differ(name):
+def test_the_initializer_keeps_a_signal_where_widths_differ(name):
     """By the fan it comes from: a sine meets its phases w0 times as wide."""
     initializer = keras.initializers.get(blocks.kernel_initializer(name))
     config = {**initializer.get_config(), "seed": 1}
@@ -161,7 +161,7 @@ def test_the_table_says_why_others_cannot_and_what_sigmoid_loses():
 def test_gain_of_other_parameters_and_of_a_row_without_a_definition():
     assert activations.gain("leaky_relu(negative_slope=1)") == pytest.approx(1.0, abs=1e-6)
     assert activations.gain("relu") == pytest.approx(2**0.5, abs=1e-7)
-    assert activations.gain("selu", centred=True) == pytest.approx(1.0, abs=1e-4)
+    assert activations.gain("selu", centered=True) == pytest.approx(1.0, abs=1e-4)
     for parts in (2, 3, 5, 7):  # mean square of the largest of so many normal numbers
         largest = np.random.default_rng(0).normal(size=(200_000, parts)).max(axis=1)
         wanted = np.mean(largest**2) ** -0.5
@@ -475,7 +475,7 @@ def test_evo_norm_takes_the_variance_of_the_batch_and_a_moving_one_at_inference(
     np.testing.assert_allclose(layer(x, training=True), wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_funnel_relu_compares_with_the_normalised_window():
+def test_funnel_relu_compares_with_the_normalized_window():
     rng = np.random.default_rng(0)
     x = rng.normal(0, 1, (2, 5, 6, 3)).astype("float32")
     layer = activations.get("funnel_relu(kernel_size=5)")

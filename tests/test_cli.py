@@ -402,7 +402,7 @@ def test_drawing_is_left_out_of_json_and_needs_no_keras():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_curve_has_colours_on_a_terminal_only():
+def test_curve_has_colors_on_a_terminal_only():
     import pty
 
     ours, theirs = pty.openpty()

@@ -71,7 +71,7 @@ def whole(parts, count):
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(count))
 
 
-def test_a_source_is_recognised_by_its_members():
+def test_a_source_is_recognized_by_its_members():
     assert isinstance(Numbers([0, 1]), data.Source)
 
 

@@ -445,8 +445,8 @@ def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
     open_size = keras.Input((None, 3), name="x")
     pooled = layers.Dense(2)(layers.GlobalAveragePooling1D()(open_size))
     spaced = keras.Input((4,), name="my input")
-    quantised = keras.Model(x, layers.Dense(3)(x))
-    quantised.get_layer(index=1).quantize("int8")
+    quantized = keras.Model(x, layers.Dense(3)(x))
+    quantized.get_layer(index=1).quantize("int8")
     text = keras.Input((1,), dtype="string", name="x")
     hashed = layers.Dense(2)(layers.Hashing(4, output_mode="multi_hot")(text))
     plain = keras.Model(x, layers.Dense(3)(x))
@@ -457,7 +457,7 @@ def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
         (keras.Model(x, keras.ops.squeeze(layers.Dense(1)(x), -1)), {}, r"takes \(batch"),
         (keras.Model(open_size, pooled), {}, "no fixed size"),
         (keras.Model(spaced, layers.Dense(2)(spaced)), {}, "letters, digits"),
-        (quantised, {}, "quantised in Keras"),
+        (quantized, {}, "quantized in Keras"),
         (keras.Model(text, hashed), {}, "takes string"),
         (plain, {"reference": np.ones((5, 3))}, r"takes \(n, 4\)"),
         (plain, {"reference": np.ones(4)}, r"takes \(n, 4\)"),
@@ -522,7 +522,7 @@ def test_files_of_the_user_are_left_alone_and_not_vouched_for(tmp_path):
     assert "notes.txt" not in record["files"]
     (tmp_path / "tokenizer.json").write_text("of an earlier model")
     names = ["..", "", "saved_model", "tokenizer.json", "notes.txt"]
-    record |= {"travelling": names, "files": {"tokenizer.json": "", "saved_model": "", "..": ""}}
+    record |= {"traveling": names, "files": {"tokenizer.json": "", "saved_model": "", "..": ""}}
     (tmp_path / "export.json").write_text(json.dumps(record))
     export.export_model(model, tmp_path, **options)
     assert (tmp_path / "notes.txt").exists() and not (tmp_path / "tokenizer.json").exists()

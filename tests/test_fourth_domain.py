@@ -64,6 +64,6 @@ def test_sensor_windows_go_through_run_predict_and_verify(installed, tmp_path):
 def test_without_the_package_its_data_and_its_option_are_unknown(tmp_path):
     windows = sensor_domain.write(tmp_path / "a.sensors")
     done = actzoo(tmp_path, "run", windows, "--out", tmp_path / "run")
-    assert done.returncode == 2 and "recognises" in done.stderr
+    assert done.returncode == 2 and "recognizes" in done.stderr
     done = actzoo(tmp_path, "run", windows, "--out", tmp_path / "run", "--skip", 3)
     assert done.returncode == 2 and "--skip" in done.stderr

@@ -147,9 +147,9 @@ def test_benchmark_measures_side_by_side(folder):
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory):
+def labeled(tmp_path_factory):
     """Return a folder of class folders; half of the pictures lie in a wrong one."""
-    target = tmp_path_factory.mktemp("labelled")
+    target = tmp_path_factory.mktemp("labeled")
     images, labels = toy_export.pictures(60, seed=6)
     for k, (picture, label) in enumerate(zip(images, labels, strict=True)):
         wrong = toy_export.CLASSES[(toy_export.CLASSES.index(label) + 1) % 3]
@@ -159,8 +159,8 @@ def labelled(tmp_path_factory):
     return target
 
 
-def test_evaluate_scores_by_names_on_other_data(folder, labelled):
-    found = inference.evaluate(folder / "model_int8.tflite", labelled)
+def test_evaluate_scores_by_names_on_other_data(folder, labeled):
+    found = inference.evaluate(folder / "model_int8.tflite", labeled)
     assert found["task"] == "classification" and found["test"]["n"] == 60
     assert 0.4 < found["test"]["accuracy"] < 0.6
 
@@ -175,11 +175,11 @@ def test_evaluate_refuses_classes_the_model_does_not_know(folder, tmp_path):
         inference.evaluate(folder / "model_int8.tflite", tmp_path)
 
 
-def test_evaluate_needs_data_or_a_run(folder, labelled):
+def test_evaluate_needs_data_or_a_run(folder, labeled):
     with pytest.raises(errors.InvalidValueError, match="evaluate MODEL DATA"):
         inference.evaluate(folder / "model_int8.tflite")
     with pytest.raises(errors.InvalidValueError, match="run folder"):
-        inference.evaluate(folder / "model_int8.tflite", labelled, precision="int8")
+        inference.evaluate(folder / "model_int8.tflite", labeled, precision="int8")
 
 
 def test_models_of_others_are_asked_for_probabilities_once(tmp_path):

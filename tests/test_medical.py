@@ -1,4 +1,4 @@
-"""Scans: reading, normalising, tiling, augmenting, opening, planning, showing, writing."""
+"""Scans: reading, normalizing, tiling, augmenting, opening, planning, showing, writing."""
 
 import dataclasses
 import io
@@ -51,14 +51,14 @@ def image_of(raw, **settings):
     return scans.read_scan(raw, **settings)["image"]
 
 
-def normalised(values, **settings):
-    return scans.normalise_scan({"image": values}, **settings)["image"]
+def normalized(values, **settings):
+    return scans.normalize_scan({"image": values}, **settings)["image"]
 
 
-# --- recognising and pairing -------------------------------------------------------------------
+# --- recognizing and pairing -------------------------------------------------------------------
 
 
-def test_folders_of_images_and_masks_are_recognised(tmp_path):
+def test_folders_of_images_and_masks_are_recognized(tmp_path):
     assert folder.looks_like_pairs(str(write_pictures(tmp_path / "a")))
     assert folder.looks_like_pairs(str(write_pictures(tmp_path / "b", split="training")))
     (tmp_path / "c" / "images").mkdir(parents=True)
@@ -162,12 +162,12 @@ def test_16_bits_stay_16_bits(kind):
     np.testing.assert_array_equal(image_of(png(values, kind))[..., 0], values)
 
 
-def test_colours_become_grey_or_stay():
-    colours = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
-    np.testing.assert_array_equal(image_of(png(colours), channels=3), colours)
-    assert image_of(png(colours)).shape == (20, 30, 1)
-    grey = image_of(png(disc()[0]), channels=3)
-    assert grey.shape == (40, 48, 3) and (grey[..., 0] == grey[..., 2]).all()
+def test_colors_become_gray_or_stay():
+    colors = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype("uint8")
+    np.testing.assert_array_equal(image_of(png(colors), channels=3), colors)
+    assert image_of(png(colors)).shape == (20, 30, 1)
+    gray = image_of(png(disc()[0]), channels=3)
+    assert gray.shape == (40, 48, 3) and (gray[..., 0] == gray[..., 2]).all()
 
 
 def test_reading_twice_is_reading_once():
@@ -197,39 +197,39 @@ def test_other_bytes_are_refused(raw):
         image_of(raw)
 
 
-# --- normalising -------------------------------------------------------------------------------
+# --- normalizing -------------------------------------------------------------------------------
 
 
 def test_brightness_and_contrast_do_not_matter():
     values = disc()[0].astype("float32")[..., None]
-    np.testing.assert_allclose(normalised(values), normalised(37 * values + 500), atol=1e-3)
+    np.testing.assert_allclose(normalized(values), normalized(37 * values + 500), atol=1e-3)
 
 
 def test_specks_do_not_press_the_rest_together():
     values = disc(1)[0].astype("float32")[..., None]
     speck = values.copy()
     speck[0, 0] = 1e6
-    assert np.abs(normalised(values) - normalised(speck))[1:].max() < 0.1
+    assert np.abs(normalized(values) - normalized(speck))[1:].max() < 0.1
 
 
-def test_normalised_values_have_mean_0_spread_1_and_a_limit():
-    found = normalised(disc()[0][..., None])
+def test_normalized_values_have_mean_0_spread_1_and_a_limit():
+    found = normalized(disc()[0][..., None])
     assert found.dtype == np.float32
     assert abs(found.mean()) < 1e-3 and abs(found.std() - 1) < 1e-2
     rare = np.zeros((100, 100, 1), "float32")
     rare[:10, :10] = 1
-    assert normalised(rare).max() == scans.LIMIT
+    assert normalized(rare).max() == scans.LIMIT
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_a_scan_of_one_value_becomes_0(value):
-    found = normalised(np.full((8, 9, 1), value, "uint8"))
+    found = normalized(np.full((8, 9, 1), value, "uint8"))
     assert (found == 0).all() and np.isfinite(found).all()
 
 
-def test_settings_of_normalising_are_checked():
+def test_settings_of_normalizing_are_checked():
     with pytest.raises(errors.InvalidValueError, match="low=60"):
-        normalised(disc()[0][..., None], low=60, high=50)
+        normalized(disc()[0][..., None], low=60, high=50)
 
 
 # --- tiling ------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_volumes_are_cut_slice_by_slice(axis):
     rng = np.random.default_rng(axis)
     image = rng.normal(size=(18, 40, 25, 1)).astype("float32")
     mask = rng.integers(0, 3, (18, 40, 25)).astype("uint8")
-    cut = cutter(axis=axis, neighbours=1)
+    cut = cutter(axis=axis, neighbors=1)
     tiles, masks = cut.cut({"image": image}, mask)
     assert tiles["image"].shape[-1] == 3
     assert (masks != tasks.IGNORED).sum() == mask.size
@@ -315,7 +315,7 @@ def test_training_tiles_are_drawn_where_the_foreground_is():
     assert share(0.0) < 0.1 and 0.35 < share(0.5) < 0.7 and share(1.0) == 1.0
 
 
-@pytest.mark.parametrize("wrong", [{"height": 0}, {"overlap": 1.0}, {"axis": 3}, {"neighbours": 9}])
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"overlap": 1.0}, {"axis": 3}, {"neighbors": 9}])
 def test_impossible_settings_of_tiles_are_refused(wrong):
     with pytest.raises(errors.InvalidValueError, match="tile_scan"):
         cutter(**wrong)
@@ -327,7 +327,7 @@ def test_impossible_settings_of_tiles_are_refused(wrong):
 
 
 def augmented(image, mask, seed, **settings):
-    change = augmentation.augmenter([{"step": "normalise_scan", "limit": 5.0}], settings)
+    change = augmentation.augmenter([{"step": "normalize_scan", "limit": 5.0}], settings)
     found, target = change({"image": image}, mask, np.random.default_rng(seed))
     return found["image"], target
 
@@ -416,7 +416,7 @@ def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
     ("batch_size", "settings", "norm"),
     [(2, {}, "group"), (4, {}, "batch"), (2, {"norm": "batch"}, "batch")],
 )
-def test_batches_too_small_for_statistics_get_group_normalisation(
+def test_batches_too_small_for_statistics_get_group_normalization(
     tmp_path, batch_size, settings, norm
 ):
     folder = write_pictures(tmp_path / "pictures")
@@ -434,16 +434,16 @@ def test_the_plan_fits_network_and_steps(tmp_path):
     catalog.UNetConfig(
         input_shape=tuple(made.config["input_shape"]), widths=tuple(made.config["widths"])
     ).validate()
-    assert [step["step"] for step in made.steps] == ["read_scan", "normalise_scan", "tile_scan"]
+    assert [step["step"] for step in made.steps] == ["read_scan", "normalize_scan", "tile_scan"]
     assert made.inputs["image"]["range"] == [-5.0, 5.0]
     assert read_settings(augmentation.Settings, made.augmentation, augmentation.HIGHEST)
     assert all(isinstance(reason, str) for reason in made.reasons)
 
 
-def test_one_coloured_picture_makes_three_channels(tmp_path):
+def test_one_colored_picture_makes_three_channels(tmp_path):
     write_pictures(tmp_path)
-    colours = np.dstack([disc(1)[0], disc(2)[0], disc(3)[0]])
-    put(tmp_path / "images" / "cell_99.png", png(colours))
+    colors = np.dstack([disc(1)[0], disc(2)[0], disc(3)[0]])
+    put(tmp_path / "images" / "cell_99.png", png(colors))
     put(tmp_path / "masks" / "cell_99.png", png(disc(1)[1]))
     source = opened(tmp_path)
     made = domain.inputs(source, {"train": np.arange(7)}, {})
@@ -764,10 +764,10 @@ def copy_of(run, tmp_path):
     return results.ExportFolder(tmp_path / "export")
 
 
-def leave_normalisation_out(folder):
+def leave_normalization_out(folder):
     card = json.loads(folder.card.read_text())
     card["preprocessing"] = [
-        step for step in card["preprocessing"] if step["step"] != "normalise_scan"
+        step for step in card["preprocessing"] if step["step"] != "normalize_scan"
     ]
     folder.card.write_text(json.dumps(card))
 
@@ -784,7 +784,7 @@ def swap_labels(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "code"),
-    [(leave_normalisation_out, "preprocessing"), (swap_labels, "score_drop")],
+    [(leave_normalization_out, "preprocessing"), (swap_labels, "score_drop")],
 )
 def test_planted_faults_in_scans_are_found_though_hashes_were_mended(
     volumes_run, tmp_path, plant, code

@@ -86,13 +86,13 @@ def test_a_model_for_other_data_is_refused_by_name(grids, tmp_path):
 def test_a_task_decides_where_content_leaves_a_choice(tmp_path):
     for folder in ("images", "masks"):
         write_pictures(tmp_path / folder)
-    assert domains.recognise(str(tmp_path)).task == "segmentation"
-    assert domains.recognise(str(tmp_path), "classification").name == "vision"
+    assert domains.recognize(str(tmp_path)).task == "segmentation"
+    assert domains.recognize(str(tmp_path), "classification").name == "vision"
     (tmp_path / "only").mkdir()
     table = tmp_path / "only" / "train.csv"
     table.write_text("text,label\na,b\n")
     with pytest.raises(errors.DataError, match="holds text data for classification"):
-        domains.recognise(str(table), "segmentation")
+        domains.recognize(str(table), "segmentation")
 
 
 def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):

@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def pictures(*counts):
-    names = ("train", "validation", "unlabelled")
+    names = ("train", "validation", "unlabeled")
     return {
         split: [
             {"image": noise(100 * place + i), "label": ("cat", "dog")[i % 2]} for i in range(count)
@@ -62,10 +62,10 @@ FEATURES = {
 def test_a_prepared_data_set_is_read_where_it_lies(folder, file_format):
     build(folder, "Tiny", FEATURES, pictures(20, 6, 4), file_format)
     notes = []
-    assert domains.recognise("tfds:tiny").name == "vision"
+    assert domains.recognize("tfds:tiny").name == "vision"
     source = data.open_source("tfds:tiny", note=notes.append)
     assert source.classes == ("cat", "dog") and len(source) == 26
-    assert notes == ["Splits of tfds:tiny that were not used: unlabelled."]
+    assert notes == ["Splits of tfds:tiny that were not used: unlabeled."]
     known = {noise(100 * place + i).tobytes(): i % 2 for place in (0, 1) for i in range(20)}
     for index in range(26):
         example = source.load(index)
@@ -100,8 +100,8 @@ def test_what_is_not_there_is_not_fetched(folder):
 def test_a_data_set_without_pictures_or_labels_is_refused(folder):
     plain = {"text": tfds.features.Text(), "label": FEATURES["label"]}
     build(folder, "Words", plain, {"train": [{"text": "a", "label": "cat"}]})
-    with pytest.raises(errors.DataError, match="recognises"):
-        domains.recognise("tfds:words")
+    with pytest.raises(errors.DataError, match="recognizes"):
+        domains.recognize("tfds:words")
     build(folder, "Bare", {"image": FEATURES["image"]}, {"train": [{"image": noise()}]})
     with pytest.raises(errors.DataError, match="0 features of kind ClassLabel"):
         data.open_source("tfds:bare", "vision")

@@ -157,7 +157,7 @@ def built(layer, shape):
         ("relu", None),
     ],
 )
-def test_layers_of_keras_are_recognised(layer, wanted):
+def test_layers_of_keras_are_recognized(layer, wanted):
     assert activations.identify(layer) == wanted
 
 
@@ -480,7 +480,7 @@ class Hidden(keras.layers.Layer):
         return {**super().get_config(), "start": self._start}
 
 
-def test_a_layer_is_recognised_by_its_config(table):
+def test_a_layer_is_recognized_by_its_config(table):
     activations.register("hidden_shift", Hidden, parameters=(Parameter("start", 0.5),))
     layer = activations.get("hidden_shift(start=0.25)")
     assert activations.identify(layer) == ("hidden_shift", {"start": 0.25})

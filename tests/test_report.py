@@ -148,7 +148,7 @@ def test_every_part_is_there(page):
         "Exported files",
         "Why it was done so",
         "How to reproduce",
-        "Origin and licence of the weights",
+        "Origin and license of the weights",
         "Made with",
     ):
         assert heading in page.words

@@ -53,7 +53,7 @@ def test_docstrings_are_written_alike_each_time(tmp_path):
 def test_the_template_is_cut_into_slabs_that_do_not_touch(tmp_path):
     assert "slices written" in run("make_template.py", tmp_path)
     source = data.open_source(str(tmp_path), note=lambda _: None)
-    assert source.classes == ("background", "grey matter", "white matter")
+    assert source.classes == ("background", "gray matter", "white matter")
     assert "no patient" in source.fingerprint().about[0]
     numbers = {
         split: sorted(int(p.stem.removeprefix("slice")) for p in tmp_path.glob(f"{split}/images/*"))

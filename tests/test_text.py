@@ -66,15 +66,15 @@ def test_a_folder_brings_its_splits_and_other_tables_are_left_alone(tmp_path):
         write_table(tmp_path / f"{name}.csv", sentences(count, seed=count))
     source = data.open_source(str(tmp_path), **QUIET)
     assert [source.splits().count(name) for name in ("train", "val", "test")] == [30, 12, 15]
-    assert domains.recognise(str(tmp_path)).name == "text"
+    assert domains.recognize(str(tmp_path)).name == "text"
 
 
 def test_one_table_alone_is_taken_and_lists_of_folders_are_not(tmp_path):
     write_table(tmp_path / "reviews.csv", sentences(30))
-    assert domains.recognise(str(tmp_path)).name == "text"
+    assert domains.recognize(str(tmp_path)).name == "text"
     (tmp_path / "pictures").mkdir()
-    with pytest.raises(errors.DataError, match="no data that actzoo recognises"):
-        domains.recognise(str(tmp_path))
+    with pytest.raises(errors.DataError, match="no data that actzoo recognizes"):
+        domains.recognize(str(tmp_path))
 
 
 def test_any_column_may_hold_the_texts(tmp_path):

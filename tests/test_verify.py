@@ -137,7 +137,7 @@ def test_swapped_labels_are_found(folder, everywhere, hidden):
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_normalisation_applied_twice_is_found_in_the_steps(folder, hidden):
+def test_normalization_applied_twice_is_found_in_the_steps(folder, hidden):
     edit_card(folder, preprocessing=[*toy_export.STEPS, {"step": "rescale", "scale": 1 / 255}])
     if hidden:
         rehash(folder)
@@ -145,7 +145,7 @@ def test_normalisation_applied_twice_is_found_in_the_steps(folder, hidden):
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_normalisation_applied_twice_is_found_in_the_graph(tmp_path, precision):
+def test_normalization_applied_twice_is_found_in_the_graph(tmp_path, precision):
     """The model is exported behind one more scaling; records and hashes are those of the first."""
     import keras
 

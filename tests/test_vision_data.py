@@ -64,7 +64,7 @@ def test_a_ramp_stays_a_ramp():
     [("crop", 100, 100), ("stretch", 0, 0), ("pad", 0, 0)],
 )
 def test_each_fit_keeps_what_it_says(fit, corner, left_end):
-    """A wide picture with black ends and a grey middle square."""
+    """A wide picture with black ends and a gray middle square."""
     pixels = np.zeros((40, 120, 3), "uint8")
     pixels[:, 38:82] = 100
     found = resized(pixels, 32, 32, fit)
@@ -90,7 +90,7 @@ STEPS = (
     {"step": "decode_image"},
     {"step": "resize_image", "height": 32, "width": 48, "fit": "stretch"},
 )
-STILL = {"strength": 1.0, "flip": False, "zoom": 1.0, "rotate": 0.0, "shear": 0.0, "colour": 0.0,
+STILL = {"strength": 1.0, "flip": False, "zoom": 1.0, "rotate": 0.0, "shear": 0.0, "color": 0.0,
          "hue": 0.0, "operations": 0.0, "erase": 0.0}  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_mirroring_mirrors_half_of_the_pictures_and_can_be_left_out():
     assert 10 <= mirrored <= 30
 
 
-def test_a_third_of_a_hue_turn_swaps_the_channels_and_keeps_grey():
+def test_a_third_of_a_hue_turn_swaps_the_channels_and_keeps_gray():
     turn = augmentation._hue_matrix(2 * math.pi / 3)
     np.testing.assert_allclose(turn, [[0, 0, 1], [1, 0, 0], [0, 1, 0]], atol=1e-12)
     for angle in (0.3, -1.0):
@@ -219,10 +219,10 @@ def test_other_kinds_of_data_are_not_taken_for_photos(tmp_path, layout):
         (tmp_path / "train.csv").write_text("text,label\na,b\n")
     if layout == "empty":
         with pytest.raises(errors.DataError, match="class folders with pictures"):
-            domains.recognise(str(tmp_path))
+            domains.recognize(str(tmp_path))
     else:
         expected = "text" if layout == "tables" else "medical"
-        assert domains.recognise(str(tmp_path)).name == expected
+        assert domains.recognize(str(tmp_path)).name == expected
 
 
 def test_content_hash_follows_content_labels_and_names_only(tmp_path):
@@ -286,11 +286,11 @@ def planned(overrides=None, **changes):
     )
 
 
-def fingerprint(count=3000, side=200, loss=0.1, grey=0.0):
+def fingerprint(count=3000, side=200, loss=0.1, gray=0.0):
     details = {
         "median_shorter_side": side,
         "median_crop_loss": loss,
-        "grey_share": grey,
+        "gray_share": gray,
         "max_pixels": images.MAX_PIXELS,
     }
     return data.Fingerprint("vision", count, ("a", "b"), {}, details, "x")
@@ -300,7 +300,7 @@ def fingerprint(count=3000, side=200, loss=0.1, grey=0.0):
     ("changes", "side", "fit"),
     [
         ({}, 96, "crop"),
-        ({"side": 8, "grey": 1.0}, 32, "crop"),
+        ({"side": 8, "gray": 1.0}, 32, "crop"),
         ({"side": 70}, 64, "crop"),
         ({"count": 50_000}, 128, "crop"),
         ({"count": 500_000, "side": 500}, 224, "crop"),
@@ -317,8 +317,8 @@ def test_size_and_fit_follow_the_data(changes, side, fit):
     DOMAIN.call("augmenter", plan.steps, plan.augmentation)
 
 
-def test_small_grey_pictures_are_never_mirrored():
-    assert planned(side=28, grey=1.0).augmentation["flip"] is False
+def test_small_gray_pictures_are_never_mirrored():
+    assert planned(side=28, gray=1.0).augmentation["flip"] is False
     assert planned(side=28).augmentation["flip"] is True
 
 

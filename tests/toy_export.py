@@ -23,7 +23,7 @@ STEPS = (
 
 
 def pictures(count: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """Return noisy pictures whose strongest colour is their class, and the classes."""
+    """Return noisy pictures whose strongest color is their class, and the classes."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 3, count)
     images = random.integers(0, 140, (count, SIZE, SIZE, 3))
@@ -65,7 +65,7 @@ def network(activation: str = "mish", *, size: int = SIZE, classes: int = 3):
 
 @functools.cache
 def trained(activation: str = "mish"):
-    """Return the net, fitted to the colours."""
+    """Return the net, fitted to the colors."""
     import keras
 
     model = network(activation)

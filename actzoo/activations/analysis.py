@@ -27,7 +27,7 @@ MOST_VALUES = 10_000_000  # of one sample
 _SAMPLES = {2: (20_000, 16), 4: (64, 8, 8, 16)}  # rank -> inputs of what looks at several values
 
 
-def gain(spec: Any, *, centred: bool = False) -> float | None:
+def gain(spec: Any, *, centered: bool = False) -> float | None:
     """Return the scale of weights that keeps the size of a signal through an activation.
 
     With weights of variance `gain^2 / fan_in`, inputs of mean square 1 in front of an activation
@@ -35,7 +35,7 @@ def gain(spec: Any, *, centred: bool = False) -> float | None:
 
     Args:
         spec: Name or spec.
-        centred: For weights whose sum over the inputs of a unit is 0: they take the mean of the
+        centered: For weights whose sum over the inputs of a unit is 0: they take the mean of the
             activation off, and what is kept is the variance.
 
     Returns:
@@ -46,7 +46,7 @@ def gain(spec: Any, *, centred: bool = False) -> float | None:
 
     Reference:
         He et al., 2015, "Delving Deep into Rectifiers", arXiv:1502.01852; Brock et al., 2021,
-        "Characterizing signal propagation", arXiv:2101.08692 (centred).
+        "Characterizing signal propagation", arXiv:2101.08692 (centered).
 
     Example:
         >>> round(gain("relu"), 4)
@@ -55,21 +55,21 @@ def gain(spec: Any, *, centred: bool = False) -> float | None:
     name, params = lookup.parse(spec)
     row = lookup.describe(name)
     if {**row.defaults, **params} == row.defaults and row.gain is not None:
-        return row.gain_centred if centred else row.gain
+        return row.gain_centered if centered else row.gain
     if row.reference is None:
         return None
-    return _gain(name, tuple(sorted(params.items())), centred)
+    return _gain(name, tuple(sorted(params.items())), centered)
 
 
 @functools.lru_cache(256)
-def _gain(name: str, params: tuple[tuple[str, Any], ...], centred: bool) -> float | None:
+def _gain(name: str, params: tuple[tuple[str, Any], ...], centered: bool) -> float | None:
     # Which axis the channels are on does not matter here, how many are taken together does.
     row = lookup.describe(name)
     kinds = {parameter.name: parameter.kind for parameter in row.parameters}
     given = {key: value for key, value in params if key != "axis" and kinds[key] != "seed"}
     numbers = [value for key, value in given.items() if kinds[key] == "int" and value > 1]
     mean, square = moments(row, lookup.reference(name, **given), parts=math.prod(numbers))
-    left = square - mean**2 if centred else square
+    left = square - mean**2 if centered else square
     return 1.0 / math.sqrt(left) if left > 0 else None
 
 
@@ -194,14 +194,14 @@ def depth_notes(
     if not kept and growth > 1.02:
         said.append(
             f"A plain layer turns 1 % too much variance into {growth:.2g} % too much, so it runs "
-            "away from 1 on either side: normalise."
+            "away from 1 on either side: normalize."
         )
     elif not kept:
         said.append("The variance drifts: what one plain layer gets wrong, the next one keeps.")
     if correlation > 0.99:
         said.append(
             "After 30 plain layers two unrelated inputs look the same (correlation above 0.99): "
-            "the mean of the values drowns the signal. Normalise, or centre the weights and use "
-            "gain_centred."
+            "the mean of the values drowns the signal. Normalize, or center the weights and use "
+            "gain_centered."
         )
     return " ".join(said)

@@ -113,7 +113,7 @@ def bipolar_relu(x: Array, axis: int = -1) -> Array:
 
 
 def maxmin(x: Array, axis: int = -1) -> Array:
-    """Each pair of neighbouring channels, the larger first."""
+    """Each pair of neighboring channels, the larger first."""
     z = np.moveaxis(x, axis, -1)
     pairs = np.sort(z.reshape(*z.shape[:-1], -1, 2), axis=-1)[..., ::-1]
     return np.moveaxis(pairs.reshape(z.shape), -1, axis)

@@ -141,7 +141,7 @@ class GumbelSoftmax(keras.layers.Layer):
     probability, with the gradient of the soft form (straight through).
 
     Args:
-        tau: Temperature; the draws become one-hot towards 0.
+        tau: Temperature; the draws become one-hot toward 0.
         hard: Give one-hot choices.
         axis: Axis whose values sum to 1 afterwards.
         seed: Seed of the noise; None takes one from Keras' global random state.
@@ -360,7 +360,7 @@ class ConcatELU(AlongAxis):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class MaxMin(AlongAxis):
-    """Sort each pair of neighbouring channels: the larger first.
+    """Sort each pair of neighboring channels: the larger first.
 
     Formula: `(y_2k, y_2k+1) = (max(x_2k, x_2k+1), min(x_2k, x_2k+1))`. It only moves values, so
     the norm and that of the gradient stay: the activation of nets of a bounded Lipschitz constant.
@@ -404,7 +404,7 @@ def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
         Tensor of the shape and dtype of `x`.
 
     Reference:
-        Eidnes & Nøkland, 2017, "Shifting Mean Activation Towards Zero with Bipolar Activation
+        Eidnes & Nøkland, 2017, "Shifting Mean Activation Toward Zero with Bipolar Activation
         Functions", arXiv:1709.04054.
     """
     shape = [1] * len(x.shape)

@@ -1,4 +1,4 @@
-"""Activations that depend on more than their own value: on neighbours, an image or a batch.
+"""Activations that depend on more than their own value: on neighbors, an image or a batch.
 
 Channels are the last axis. What they start from is the same each time: the part that is learned
 begins with weights that leave it out (or, for FReLU, that take a plain mean), so that a fresh
@@ -109,7 +109,7 @@ class Dice(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class EvoNormB0(keras.layers.Layer):
-    """Normalisation and activation in one, found by evolution.
+    """Normalization and activation in one, found by evolution.
 
     Formula: `gamma x / max(sqrt(var_batch + epsilon), v x + sqrt(var_image + epsilon)) + beta`,
     with one `gamma`, `beta` and `v` for each channel. The variance over the batch is that of the
@@ -152,10 +152,10 @@ class EvoNormB0(keras.layers.Layer):
         )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """Return the normalised activation of `x`, of its shape and dtype."""
-        return in_float32(self._normalise)(x, training=training)
+        """Return the normalized activation of `x`, of its shape and dtype."""
+        return in_float32(self._normalize)(x, training=training)
 
-    def _normalise(self, x: Any, training: bool) -> Any:
+    def _normalize(self, x: Any, training: bool) -> Any:
         gamma, beta, v = (keras.ops.cast(w, x.dtype) for w in (self.gamma, self.beta, self.v))
         of_batch = keras.ops.cast(self.moving_variance, x.dtype)
         if training and self.trainable:  # as Keras' BatchNormalization: frozen means inference
@@ -182,10 +182,10 @@ class EvoNormB0(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class FunnelReLU(keras.layers.Layer):
-    """ReLU whose threshold is learned from the neighbourhood.
+    """ReLU whose threshold is learned from the neighborhood.
 
-    Formula: `max(x, T(x))`, where `T` is a depthwise convolution and a batch normalisation. The
-    window starts as a plain mean; the paper draws it at random, which the normalisation scales
+    Formula: `max(x, T(x))`, where `T` is a depthwise convolution and a batch normalization. The
+    window starts as a plain mean; the paper draws it at random, which the normalization scales
     to the same size. Where both are equal, the gradient goes to `x`.
 
     Args:
@@ -201,12 +201,12 @@ class FunnelReLU(keras.layers.Layer):
         self.kernel_size = kernel_size
 
     def build(self, input_shape: Shape) -> None:
-        """Create the window `(size, size, channels, 1)` and its normalisation.
+        """Create the window `(size, size, channels, 1)` and its normalization.
 
         Raises:
             InvalidValueError: The input is no batch of images.
         """
-        _check_rank("funnel_relu", input_shape, "looks at neighbouring pixels")
+        _check_rank("funnel_relu", input_shape, "looks at neighboring pixels")
         self.window = keras.layers.DepthwiseConv2D(
             self.kernel_size,
             padding="same",
@@ -323,7 +323,7 @@ class MetaACON(keras.layers.Layer):
 
     Reference:
         Ma et al., 2020, "Activate or Not: Learning Customized Activation", arXiv:2009.04759. The
-        batch normalisations in its `beta` are left out, as in YOLOv5: of one vector per image
+        batch normalizations in its `beta` are left out, as in YOLOv5: of one vector per image
         they have little to count on.
     """
 

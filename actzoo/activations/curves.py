@@ -53,7 +53,7 @@ def no_curve(spec: Any) -> str | None:
             words
             for true, words in (
                 (row.gated or row.channel_mixing, "several channels"),
-                (row.spatial, "neighbouring places"),
+                (row.spatial, "neighboring places"),
                 (row.statistics, "statistics of its inputs"),
             )
             if true
@@ -100,7 +100,7 @@ def trace(function: Function, low: float, high: float) -> Curve:
 def find_breaks(function: Function, low: float, high: float) -> tuple[float, ...]:
     """Return where a function or its derivative jumps, to 1e-5.
 
-    Every cell of a fine grid is halved again and again towards where it is least like a straight
+    Every cell of a fine grid is halved again and again toward where it is least like a straight
     line. In a smooth place that disappears with the width of the cell; at a break it stays.
 
     Args:

@@ -909,7 +909,7 @@ class XATLU(Learned):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class DyT(Learned):
-    """Dynamic tanh, in the place of a normalisation layer.
+    """Dynamic tanh, in the place of a normalization layer.
 
     Formula: `gamma tanh(alpha x) + beta`, with one `alpha` for the layer.
 

@@ -8,7 +8,7 @@ import keras
 
 
 def soft_shrink(x: Any, *, threshold: float = 0.5) -> Any:
-    """Pull towards 0 by a fixed amount.
+    """Pull toward 0 by a fixed amount.
 
     Formula: `sign(x) * max(|x| - threshold, 0)`, here as `x - clip(x, -threshold, threshold)`.
 

@@ -146,7 +146,7 @@ class ActivationSpec:
         elementwise: Each output depends on one input only.
         gated: It multiplies one part of the channels into another.
         channel_mixing: It looks at several channels at once.
-        spatial: It looks at neighbouring places.
+        spatial: It looks at neighboring places.
         statistics: It keeps or computes statistics of a batch or an image.
         channel_factor: Channels after it per channel before it; 1/2 for GLU.
         ranks: Numbers of axes its input may have, batch included; empty where it takes any.
@@ -165,12 +165,12 @@ class ActivationSpec:
         swallows_nan: NaN goes in and a number comes out.
         hidden: Whether it serves as a hidden activation.
         hidden_reason: Why not.
-        recommended_init: Initialiser for the weights before it; `gain` scales it.
-        recommended_norm: Normalisation that suits it: "batch", "layer", "none", or "own" where it
-            normalises by itself.
+        recommended_init: Initializer for the weights before it; `gain` scales it.
+        recommended_norm: Normalization that suits it: "batch", "layer", "none", or "own" where it
+            normalizes by itself.
         lipschitz: Largest slope; infinite where there is none.
         gain: Scale of N(0, 1 / fan_in) weights that keeps the mean square of N(0, 1) inputs.
-        gain_centred: The same for the variance, for weights that remove the common mean.
+        gain_centered: The same for the variance, for weights that remove the common mean.
         float16_overflow: Smallest |x| whose value float16 cannot hold; infinite where it always
             can.
         keeps_variance: A plain net of 30 layers, started with `gain`, keeps the variance of its
@@ -218,7 +218,7 @@ class ActivationSpec:
     recommended_norm: str = "batch"
     lipschitz: float | None = None
     gain: float | None = None
-    gain_centred: float | None = None
+    gain_centered: float | None = None
     float16_overflow: float | None = None
     keeps_variance: bool | None = None
     depth_notes: str = ""

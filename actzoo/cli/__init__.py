@@ -164,7 +164,7 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="[DATA]",
-            help="Other labelled data; the run's own held-out split where left out.",
+            help="Other labeled data; the run's own held-out split where left out.",
             show_default=False,
         ),
     ] = None,
@@ -208,7 +208,7 @@ def diagnose(
         Path, typer.Argument(metavar="RUN|MODEL", help="A run folder; or a model, with DATA.")
     ],
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="Labelled data.", show_default=False)
+        str | None, typer.Argument(metavar="[DATA]", help="Labeled data.", show_default=False)
     ] = None,
     trust: options.Trust = False,
     as_json: options.Json = False,

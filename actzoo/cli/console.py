@@ -168,7 +168,7 @@ def can_show(text: str) -> bool:
 
 
 def paint(lines: Sequence[Sequence[tuple[str, str]]], styles: Mapping[str, str]) -> None:
-    """Print lines made of texts and the names of their styles; with colours on a terminal only.
+    """Print lines made of texts and the names of their styles; with colors on a terminal only.
 
     Args:
         lines: What to print.

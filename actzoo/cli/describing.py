@@ -117,7 +117,7 @@ def _figures_of(spec: str) -> dict[str, Any]:
     return {
         **{name: None for name in CLAIMS},
         "gain": activations.gain(spec),
-        "gain_centred": activations.gain(spec, centred=True),
+        "gain_centered": activations.gain(spec, centered=True),
     }
 
 

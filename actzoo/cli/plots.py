@@ -1,6 +1,6 @@
 """The curve of an activation in the terminal: Braille dots, or plain characters where those fail.
 
-A line is a list of pieces, each a text and a style, so that the console decides about colours.
+A line is a list of pieces, each a text and a style, so that the console decides about colors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BRAILLE = 0x2800
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # bits of a cell, by row, column
 STYLES = {"value": "bold cyan", "slope": "yellow", "axis": "dim"}
 HALF = 6.0  # x runs from -HALF to HALF where nothing speaks against it
-MOST_TURNS = 24  # more than these would be a grey band
+MOST_TURNS = 24  # more than these would be a gray band
 
 
 @dataclasses.dataclass(frozen=True)

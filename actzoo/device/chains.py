@@ -420,7 +420,7 @@ def med_relu(x: Any, **_: Any) -> Any:
 
 
 def relu_n(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
-    """Both factors melt into the neighbouring convolutions, which leaves CONV + RELU6."""
+    """Both factors melt into the neighboring convolutions, which leaves CONV + RELU6."""
     return (max_value / 6.0) * K.relu6((6.0 / max_value) * x)
 
 

@@ -5,7 +5,7 @@ So it lives in a child: the parent starts it early, sends one job after the othe
 stage it died, and goes on with the next precision in a fresh child.
 
 Only the float file comes from the converter. Every other precision is made from it by
-litert-quantizer, operator by operator, which keeps activations float between int8 neighbours; the
+litert-quantizer, operator by operator, which keeps activations float between int8 neighbors; the
 runtime folds such a run into one table.
 """
 
@@ -368,7 +368,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 STAGES = {
     "convert": "convert the model to TFLite",
-    "quantize": "quantise the TFLite file",
+    "quantize": "quantize the TFLite file",
     "record": "run the exported file",
 }
 

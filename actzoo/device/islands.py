@@ -18,7 +18,7 @@ UNARY = frozenset(
     "ABS NEG EXP LOG SQRT RSQRT SQUARE LOGISTIC TANH ELU GELU HARD_SWISH SIN COS CEIL FLOOR ROUND "
     "RELU RELU6 RELU_N1_TO_1 LEAKY_RELU".split()
 )
-# Elementwise operators that break such a run; between int8 neighbours they cost time, and a chain
+# Elementwise operators that break such a run; between int8 neighbors they cost time, and a chain
 # form exists or should be written. Other operators (reductions, splits, PRELU) cannot fold anyway.
 BREAKS = frozenset(
     "SELECT SELECT_V2 WHERE POW SIGN GREATER GREATER_EQUAL LESS LESS_EQUAL EQUAL NOT_EQUAL "

@@ -166,7 +166,7 @@ def prelu(x: Any, *, alpha: Any = 0.25, **_: Any) -> Any:
     slopes = np.asarray(alpha, "float32")
     if slopes.size == 1 or np.all(slopes == slopes.flat[0]):
         return leaky(x, float(slopes.flat[0]))
-    # Exactly this sum, with slopes of the rank of one sample, is recognised by the converter and
+    # Exactly this sum, with slopes of the rank of one sample, is recognized by the converter and
     # becomes one PRELU; otherwise five operators.
     slopes = slopes.reshape((1,) * (len(x.shape) - 1 - slopes.ndim) + slopes.shape)
     return K.relu(x) + (-slopes) * K.relu(-x)
@@ -328,7 +328,7 @@ def concat_elu(x: Any, *, axis: int = -1, **_: Any) -> Any:
 
 
 def in_pairs(x: Any, axis: int, function: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
-    """Apply a function of two neighbouring channels to each pair of them."""
+    """Apply a function of two neighboring channels to each pair of them."""
     z = K.moveaxis(x, axis, -1)
     pairs = K.stack(function(z[..., 0::2], z[..., 1::2]), axis=-1)
     return K.moveaxis(K.reshape(pairs, K.shape(z)), -1, axis)
@@ -346,7 +346,7 @@ def bipolar_relu(x: Any, *, axis: int = -1, **_: Any) -> Any:
 
 
 def maxmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
-    """Return (max(a, b), min(a, b)) of each pair (a, b) of neighbouring channels."""
+    """Return (max(a, b), min(a, b)) of each pair (a, b) of neighboring channels."""
     return in_pairs(x, axis, lambda a, b: (K.maximum(a, b), K.minimum(a, b)))
 
 

@@ -306,7 +306,7 @@ def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
     """Return a float file whose 8-bit form keeps its biases; None where that form does already.
 
     The step of a bias is that of the input times that of the channel's weights. Where those are
-    almost 0 (a folded normalisation whose gamma went to 0), a bias takes more steps than 32 bits
+    almost 0 (a folded normalization whose gamma went to 0), a bias takes more steps than 32 bits
     count, and the quantizer lets it wrap. One weight of the channel is raised until it takes 2^30:
     that changes the channel by a 30,000th of its bias at most.
 

@@ -1,7 +1,7 @@
 """Geometry of small charts; the report's template draws it as SVG with real text.
 
 A chart is drawn by the browser that shows it, so names in any script appear in the reader's own
-fonts, colours follow light and dark, and a page of thirty charts stays small.
+fonts, colors follow light and dark, and a page of thirty charts stays small.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One column; `kind` numbers its colour, `hint` is shown when pointed at."""
+    """One column; `kind` numbers its color, `hint` is shown when pointed at."""
 
     x: float
     y: float
@@ -167,7 +167,7 @@ def column_chart(
         share: Values lie in `[0, 1]` and are shown in per cent.
         log: Draw on a logarithmic axis; then values that are not above 0 have no column.
         x_label: Name of the x axis.
-        kinds: Number of each column's colour; all 0 where left out.
+        kinds: Number of each column's color; all 0 where left out.
         hints: Text of each column, shown when pointed at.
         x_ticks: Position in columns (0 is the left edge) and label; counts where left out.
         mark: A place on the x axis to mark, in columns.

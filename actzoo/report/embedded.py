@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # told apart by every kind of colour vision
+BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # told apart by every kind of color vision
 LARGEST_MAP = 250  # pixels
 
 
@@ -69,8 +69,8 @@ def confusion_map(rows: Sequence[Sequence[int]]) -> Markup:
     pixels = bytearray(size * size * 4)
     for (y, x, right), share in sorted(shares.items()):  # where both fall on a pixel, right wins
         start = (y * size + x) * 4
-        colour = BLUE if right else ORANGE
-        pixels[start : start + 4] = bytes((*colour, round(255 * (0.25 + 0.75 * share))))
+        color = BLUE if right else ORANGE
+        pixels[start : start + 4] = bytes((*color, round(255 * (0.25 + 0.75 * share))))
     return data_uri("png", _png(size, size, bytes(pixels)))
 
 

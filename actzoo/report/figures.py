@@ -131,7 +131,7 @@ def spread(
     """Return a histogram with edges at round numbers.
 
     A few values far above all others would press the rest into one column; they are joined in the
-    last one, in another colour.
+    last one, in another color.
 
     Args:
         values: Finite numbers.
@@ -302,5 +302,5 @@ def numbered(names: Sequence[str]) -> bool:
 
 
 def _level(count: int, total: int) -> int:
-    """Return the depth of colour of a cell, 0 to 9."""
+    """Return the depth of color of a cell, 0 to 9."""
     return 0 if not count or not total else max(1, round(9 * count / total))

@@ -10,7 +10,7 @@ A panel is a JSON object. Whatever its kind, it has
 Kinds and their further fields:
 
 - "gallery": pictures. `items`, each with `picture` (a file in `evaluation/`), `caption` and
-  `detail`; neighbours with the same caption form a group. Pictures much wider than high get room.
+  `detail`; neighbors with the same caption form a group. Pictures much wider than high get room.
 - "bars": counts of each label. `labels`; `series`, name -> one count per label.
 - "histogram": how numbers are spread. `values`; `xlabel`, what they are; `mark` and
   `mark_label`, a value to mark and what it is called.

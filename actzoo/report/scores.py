@@ -188,7 +188,7 @@ SUBJECTS = (
         of_class=_MEASURE["f1"],
         noun="examples",
         does="tells {} classes apart",
-        meaning="of {} are recognised (test accuracy)",
+        meaning="of {} are recognized (test accuracy)",
         about="Macro means: every class counts the same, however many examples it has.",
         class_about="Precision: of those called so, how many are. Recall: of those that are, how "
         "many are found. F1 joins both; the bar shows it.",

@@ -52,8 +52,8 @@ def small_config(name: str, activation: str) -> dict[str, Any]:
     return config
 
 
-def coloured_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return noisy pictures whose class is their strongest colour, easy for any sound network.
+def colored_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return noisy pictures whose class is their strongest color, easy for any sound network.
 
     Args:
         count: How many.
@@ -68,8 +68,8 @@ def coloured_pictures(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return np.clip(pictures, 0, 255).round().astype("float32"), labels
 
 
-def coloured_patches(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise with a patch of each of two colours in it, and where these are.
+def colored_patches(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise with a patch of each of two colors in it, and where these are.
 
     Returns:
         Pictures `(n, 32, 32, 3)` in `[-3, 3]`, and masks `(n, 32, 32)`: 1 and 2 in the patches.
@@ -117,7 +117,7 @@ def lesson_for(name: str) -> Lesson:
         return Lesson(config, described, marked_texts)
     shape = (SIDE, SIDE, 3)
     dense = tasks.get_task(spec.task).is_dense
-    make, limits = (coloured_patches, [-3, 3]) if dense else (coloured_pictures, [0, 255])
+    make, limits = (colored_patches, [-3, 3]) if dense else (colored_pictures, [0, 255])
 
     def examples(count: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         pictures, targets = make(count, seed)

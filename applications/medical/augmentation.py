@@ -73,7 +73,7 @@ class TileAugmenter:
     def __init__(self, steps: Sequence[Mapping[str, Any]], settings: Settings) -> None:
         self.stored_steps = tuple(dict(step) for step in steps)
         self._settings = settings
-        norm = next((dict(s) for s in steps if s.get("step") == "normalise_scan"), {})
+        norm = next((dict(s) for s in steps if s.get("step") == "normalize_scan"), {})
         self._limit = float(norm.get("limit", 5.0))
 
     def __call__(

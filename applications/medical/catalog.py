@@ -17,7 +17,7 @@ class UNetConfig:
     """U-Net.
 
     Attributes:
-        input_shape: `(height, width, channels)` of a tile; normalised values go in. Height and
+        input_shape: `(height, width, channels)` of a tile; normalized values go in. Height and
             width are multiples of 2 to the number of levels below the first.
         num_classes: Channels of the logits, background included; 0 gives features instead.
         activation: Hidden activation, anything `activations.get` takes.
@@ -39,7 +39,7 @@ class UNetConfig:
         Raises:
             InvalidTypeError: A number of classes that is not whole.
             InvalidValueError: Names the option, its value and what is allowed.
-            UnknownNameError: There is no such normalisation.
+            UnknownNameError: There is no such normalization.
         """
         check_num_classes(self.num_classes)
         if isinstance(self.activation, str):

@@ -197,7 +197,7 @@ class Scans:
             "largest_width": int(plane[:, 1].max()),
             "tile_height": self._tile[0],
             "tile_width": self._tile[1],
-            "grey_share": round(float(np.mean([row.channels == 1 for row in facts])), 4),
+            "gray_share": round(float(np.mean([row.channels == 1 for row in facts])), 4),
             "foreground_share": round(float(np.mean([row.foreground for row in facts])), 4),
             "max_voxels": self._options.max_voxels,
             "fill_nan": self._options.fill_nan,
@@ -211,7 +211,7 @@ class Scans:
         return details
 
     def channels(self, indices: Sequence[int] | np.ndarray) -> int:
-        """Return 1 where all of some images are grey, else 3."""
+        """Return 1 where all of some images are gray, else 3."""
         return max(self._facts[int(index)].channels for index in indices)
 
     def _plane(self, shape: Sequence[int]) -> tuple[int, ...]:
@@ -300,17 +300,17 @@ def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> Non
 
 
 def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> None:
-    """Refuse a number that has two colours: its masks were numbered each by itself."""
-    first: dict[int, tuple[str, looking.Colour]] = {}
+    """Refuse a number that has two colors: its masks were numbered each by itself."""
+    first: dict[int, tuple[str, looking.Color]] = {}
     for pair, row in zip(pairs, facts, strict=True):
-        for value, colour in row.colours.items():
-            name, seen = first.setdefault(value, (pair.mask, colour))
-            if seen != colour:
+        for value, color in row.colors.items():
+            name, seen = first.setdefault(value, (pair.mask, color))
+            if seen != color:
                 raise errors.DataError(
-                    f"The palettes of masks differ: {value} is the colour {seen} in "
-                    f"{errors.shown(name, 120)} and {colour} in {errors.shown(pair.mask, 120)}, so "
+                    f"The palettes of masks differ: {value} is the color {seen} in "
+                    f"{errors.shown(name, 120)} and {color} in {errors.shown(pair.mask, 120)}, so "
                     "one number stands for two classes.\nSave all masks with one palette, or as "
-                    "grey pictures of class numbers.",
+                    "gray pictures of class numbers.",
                     given=(name, pair.mask),
                 )
 
@@ -344,4 +344,4 @@ def _slice_axis(facts: Sequence[Facts]) -> int:
 def _resampled(options: Options) -> list[str]:
     if not options.resample_masks:
         return []
-    return ["Masks on another grid than their image were resampled, by nearest neighbour."]
+    return ["Masks on another grid than their image were resampled, by nearest neighbor."]

@@ -1,4 +1,4 @@
-"""Scans as a domain: how they are recognised, which tile and network suit them."""
+"""Scans as a domain: how they are recognized, which tile and network suit them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DOMAIN = DomainSpec(
     planned=("input_shape", "widths"),
     steps=(
         ("read_scan", f"{_HERE}.scans:read_scan"),
-        ("normalise_scan", f"{_HERE}.scans:normalise_scan"),
+        ("normalize_scan", f"{_HERE}.scans:normalize_scan"),
         ("tile_scan", f"{_HERE}.scans:tile_scan"),
     ),
     augmenter=f"{_HERE}.augmentation:augmenter",
@@ -55,7 +55,7 @@ DOMAIN = DomainSpec(
 )
 
 SMALLEST_MAP = 4  # pixels of the coarsest level's shorter side, at least
-RARE = 0.1  # foreground below this share: some tiles of large pictures are centred on it
+RARE = 0.1  # foreground below this share: some tiles of large pictures are centered on it
 # By pixels of a tile: channels of the first level, pixels to show in all from scratch (some quarter
 # of an hour on two cores), tiles of a batch. Measured there at 256 x 256, million pixels a second:
 # 0.8 from 8 channels on, 0.6 from 12, 0.5 from 16. On nuclei, 12 channels did no better than 8.
@@ -97,10 +97,10 @@ def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]
     if is_volume:
         reasons.append(_why_these_slices(details, tile))
     elif channels == 3:
-        reasons.append("three channels: some training pictures are in colour")
+        reasons.append("three channels: some training pictures are in color")
     else:
-        reasons.append("one channel: all training pictures are grey")
-    reasons.append("each scan is normalised by itself, since its values have no known unit")
+        reasons.append("one channel: all training pictures are gray")
+    reasons.append("each scan is normalized by itself, since its values have no known unit")
     widths = [int(width) for width in overrides.get("widths", _widths(shape))]
     if "widths" not in overrides:
         reasons.append(
@@ -133,10 +133,10 @@ def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
         "overlap": 0.5,
     }
     if details["kind"] == "volume":
-        tile.update(axis=details["axis"], neighbours=1)
+        tile.update(axis=details["axis"], neighbors=1)
     if details["foreground_share"] < RARE:
         tile["foreground"] = 0.5
-    return [read, {"step": "normalise_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
+    return [read, {"step": "normalize_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
 
 
 def _reading(details: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,11 +160,11 @@ def _check_kind(is_volume: bool, tile: Mapping[str, Any]) -> None:
 
 
 def _channels(steps: list[dict[str, Any]]) -> int:
-    return int(steps[0].get("channels", 1)) * (2 * int(steps[-1].get("neighbours", 0)) + 1)
+    return int(steps[0].get("channels", 1)) * (2 * int(steps[-1].get("neighbors", 0)) + 1)
 
 
 def _limit(steps: list[dict[str, Any]]) -> float:
-    return next((float(s.get("limit", LIMIT)) for s in steps if s["step"] == "normalise_scan"), 0.0)
+    return next((float(s.get("limit", LIMIT)) for s in steps if s["step"] == "normalize_scan"), 0.0)
 
 
 def _check_shape(shape: list[int], channels: int) -> None:
@@ -191,7 +191,7 @@ def _why_these_slices(details: Mapping[str, Any], tile: Mapping[str, Any]) -> st
     coarse = max(spacing) > min(spacing) * 1.5
     why = "where voxels are coarsest" if coarse else "voxels are alike in all directions"
     return (
-        f"slices from {along} ({why}), each with {tile.get('neighbours', 0)} neighbour on either "
+        f"slices from {along} ({why}), each with {tile.get('neighbors', 0)} neighbor on either "
         "side as further channels"
     )
 

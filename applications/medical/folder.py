@@ -273,13 +273,13 @@ def _names(root: str) -> dict[int, str]:
 
 
 def _about(root: str) -> tuple[str, ...]:
-    """Return what dataset.json says of the data: its description and its licence."""
+    """Return what dataset.json says of the data: its description and its license."""
     path = os.path.join(root, "dataset.json")
     if not os.path.isfile(path):
         return ()
     found = json.loads(_text(path))  # that it is an object, reading the names has checked
     told = [("", found.get("description"))]
-    told.append(("Licence: ", found.get("licence") or found.get("license")))
+    told.append(("License: ", found.get("license") or found.get("licence")))
     return tuple(
         errors.shown(f"{before}{text}", 400)
         for before, text in told

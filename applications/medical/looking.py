@@ -27,7 +27,7 @@ from actzoo.applications.medical.volumes import unreadable
 RULES = 2  # raised whenever the readers give other values than before
 SETTLED_SECONDS = 2.0  # a file changed just now may change again without a new time stamp
 PROGRESS_SECONDS = 5.0
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Reading:
 
     Attributes:
         max_voxels: Limit of one image.
-        resample_masks: Bring a mask to its image's grid, by nearest neighbour.
+        resample_masks: Bring a mask to its image's grid, by nearest neighbor.
         fill_nan: Takes the place of values that are no numbers.
         volume: Which of a 4-D image.
     """
@@ -58,7 +58,7 @@ class Facts:
         channels: 1 or 3.
         spacing: In mm along each axis; empty for a picture.
         values: Value in the mask -> number of places.
-        colours: Value in the mask -> its colour, where the mask has a palette.
+        colors: Value in the mask -> its color, where the mask has a palette.
     """
 
     image_hash: str
@@ -67,7 +67,7 @@ class Facts:
     channels: int
     spacing: tuple[float, ...]
     values: dict[int, int]
-    colours: dict[int, Colour] = dataclasses.field(default_factory=dict)
+    colors: dict[int, Color] = dataclasses.field(default_factory=dict)
 
     @property
     def is_volume(self) -> bool:
@@ -89,10 +89,7 @@ class Facts:
             int(stored["channels"]),
             tuple(float(n) for n in stored["spacing"]),
             {int(value): int(count) for value, count in stored["values"].items()},
-            {
-                int(value): (int(r), int(g), int(b))
-                for value, (r, g, b) in stored["colours"].items()
-            },
+            {int(value): (int(r), int(g), int(b)) for value, (r, g, b) in stored["colors"].items()},
         )
 
 
@@ -208,7 +205,7 @@ def _facts(root: str, pair: Pair, reading: Reading) -> Facts:
         named = why if "mask" in why else f"of the mask: {why}"
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
-    palette: list[Colour] = []
+    palette: list[Color] = []
     if image.ndim == 4:
         spacing = volumes.read_header(
             image_raw, reading.max_voxels, reading.volume

@@ -84,7 +84,7 @@ def table_of(
     if len(found) > MOST_CLASSES:
         raise errors.DataError(
             f"Masks hold {len(found)} different values, {found[0]} to {found[-1]}; at most "
-            f"{MOST_CLASSES} classes are taken.\nA mask holds one number per class, not grey "
+            f"{MOST_CLASSES} classes are taken.\nA mask holds one number per class, not gray "
             "values, and not a number for each object.",
             given=len(found),
         )

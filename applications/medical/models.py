@@ -1,6 +1,6 @@
 """Segmentation networks, written once from shared blocks: down, across, up, head.
 
-Functional and flat; they take normalised tiles and end in logits for every pixel.
+Functional and flat; they take normalized tiles and end in logits for every pixel.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def build_unet(config: UNetConfig) -> keras.Model:
 
     Reference:
         Ronneberger et al., 2015, arXiv:1505.04597. Unlike there, convolutions are padded, so that
-        the output has the input's size, and each is followed by a normalisation.
+        the output has the input's size, and each is followed by a normalization.
     """
     image = x = keras.Input(config.input_shape, name="image")
     shared: dict[str, Any] = {"activation": config.activation, "norm": config.norm}

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from actzoo import results
-from actzoo.applications.medical.pictures import COLOURS
+from actzoo.applications.medical.pictures import COLORS
 from actzoo.data import SPLITS
 from actzoo.tasks import IGNORED
 
@@ -69,7 +69,7 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
         picture, truth = _shown(
             _axis(evaluation), example.inputs["image"], np.asarray(example.target)
         )
-        pair = [_grey(picture), _outlined(picture, [(truth, COLOURS[4])])]
+        pair = [_gray(picture), _outlined(picture, [(truth, COLORS[4])])]
         items.append(
             {
                 "picture": _written(evaluation.folder, f"train_{index}", pair),
@@ -133,9 +133,9 @@ def _overlay(evaluation: Evaluation, place: str, value: float, position: int) ->
         np.asarray(example.target),
         evaluation.outputs[position],
     )
-    both = _outlined(picture, [(truth, COLOURS[4]), (predicted, COLOURS[1])])
+    both = _outlined(picture, [(truth, COLORS[4]), (predicted, COLORS[1])])
     return {
-        "picture": _written(evaluation.folder, f"test_{index}", [_grey(picture), both]),
+        "picture": _written(evaluation.folder, f"test_{index}", [_gray(picture), both]),
         "caption": f"{place}: Dice {value:.3f}",
         "detail": evaluation.source.ids()[index],
     }
@@ -179,7 +179,7 @@ def _shown(axis: int, image: np.ndarray, *masks: np.ndarray) -> list[np.ndarray]
     return [np.rot90(np.take(array, number, axis)) for array in (image, *masks)]
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def _gray(picture: np.ndarray) -> np.ndarray:
     """Return a picture `(height, width, 3)` of bytes, enlarged, from its darkest to brightest."""
     values = picture.astype("float64")
     low, high = np.percentile(values, (0.5, 99.5))
@@ -197,13 +197,13 @@ def _outlined(
     picture: np.ndarray, outlines: Sequence[tuple[np.ndarray, tuple[int, int, int]]]
 ) -> np.ndarray:
     """Return the picture with the borders of all classes of some masks drawn in."""
-    pixels = _grey(picture).copy()
-    for mask, colour in outlines:
+    pixels = _gray(picture).copy()
+    for mask, color in outlines:
         large = _enlarged(mask)
         edge = np.zeros(large.shape, bool)
         edge[:-1] |= large[:-1] != large[1:]
         edge[:, :-1] |= large[:, :-1] != large[:, 1:]
-        pixels[edge] = colour
+        pixels[edge] = color
     return pixels
 
 

@@ -1,4 +1,4 @@
-"""Pictures as measurements: values as they are in the file, grey or colour, up to 16 bits or float.
+"""Pictures as measurements: values as they are in the file, gray or color, up to 16 bits or float.
 
 Nothing is scaled to a screen's 8 bits and nothing turned, since a mask lies on the same pixels. A
 JPEG without its end and a PNG with a wrong checksum are refused: they were cut or damaged.
@@ -46,7 +46,7 @@ def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
 def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
     """Decode a picture to `(height, width, 1 or 3)`, uint8 or float32, values as in the file.
 
-    Colours whose three channels are equal are grey; transparency is dropped.
+    Colors whose three channels are equal are gray; transparency is dropped.
 
     Raises:
         DataError: It is no whole picture.
@@ -59,9 +59,9 @@ def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
         return (values if values.dtype == np.uint8 else values.astype("float32"))[..., None]
     if image.mode in ("LA", "La"):
         return np.asarray(image.convert("LA"))[..., :1].copy()
-    colours = np.asarray(image.convert("RGB"))  # of RGBA, convert drops the fourth channel
-    grey = bool((colours[..., :1] == colours[..., 1:]).all())
-    return colours[..., :1].copy() if grey else colours.copy()
+    colors = np.asarray(image.convert("RGB"))  # of RGBA, convert drops the fourth channel
+    gray = bool((colors[..., :1] == colors[..., 1:]).all())
+    return colors[..., :1].copy() if gray else colors.copy()
 
 
 def without_identity(raw: bytes, max_pixels: int) -> bytes:
@@ -86,7 +86,7 @@ def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
     """Decode a mask to `(height, width)`: one number per pixel; of a palette, the indices.
 
     Raises:
-        DataError: It is a JPEG, whose values are blurred, or has colours instead of numbers.
+        DataError: It is a JPEG, whose values are blurred, or has colors instead of numbers.
     """
     if kind_of(raw) == "JPEG":
         raise unreadable(
@@ -98,17 +98,17 @@ def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
         return np.asarray(image).astype("uint8")
     if image.mode in _INDEXED:
         return np.asarray(image)
-    colours = np.asarray(image.convert("RGB"))
-    if (colours[..., :1] != colours[..., 1:]).any():
+    colors = np.asarray(image.convert("RGB"))
+    if (colors[..., :1] != colors[..., 1:]).any():
         raise unreadable(
-            "the mask has colours; a mask holds one number per pixel (write the class indices as "
-            "a grey PNG)"
+            "the mask has colors; a mask holds one number per pixel (write the class indices as "
+            "a gray PNG)"
         )
-    return colours[..., 0].copy()
+    return colors[..., 0].copy()
 
 
 def read_palette(raw: bytes, max_pixels: int) -> list[tuple[int, int, int]]:
-    """Return the colour of each index of a picture with a palette; else nothing.
+    """Return the color of each index of a picture with a palette; else nothing.
 
     Raises:
         DataError: It is no whole picture.
@@ -174,19 +174,19 @@ def _check_chunks(raw: bytes) -> None:
 def encode_mask(mask: np.ndarray) -> bytes:
     """Return a mask `(height, width)` as PNG of class indices, with a palette to see them by."""
     image = Image.fromarray(mask.astype("uint8"))
-    image.putpalette([channel for colour in _palette() for channel in colour])
+    image.putpalette([channel for color in _palette() for channel in color])
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()
 
 
-# Okabe and Ito's colours, told apart by every kind of colour vision; the background is black.
-COLOURS = (
+# Okabe and Ito's colors, told apart by every kind of color vision; the background is black.
+COLORS = (
     (0, 0, 0), (213, 94, 0), (0, 114, 178), (240, 228, 66), (0, 158, 115), (204, 121, 167),
     (86, 180, 233), (230, 159, 0),
 )  # fmt: skip
 
 
 def _palette() -> list[tuple[int, int, int]]:
-    later = [COLOURS[1 + k % (len(COLOURS) - 1)] for k in range(len(COLOURS) - 1, 255)]
-    return [*COLOURS, *later]
+    later = [COLORS[1 + k % (len(COLORS) - 1)] for k in range(len(COLORS) - 1, 255)]
+    return [*COLORS, *later]

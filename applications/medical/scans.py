@@ -1,8 +1,8 @@
-"""Scans as a model reads them: one reading and one normalisation for training, predict and verify.
+"""Scans as a model reads them: one reading and one normalization for training, predict and verify.
 
 A picture is `(height, width, channels)`; a volume `(x, y, z, 1)`, whatever orientation it was
 stored in: axes run from left to right, from back to front and from feet to head (RAS). Values are
-in no known unit, so each scan is normalised by itself.
+in no known unit, so each scan is normalized by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_scan(
     Args:
         value: Bytes of a PNG, TIFF, BMP, JPEG or NIfTI file, told apart by content; or a scan that
             is read already, as this step returns it.
-        channels: 1 turns colours grey, 3 repeats grey values.
+        channels: 1 turns colors gray, 3 repeats gray values.
         max_voxels: Limit of voxels or pixels, checked against the header.
         fill_nan: Takes the place of values that are NaN or infinite; None refuses them.
         volume: Which of a 4-D file.
@@ -57,7 +57,7 @@ def read_scan(
     return {"image": _with_channels(pixels, channels)}
 
 
-def normalise_scan(
+def normalize_scan(
     value: Any, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
 ) -> dict[str, np.ndarray]:
     """Bring a scan to mean 0 and standard deviation 1, all its channels together.
@@ -76,7 +76,7 @@ def normalise_scan(
     """
     if not (0 <= low < high <= 100 and limit > 0):
         raise errors.InvalidValueError(
-            f"normalise_scan takes percentiles from 0 to 100 in order and a limit above 0, not "
+            f"normalize_scan takes percentiles from 0 to 100 in order and a limit above 0, not "
             f"low={low}, high={high}, limit={limit}.",
             given=(low, high, limit),
         )
@@ -101,7 +101,7 @@ def tile_scan(
     width: int,
     overlap: float = 0.5,
     axis: int = 2,
-    neighbours: int = 0,
+    neighbors: int = 0,
     foreground: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Return the scan as it is: the cutter reads these settings; see `tiling`.
@@ -112,8 +112,8 @@ def tile_scan(
         width: Of a tile.
         overlap: Share of a tile that the next one covers again.
         axis: Of a volume, along which slices follow one another.
-        neighbours: Slices on either side that are given as further channels.
-        foreground: Share of training tiles centred on a pixel of the foreground.
+        neighbors: Slices on either side that are given as further channels.
+        foreground: Share of training tiles centered on a pixel of the foreground.
     """
     return {"image": _opened(value)}
 

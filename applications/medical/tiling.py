@@ -81,20 +81,20 @@ class TileCutter:
         self._overlap = float(last.get("overlap", 0.5))
         self._of_volumes = "axis" in last
         self._axis = int(last.get("axis", 2))
-        self._neighbours = int(last.get("neighbours", 0))
+        self._neighbors = int(last.get("neighbors", 0))
         self._foreground = float(last.get("foreground", 0.0))
         sound = (
             min(self._tile) >= 1
             and 0 <= self._overlap < 1
             and self._axis in (0, 1, 2)
-            and 0 <= self._neighbours <= 8
+            and 0 <= self._neighbors <= 8
             and 0 <= self._foreground <= 1
         )
         if not sound:
             raise errors.InvalidValueError(
                 f"The settings of tile_scan are not possible: {errors.shown(last, 160)}.\n"
                 "height and width are 1 and above, overlap is 0 to below 1, axis 0, 1 or 2, "
-                "neighbours 0 to 8, foreground 0 to 1.",
+                "neighbors 0 to 8, foreground 0 to 1.",
                 given=last,
             )
 
@@ -111,14 +111,14 @@ class TileCutter:
         if image.ndim == 4:
             number = part % image.shape[self._axis]
             mask = np.take(mask, number, self._axis)
-        centre = None
+        center = None
         cut = any(size > side for size, side in zip(mask.shape, self._tile, strict=True))
         if cut and rng.random() < self._foreground:
             places = np.flatnonzero((mask > 0) & (mask != IGNORED))
             if len(places):
-                centre = np.unravel_index(places[rng.integers(len(places))], mask.shape)
+                center = np.unravel_index(places[rng.integers(len(places))], mask.shape)
         corner = [
-            _window(size, side, None if centre is None else int(centre[k]), rng)
+            _window(size, side, None if center is None else int(center[k]), rng)
             for k, (size, side) in enumerate(zip(mask.shape, self._tile, strict=True))
         ]
         pixels = self._pixels(image, number)
@@ -205,12 +205,12 @@ class TileCutter:
                 yield number, [row[0], column[0]], (row[1], column[1])
 
     def _pixels(self, image: np.ndarray, number: int) -> np.ndarray:
-        """Return a picture, or a slice of a volume with its neighbours as channels."""
+        """Return a picture, or a slice of a volume with its neighbors as channels."""
         if image.ndim == 3:
             return image
         last = image.shape[self._axis] - 1
         numbers = np.clip(
-            np.arange(number - self._neighbours, number + self._neighbours + 1), 0, last
+            np.arange(number - self._neighbors, number + self._neighbors + 1), 0, last
         )
         return np.concatenate([np.take(image, k, self._axis) for k in numbers], axis=-1)
 
@@ -253,7 +253,7 @@ class TileCutter:
         return tuple(into), tuple(out_of)
 
     def _weights(self) -> np.ndarray:
-        """Return `(height, width, 1)` weights that fall linearly towards the border."""
+        """Return `(height, width, 1)` weights that fall linearly toward the border."""
         rows, columns = (
             1.0 - np.abs((np.arange(side) + 0.5) / side * 2 - 1) + 1e-3 for side in self._tile
         )
@@ -261,20 +261,20 @@ class TileCutter:
         return found
 
 
-def _window(size: int, side: int, centre: int | None, rng: np.random.Generator) -> int:
+def _window(size: int, side: int, center: int | None, rng: np.random.Generator) -> int:
     """Return where a training tile begins along an axis."""
     if size <= side:
         return -((side - size) // 2)
-    if centre is None:
+    if center is None:
         return int(rng.integers(size - side + 1))
     shift = int(rng.integers(-(side // 4), side // 4 + 1))
-    return min(max(0, centre + shift - side // 2), size - side)
+    return min(max(0, center + shift - side // 2), size - side)
 
 
 def _owned(size: int, side: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
     """Return the start of each tile along an axis and the places that count in it."""
     begins = starts(size, side, overlap)
-    # Halfway between the middles of neighbours; together they are the whole axis, once.
+    # Halfway between the middles of neighbors; together they are the whole axis, once.
     borders = [0, *((a + b + side) // 2 for a, b in itertools.pairwise(begins)), size]
     return list(zip(begins, itertools.pairwise(borders), strict=True))
 

@@ -318,7 +318,7 @@ def differences(image: Header, mask: Header) -> str | None:
 
 
 def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
-    """Return a canonical mask on the canonical grid of an image, by nearest neighbour.
+    """Return a canonical mask on the canonical grid of an image, by nearest neighbor.
 
     What lies outside of the mask is background.
     """

@@ -28,7 +28,7 @@ class BertConfig:
         pooling: "mean" over the tokens, or "cls": the first token through BERT's tanh layer.
         mask_bias: Added to the attention scores of padding. Moderate: the -1e9 of other
             implementations takes the whole range of int8.
-        norm_epsilon: Of the layer normalisations.
+        norm_epsilon: Of the layer normalizations.
     """
 
     num_classes: int = 2

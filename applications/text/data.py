@@ -1,4 +1,4 @@
-"""Labelled texts as a source: the rows of tables, checked once when they are opened.
+"""Labeled texts as a source: the rows of tables, checked once when they are opened.
 
 Whatever is wrong is found then and told at once: set aside with its number and first lines, or
 refused with the way out. Rules on labels are few and stated: spaces around them are taken off,
@@ -353,7 +353,7 @@ def _key(text: str) -> str:
 
 
 class Texts:
-    """Labelled texts; an `actzoo.data.Source`.
+    """Labeled texts; an `actzoo.data.Source`.
 
     Args:
         rows: Their fields, without what was set aside.

@@ -1,4 +1,4 @@
-"""Texts as a domain: how they are recognised, how long inputs are, what a report shows."""
+"""Texts as a domain: how they are recognized, how long inputs are, what a report shows."""
 
 from __future__ import annotations
 

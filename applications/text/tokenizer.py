@@ -1,7 +1,7 @@
 """Texts into token ids: WordPiece, trained on a user's texts or taken with given weights.
 
 The vocabulary stands in the plan and in the model's card as a setting of the `tokenize` step, so a
-plan repeats itself and `predict` needs no other file. Rules of normalisation, the same everywhere
+plan repeats itself and `predict` needs no other file. Rules of normalization, the same everywhere
 because one library applies them: Unicode form NFC; control and format characters (zero-width ones,
 byte order marks, direction overrides) are dropped; white space is one space; CJK characters stand
 alone; lower case; accents are kept, unless `strip_accents` says otherwise, as BERT's own does.
@@ -71,7 +71,7 @@ def train(texts: Iterable[str], size: int) -> str:
     trainer = trainers.BpeTrainer(
         vocab_size=size - len(SPECIAL),
         min_frequency=LEAST_FREQUENCY,
-        initial_alphabet=[*kept, *spelling],  # so that words with new beginnings can be spelt
+        initial_alphabet=[*kept, *spelling],  # so that words with new beginnings can be spelled
         show_progress=False,
     )
     coded = (
@@ -89,7 +89,7 @@ def train(texts: Iterable[str], size: int) -> str:
 
 
 def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
-    """Return how often each word occurs, normalised and divided as the tokenizer does."""
+    """Return how often each word occurs, normalized and divided as the tokenizer does."""
     from tokenizers import Tokenizer, models
 
     tokenizer = _pipeline(Tokenizer(models.WordPiece(unk_token=UNKNOWN)), True, False)

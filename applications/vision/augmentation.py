@@ -1,8 +1,8 @@
-"""Changes to training photos: geometry, colour, and single strong operations.
+"""Changes to training photos: geometry, color, and single strong operations.
 
 Each call is a pure function of a picture and a generator, so an epoch can be repeated. All
 geometry is one affine resampling of a stored, somewhat larger picture into the model's size, and
-all ordinary colour changes are one matrix: about 0.3 ms a picture of 96 px.
+all ordinary color changes are one matrix: about 0.3 ms a picture of 96 px.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Settings:
         zoom: Smallest share of the picture's area that is looked at.
         rotate: Largest turn in degrees.
         shear: Largest slant in degrees.
-        colour: Largest change of brightness, contrast and saturation, as a share.
-        hue: Largest turn of hue, as a share of the colour wheel.
+        color: Largest change of brightness, contrast and saturation, as a share.
+        hue: Largest turn of hue, as a share of the color wheel.
         operations: Share of pictures that get one strong operation (RandAugment's list).
         erase: Share of pictures of which a rectangle is hidden.
     """
@@ -44,7 +44,7 @@ class Settings:
     zoom: float = 0.5
     rotate: float = 12.0
     shear: float = 6.0
-    colour: float = 0.35
+    color: float = 0.35
     hue: float = 0.03
     operations: float = 0.4
     erase: float = 0.25
@@ -93,7 +93,7 @@ class PhotoAugmenter:
         """Return a changed picture uint8 `(height, width, 3)`, and the target as it is."""
         stored, settings = inputs["image"], self._settings
         image = _warped(stored, self._size, settings, rng)
-        image = _recoloured(image, settings, rng)
+        image = _recolored(image, settings, rng)
         if rng.random() < settings.operations * settings.strength:
             operation = OPERATIONS[rng.integers(len(OPERATIONS))]
             image = operation(image, settings.strength * rng.random())
@@ -118,47 +118,47 @@ def _warped(
     # What is cut away decides how far the view may move; a little beyond the border is allowed.
     room_x = max(0.0, 1 - scale_x) / 2 + 0.04 * strength
     room_y = max(0.0, 1 - scale_y) / 2 + 0.04 * strength
-    centre_x = width * (0.5 + rng.uniform(-room_x, room_x))
-    centre_y = height * (0.5 + rng.uniform(-room_y, room_y))
+    center_x = width * (0.5 + rng.uniform(-room_x, room_x))
+    center_y = height * (0.5 + rng.uniform(-room_y, room_y))
     mirror = -1.0 if settings.flip and rng.random() < 0.5 else 1.0
-    # From a pixel of the result to one of the stored picture, both measured from their centres.
+    # From a pixel of the result to one of the stored picture, both measured from their centers.
     step_x, step_y = mirror * scale_x * width / size[1], scale_y * height / size[0]
     a, b = math.cos(turn) * step_x, (slant * math.cos(turn) - math.sin(turn)) * step_y
     d, e = math.sin(turn) * step_x, (slant * math.sin(turn) + math.cos(turn)) * step_y
-    c = centre_x - a * size[1] / 2 - b * size[0] / 2
-    f = centre_y - d * size[1] / 2 - e * size[0] / 2
+    c = center_x - a * size[1] / 2 - b * size[0] / 2
+    f = center_y - d * size[1] / 2 - e * size[0] / 2
     return Image.fromarray(stored).transform(
         (size[1], size[0]),
         Image.Transform.AFFINE,
         (a, b, c, d, e, f),
         Image.Resampling.BILINEAR,
-        fillcolor=_border_colour(stored),
+        fillcolor=_border_color(stored),
     )
 
 
-def _border_colour(pixels: np.ndarray) -> tuple[int, ...]:
-    """Return the median colour of the border: less of a signal than black corners."""
+def _border_color(pixels: np.ndarray) -> tuple[int, ...]:
+    """Return the median color of the border: less of a signal than black corners."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     middle = len(border) // 2
     return tuple(np.partition(border, middle, axis=0)[middle].tolist())
 
 
-def _recoloured(image: Image.Image, settings: Settings, rng: np.random.Generator) -> Image.Image:
+def _recolored(image: Image.Image, settings: Settings, rng: np.random.Generator) -> Image.Image:
     """Change brightness, contrast, saturation and hue by one matrix."""
-    most = settings.colour * settings.strength
+    most = settings.color * settings.strength
     bright, contrast, saturation = 1 + rng.uniform(-most, most, 3)
     angle = 2 * math.pi * rng.uniform(-settings.hue, settings.hue) * settings.strength
     if most == 0 and angle == 0:
         return image
-    grey = np.tile(_LUMA, (3, 1))
-    matrix = _hue_matrix(angle) @ (saturation * np.eye(3) + (1 - saturation) * grey)
+    gray = np.tile(_LUMA, (3, 1))
+    matrix = _hue_matrix(angle) @ (saturation * np.eye(3) + (1 - saturation) * gray)
     middle = 128 * (1 - contrast)
     rows = np.hstack([bright * contrast * matrix, np.full((3, 1), bright * middle)])
     return image.convert("RGB", tuple(rows.reshape(-1).tolist()))
 
 
 def _hue_matrix(angle: float) -> np.ndarray:
-    """Return the turn about the grey axis that keeps grey as it is (Rodrigues' formula)."""
+    """Return the turn about the gray axis that keeps gray as it is (Rodrigues' formula)."""
     cosine, sine = math.cos(angle), math.sin(angle)
     across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
     return cosine * np.eye(3) + sine * across + (1 - cosine) / 3
@@ -177,7 +177,7 @@ def _erase(pixels: np.ndarray, rng: np.random.Generator) -> None:
     )
 
 
-# The part of RandAugment's list (Cubuk et al., 2019, arXiv:1909.13719) that geometry and colour
+# The part of RandAugment's list (Cubuk et al., 2019, arXiv:1909.13719) that geometry and color
 # above do not cover. Each takes a picture and a magnitude of [0, 1].
 OPERATIONS: tuple[Callable[[Image.Image, float], Image.Image], ...] = (
     lambda image, _: ImageOps.autocontrast(image),

@@ -1,4 +1,4 @@
-"""Labelled pictures as a source: from a folder, or from a prepared TensorFlow Datasets data set.
+"""Labeled pictures as a source: from a folder, or from a prepared TensorFlow Datasets data set.
 
 Whatever is wrong with pictures is found when they are opened, by one look at all of them, and told
 at once: set aside with a note, or refused with the way out.
@@ -92,7 +92,7 @@ class _FileReader:
 
 
 class Pictures:
-    """Labelled pictures, opened one at a time; an `actzoo.data.Source`.
+    """Labeled pictures, opened one at a time; an `actzoo.data.Source`.
 
     Args:
         ids: Name of each picture.
@@ -188,7 +188,7 @@ class Pictures:
             "median_width": int(np.median(widths)),
             "median_shorter_side": int(np.median(shorter)),
             "median_crop_loss": round(float(np.median(1 - shorter / longer)), 3),
-            "grey_share": round(float(self._rows["grey"].mean()), 3),
+            "gray_share": round(float(self._rows["gray"].mean()), 3),
             "max_pixels": self._options.max_pixels,
         }
         return Fingerprint(

@@ -1,4 +1,4 @@
-"""Photos as a domain: how they are recognised, which size suits them, what a report shows."""
+"""Photos as a domain: how they are recognized, which size suits them, what a report shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STRETCH_LOSS = 0.6  # above, stretching to a square distorts beyond recognition
 
 
 def sniff(path: str) -> str | None:
-    """Return why a path seems to hold labelled pictures, or None."""
+    """Return why a path seems to hold labeled pictures, or None."""
     if path.startswith("tfds:"):
         from actzoo.applications.vision import prepared
 
@@ -133,19 +133,19 @@ def _augmentation(details: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return all settings, so that the plan holds what was done even where defaults change."""
     from actzoo.applications.vision.augmentation import Settings
 
-    if details["grey_share"] > 0.95 and details["median_shorter_side"] <= 32:
-        # Small grey pictures are mostly digits, letters and signs: a mirrored one is another one.
+    if details["gray_share"] > 0.95 and details["median_shorter_side"] <= 32:
+        # Small gray pictures are mostly digits, letters and signs: a mirrored one is another one.
         chosen = Settings(
-            strength=0.5, flip=False, zoom=0.7, rotate=20.0, shear=15.0, colour=0.2, hue=0.0,
+            strength=0.5, flip=False, zoom=0.7, rotate=20.0, shear=15.0, color=0.2, hue=0.0,
             operations=0.0, erase=0.0,
         )  # fmt: skip
-        why = "small grey pictures may be letters or digits, so none is mirrored"
+        why = "small gray pictures may be letters or digits, so none is mirrored"
     else:
         # Half strength: in some 60 epochs from scratch a net does not learn to undo more.
         # Measured on clothing10, validation accuracy at epoch 7 of 60: .33 at full, .50 at half.
         chosen = Settings(strength=0.5)
         why = (
-            "photos are mirrored, cut, turned and recoloured in training "
+            "photos are mirrored, cut, turned and recolored in training "
             "(--set flip=false where left and right matter)"
         )
     return dataclasses.asdict(chosen), why

@@ -1,6 +1,6 @@
 """Pictures: the one decoder and the one resizer, for training, `predict` and `verify`.
 
-The decoder looks at a file's content, never at its name, and brings every colour mode to RGB as a
+The decoder looks at a file's content, never at its name, and brings every color mode to RGB as a
 photo viewer would show it. It is stricter than Pillow: a JPEG without its end and a PNG with a
 wrong checksum are refused, since they are files that were cut or damaged.
 """
@@ -71,13 +71,13 @@ class Picture:
         pixels: uint8 `(height, width, 3)`.
         is_animated: There are more frames; only the first was read.
         depth: "" for 8-bit values, else how they were brought to 8 bits, in words.
-        is_grey: All three channels are equal.
+        is_gray: All three channels are equal.
     """
 
     pixels: np.ndarray
     is_animated: bool
     depth: str
-    is_grey: bool
+    is_gray: bool
 
 
 # --- the steps ---------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def decode_image(value: Any, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarr
 
     - EXIF orientation is applied.
     - Of an animation or a document of many pages, the first is taken.
-    - Grey, palette and 1-bit pictures get three channels; CMYK becomes RGB.
+    - Gray, palette and 1-bit pictures get three channels; CMYK becomes RGB.
     - Transparency is laid over white.
     - More than 8 bits a value are scaled by the largest value in the picture: up to 255 as they
       are, up to 4,095 as 12-bit, above as 16-bit values. Floating point: up to 1 as a share, up
@@ -221,7 +221,7 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def _read(raw: bytes, max_pixels: int) -> Picture:
-    kind, opener = _recognised(raw)
+    kind, opener = _recognized(raw)
     try:
         image = opener(io.BytesIO(raw))
     except Exception as error:
@@ -248,15 +248,15 @@ def _read(raw: bytes, max_pixels: int) -> Picture:
         raise
     except Exception as error:
         raise _unreadable(f"this {kind} file is damaged or ends early") from error
-    grey = bool((array[..., :1] == array[..., 1:]).all())
-    return Picture(array, animated, depth, grey)
+    gray = bool((array[..., :1] == array[..., 1:]).all())
+    return Picture(array, animated, depth, gray)
 
 
 def _unreadable(why: str) -> errors.DataError:
     return errors.DataError(f"Not a readable picture: {why}.", given=why)
 
 
-def _recognised(raw: bytes) -> tuple[str, Any]:
+def _recognized(raw: bytes) -> tuple[str, Any]:
     """Return the format's name and class."""
     for kind, beginnings, opener in _FORMATS:
         if raw.startswith(beginnings):
@@ -321,9 +321,9 @@ def _orientation(image: Image.Image) -> int:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Return an 8-bit picture of any mode as RGB, transparency laid over white."""
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        colours = image.convert("RGBA")
+        colors = image.convert("RGBA")
         flat = Image.new("RGB", image.size, BACKGROUND)
-        flat.paste(colours, mask=colours.getchannel("A"))
+        flat.paste(colors, mask=colors.getchannel("A"))
         return flat
     return image if image.mode == "RGB" else image.convert("RGB")
 
@@ -333,7 +333,7 @@ def _deep_values(kind: str, raw: bytes, image: Image.Image) -> tuple[str, np.nda
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
     elif kind == "PNG" and raw[24] == 16 and image.mode == "RGB":
-        # Pillow keeps the high bytes of 16-bit colours only; 12-bit data would become 0 to 15.
+        # Pillow keeps the high bytes of 16-bit colors only; 12-bit data would become 0 to 15.
         # Reading the same file as if it were little-endian gives the low bytes.
         again = PngImagePlugin.PngImageFile(io.BytesIO(raw))
         again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def looks_like_pictures(path: str) -> str | None:
-    """Return why `tfds:NAME` may hold labelled pictures; None where it is known not to."""
+    """Return why `tfds:NAME` may hold labeled pictures; None where it is known not to."""
     try:
         builder = _builder(path, None)
     except errors.ActzooError:
@@ -39,7 +39,7 @@ def open_prepared(path: str, options: Options) -> Pictures:
         options: `data_dir` says where; else `$TFDS_DATA_DIR`, else TensorFlow Datasets' own place.
 
     Raises:
-        DataError: It is not there, or holds no labelled pictures.
+        DataError: It is not there, or holds no labeled pictures.
     """
     from actzoo.applications.vision.data import Pictures
 

@@ -35,7 +35,7 @@ ROW = np.dtype(
         ("pixels", "V16"),  # digest of the decoded picture
         ("height", "<u4"),
         ("width", "<u4"),
-        ("grey", "?"),
+        ("gray", "?"),
         ("animated", "?"),
         ("depth", "<u1"),  # index into DEPTHS
     ]
@@ -103,7 +103,7 @@ def _row(raw: bytes, max_pixels: int) -> tuple:
         pixels.digest(),
         height,
         width,
-        picture.is_grey,
+        picture.is_gray,
         picture.is_animated,
         DEPTHS.index(picture.depth),
     )

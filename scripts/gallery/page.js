@@ -55,7 +55,7 @@
   // --- comparison
 
   let chosen = [];
-  const used = new Map(); // name -> place among colours and marks, kept while it is chosen
+  const used = new Map(); // name -> place among colors and marks, kept while it is chosen
 
   function toggle(name) {
     if (chosen.includes(name)) {
@@ -120,7 +120,7 @@
       const [value, slope] = lines(name);
       if (byId("slopes").checked) element("path", { class: "slope", d: slope }, group);
       element("path", { class: "value", d: value }, group);
-      for (let x = -5 + 0.5 * place; x < 6; x += 2.5) { // marks tell curves apart without colour
+      for (let x = -5 + 0.5 * place; x < 6; x += 2.5) { // marks tell curves apart without color
         const y = valueAt(value, x);
         if (y > -2 && y < 6) element("path", { class: "mark", d: MARKS[place], transform: `translate(${(x + LEFT) * UNIT},${(TOP - y) * UNIT})` }, group);
       }

@@ -83,7 +83,7 @@ def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkey
     with Converter() as worker, pytest.raises(errors.ExportError) as caught:
         toy_export.export_to(tmp_path, toy_export.trained(), converter=worker)
     text = str(caught.value)
-    assert "float16" in text and "SIGABRT" in text and "quantise" in text
+    assert "float16" in text and "SIGABRT" in text and "quantize" in text
     assert "Written: float32, dynamic, int8" in text
     assert caught.value.exit_code == 2
     assert json.loads((tmp_path / "export.json").read_text())["precisions"] == [

@@ -256,9 +256,9 @@ def test_f26_floating_point_pictures_are_scaled_and_noted(tmp_path, low, high):
         decode(encoded(Image.fromarray(values), "TIFF"))
 
 
-def test_f27_every_colour_mode_becomes_rgb_by_its_rule():
-    grey = Image.new("L", (4, 4), 77)
-    assert decode(encoded(grey)).tolist() == [[[77] * 3] * 4] * 4
+def test_f27_every_color_mode_becomes_rgb_by_its_rule():
+    gray = Image.new("L", (4, 4), 77)
+    assert decode(encoded(gray)).tolist() == [[[77] * 3] * 4] * 4
     assert decode(encoded(Image.new("1", (4, 4), 1)))[0, 0].tolist() == [255] * 3
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
@@ -277,7 +277,7 @@ def test_f27_every_colour_mode_becomes_rgb_by_its_rule():
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_f28_of_several_frames_the_first_is_taken_and_noted(tmp_path, kind):
-    frames = [Image.new("RGB", (24, 20), colour) for colour in ("red", "blue", "lime")]
+    frames = [Image.new("RGB", (24, 20), color) for color in ("red", "blue", "lime")]
     settings = {"save_all": True, "append_images": frames[1:]}
     raw = encoded(frames[0], kind, **settings, **({"lossless": True} if kind == "WEBP" else {}))
     np.testing.assert_allclose(decode(raw)[5, 5], [255, 0, 0], atol=2)

@@ -315,9 +315,9 @@ def test_f59_jpeg_masks_are_refused(tmp_path):
     assert "cannot be a JPEG" in refused(tmp_path)
 
 
-def test_f59_coloured_masks_and_too_many_values_are_refused(tmp_path):
-    colours = np.dstack([disc(1)[1], 0 * disc(1)[1], disc(1)[1]])
-    assert "has colours" in refused(with_mask(tmp_path / "a", colours))
+def test_f59_colored_masks_and_too_many_values_are_refused(tmp_path):
+    colors = np.dstack([disc(1)[1], 0 * disc(1)[1], disc(1)[1]])
+    assert "has colors" in refused(with_mask(tmp_path / "a", colors))
     many = np.arange(40 * 48, dtype="uint16").reshape(40, 48)
     assert "at most 64 classes" in refused(with_mask(tmp_path / "b", many))
 
@@ -334,7 +334,7 @@ def test_f59_palettes_that_differ_are_refused(tmp_path):
     assert opened(tmp_path).load(3).target.max() == 1
     put(tmp_path / "masks" / "cell_04.png", indexed((disc(4)[1] == 0).astype("uint8"), red, black))
     text = refused(tmp_path)
-    assert "0 is the colour (0, 0, 0) in masks/cell_00.png" in text
+    assert "0 is the color (0, 0, 0) in masks/cell_00.png" in text
     assert "(255, 0, 0) in masks/cell_04.png" in text and "one palette" in text
 
 

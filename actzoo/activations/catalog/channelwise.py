@@ -171,7 +171,7 @@ ROWS = (
         notes=(
             "Halves the channels by default; pool_size=k leaves one in k. Equal values share the "
             "gradient. TensorFlow Addons takes the number of channels that come out instead, and "
-            "groups as here; others group neighbouring channels."
+            "groups as here; others group neighboring channels."
         ),
     ),
     row(
@@ -227,7 +227,7 @@ ROWS = (
         aliases=("oplu", "group_sort2"),
         reference=REFERENCES + "maxmin",
         summary="Sorts each pair of channels: keeps all norms, for nets of bounded slope.",
-        formula="(max(a, b), min(a, b)) of each pair (a, b) of neighbouring channels",
+        formula="(max(a, b), min(a, b)) of each pair (a, b) of neighboring channels",
         parameters=(AXIS,),
         paper="Chernodub & Nowicki 2016, arXiv:1604.02313; Anil et al. 2018, arXiv:1811.05381",
         elementwise=False,

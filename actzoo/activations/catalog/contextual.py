@@ -1,4 +1,4 @@
-"""What depends on more than its own value: on neighbours, an image or a batch."""
+"""What depends on more than its own value: on neighbors, an image or a batch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROWS = (
         OURS + "contextual:EvoNormB0",
         aliases=("evonorm_b0",),
         reference=REFERENCES + "evo_norm_b0",
-        summary="Normalisation and activation in one, found by evolution; for images.",
+        summary="Normalization and activation in one, found by evolution; for images.",
         formula=(
             "gamma_c x / max(sqrt(var_batch + epsilon), v_c x + sqrt(var_image + epsilon)) + beta_c"
         ),
@@ -70,7 +70,7 @@ ROWS = (
         OURS + "contextual:FunnelReLU",
         aliases=("funnel",),
         reference=REFERENCES + "funnel_relu",
-        summary="ReLU whose threshold is learned from neighbouring pixels; for images.",
+        summary="ReLU whose threshold is learned from neighboring pixels; for images.",
         formula="max(x, batch_norm(depthwise_convolution(x)))",
         parameters=(
             Parameter("kernel_size", 3, low=1, high=31, kind="int", summary="side of the window"),
@@ -143,7 +143,7 @@ ROWS = (
         zero_at_zero=True,
         notes=(
             "YOLOv5 draws p1 and p2 at random; here they start as SiLU's. Without the paper's "
-            "batch normalisations, as there. Padding counts in the mean."
+            "batch normalizations, as there. Padding counts in the mean."
         ),
     ),
 )

@@ -37,7 +37,7 @@ ROWS = (
         zero_at_zero=True,
         limits=("-1.7580993408473766", "inf"),
         recommended_init="lecun_normal",
-        notes="Wants lecun_normal and AlphaDropout; batch normalisation removes the point of it.",
+        notes="Wants lecun_normal and AlphaDropout; batch normalization removes the point of it.",
         recommended_norm="none",
     ),
     row(

@@ -10,7 +10,7 @@ INF = math.inf
 FIGURES: dict[str, dict[str, Any]] = {
     "linear": {
         "gain": 1.0,
-        "gain_centred": 1.0,
+        "gain_centered": 1.0,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -19,7 +19,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "relu": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128585,
+        "gain_centered": 1.7128585,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -28,7 +28,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "relu6": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128586,
+        "gain_centered": 1.7128586,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -37,7 +37,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "relu_n": {
         "gain": 1.9686364,
-        "gain_centred": 2.5125232,
+        "gain_centered": 2.5125232,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -46,27 +46,27 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "thresholded_relu": {
         "gain": 1.5799269,
-        "gain_centred": 1.7097892,
+        "gain_centered": 1.7097892,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too "
-        "much, so it runs away from 1 on either side: normalise.",
+        "much, so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "threshold": {
         "gain": 1.4365595,
-        "gain_centred": 1.6652287,
+        "gain_centered": 1.6652287,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "leaky_relu": {
         "gain": 1.4141429,
-        "gain_centred": 1.7048316,
+        "gain_centered": 1.7048316,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -75,7 +75,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "plu": {
         "gain": 1.3473082,
-        "gain_centred": 1.3473082,
+        "gain_centered": 1.3473082,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -84,29 +84,29 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "relu_squared": {
         "gain": 0.81649658,
-        "gain_centred": 0.89442719,
+        "gain_centered": 0.89442719,
         "lipschitz": INF,
         "float16_overflow": 256.0,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 2 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "relu_absolute": {
         "gain": 1.0,
-        "gain_centred": 1.6588967,
+        "gain_centered": 1.6588967,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "nlrelu": {
         "gain": 2.273774,
-        "gain_centred": 2.8640121,
+        "gain_centered": 2.8640121,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -115,7 +115,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sine_relu": {
         "gain": 1.4142069,
-        "gain_centred": 1.7098906,
+        "gain_centered": 1.7098906,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -124,7 +124,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "prelu": {
         "gain": 1.3719887,
-        "gain_centred": 1.5046096,
+        "gain_centered": 1.5046096,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -133,7 +133,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "rrelu": {
         "gain": 1.3784797,
-        "gain_centred": 1.5219953,
+        "gain_centered": 1.5219953,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -142,7 +142,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "srelu": {
         "gain": 1.6218308,
-        "gain_centred": 1.8161548,
+        "gain_centered": 1.8161548,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -151,18 +151,18 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "apl": {
         "gain": 1.3547973,
-        "gain_centred": 1.9809402,
+        "gain_centered": 1.9809402,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same (correlation "
-        "above 0.99): the mean of the values drowns the signal. Normalise, or "
-        "centre the weights and use gain_centred.",
+        "above 0.99): the mean of the values drowns the signal. Normalize, or "
+        "center the weights and use gain_centered.",
         "int8_table": True,
     },
     "pact": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128586,
+        "gain_centered": 1.7128586,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -171,7 +171,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "flexible_relu": {
         "gain": 1.7128563,
-        "gain_centred": 1.7128585,
+        "gain_centered": 1.7128585,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -180,7 +180,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "tlu": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128585,
+        "gain_centered": 1.7128585,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -189,7 +189,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "tlu_affine": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128585,
+        "gain_centered": 1.7128585,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -198,27 +198,27 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "star_relu": {
         "gain": 1.0000304,
-        "gain_centred": 1.0000304,
+        "gain_centered": 1.0000304,
         "lipschitz": INF,
         "float16_overflow": 270.6,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 2 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "poly_relu": {
         "gain": 0.66293129,
-        "gain_centred": 0.71510457,
+        "gain_centered": 0.71510457,
         "lipschitz": INF,
         "float16_overflow": 57.8,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 2.5 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "pelu": {
         "gain": 1.2451983,
-        "gain_centred": 1.2708434,
+        "gain_centered": 1.2708434,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -227,7 +227,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "mpelu": {
         "gain": 1.4015736,
-        "gain_centred": 1.5933153,
+        "gain_centered": 1.5933153,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -236,7 +236,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "soft_exponential": {
         "gain": 1.0,
-        "gain_centred": 1.0,
+        "gain_centered": 1.0,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -245,27 +245,27 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "xielu": {
         "gain": 0.75907694,
-        "gain_centred": 0.82865907,
+        "gain_centered": 0.82865907,
         "lipschitz": INF,
         "float16_overflow": 285.8,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.7 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "trainable_swish": {
         "gain": 1.6765325,
-        "gain_centred": 1.7871872,
+        "gain_centered": 1.7871872,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too "
-        "much, so it runs away from 1 on either side: normalise.",
+        "much, so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "sinlu": {
         "gain": 1.0543923,
-        "gain_centred": 1.1287772,
+        "gain_centered": 1.1287772,
         "lipschitz": 2.008,
         "float16_overflow": 65500.0,
         "keeps_variance": True,
@@ -274,37 +274,37 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "aria2": {
         "gain": 1.87758,
-        "gain_centred": 2.0523677,
+        "gain_centered": 2.0523677,
         "lipschitz": 1.141,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "acon_b": {
         "gain": 1.5219538,
-        "gain_centred": 1.5502256,
+        "gain_centered": 1.5502256,
         "lipschitz": 1.075,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "acon_c": {
         "gain": 1.6765325,
-        "gain_centred": 1.7871872,
+        "gain_centered": 1.7871872,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "smu": {
         "gain": 1.3781797,
-        "gain_centred": 1.4938521,
+        "gain_centered": 1.4938521,
         "lipschitz": 1.097,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -313,18 +313,18 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "smu1": {
         "gain": 1.1313708,
-        "gain_centred": 1.5649014,
+        "gain_centered": 1.5649014,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same (correlation "
-        "above 0.99): the mean of the values drowns the signal. Normalise, or "
-        "centre the weights and use gain_centred.",
+        "above 0.99): the mean of the values drowns the signal. Normalize, or "
+        "center the weights and use gain_centered.",
         "int8_table": True,
     },
     "pau": {
         "gain": 1.4143545,
-        "gain_centred": 1.7130548,
+        "gain_centered": 1.7130548,
         "lipschitz": 1.035,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -333,7 +333,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "blu": {
         "gain": 0.96550351,
-        "gain_centred": 0.97996294,
+        "gain_centered": 0.97996294,
         "lipschitz": 1.5,
         "float16_overflow": 43670.0,
         "keeps_variance": True,
@@ -342,17 +342,17 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "xatlu": {
         "gain": 1.6984054,
-        "gain_centred": 1.8163477,
+        "gain_centered": 1.8163477,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "dyt": {
         "gain": 2.4006567,
-        "gain_centred": 2.4006567,
+        "gain_centered": 2.4006567,
         "lipschitz": 0.5,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -361,7 +361,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "arelu": {
         "gain": 0.67826642,
-        "gain_centred": 0.70349348,
+        "gain_centered": 0.70349348,
         "lipschitz": 1.881,
         "float16_overflow": 34830.0,
         "keeps_variance": True,
@@ -370,7 +370,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "prob_act": {
         "gain": 1.4142136,
-        "gain_centred": 1.7128585,
+        "gain_centered": 1.7128585,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -379,7 +379,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "elu": {
         "gain": 1.2451983,
-        "gain_centred": 1.2708434,
+        "gain_centered": 1.2708434,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -388,7 +388,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "selu": {
         "gain": 1.0,
-        "gain_centred": 1.0,
+        "gain_centered": 1.0,
         "lipschitz": 1.758,
         "float16_overflow": 62350.0,
         "keeps_variance": True,
@@ -397,7 +397,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "celu": {
         "gain": 1.2451983,
-        "gain_centred": 1.2708434,
+        "gain_centered": 1.2708434,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -406,202 +406,202 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "exponential": {
         "gain": 0.36787944,
-        "gain_centred": 0.46270646,
+        "gain_centered": 0.46270646,
         "lipschitz": INF,
         "float16_overflow": 11.09,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 2 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "elu_plus_one": {
         "gain": 0.71319736,
-        "gain_centred": 1.2708434,
+        "gain_centered": 1.2708434,
         "lipschitz": 1.0,
         "float16_overflow": 65500.0,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "elish": {
         "gain": 1.707302,
-        "gain_centred": 1.8704086,
+        "gain_centered": 1.8704086,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "hard_elish": {
         "gain": 1.4473803,
-        "gain_centred": 1.6739022,
+        "gain_centered": 1.6739022,
         "lipschitz": 1.5,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "symexp": {
         "gain": 0.31792788,
-        "gain_centred": 0.31792788,
+        "gain_centered": 0.31792788,
         "lipschitz": INF,
         "float16_overflow": 11.09,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 2.6 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "gelu": {
         "gain": 1.5335304,
-        "gain_centred": 1.7009262,
+        "gain_centered": 1.7009262,
         "lipschitz": 1.129,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "gelu_tanh": {
         "gain": 1.5335805,
-        "gain_centred": 1.7009166,
+        "gain_centered": 1.7009166,
         "lipschitz": 1.129,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "silu": {
         "gain": 1.6765325,
-        "gain_centred": 1.7871872,
+        "gain_centered": 1.7871872,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "hard_silu": {
         "gain": 1.7366572,
-        "gain_centred": 1.8138715,
+        "gain_centered": 1.8138715,
         "lipschitz": 1.5,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "mish": {
         "gain": 1.4868476,
-        "gain_centred": 1.5920254,
+        "gain_centered": 1.5920254,
         "lipschitz": 1.088,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "softplus": {
         "gain": 1.0418668,
-        "gain_centred": 1.919126,
+        "gain_centered": 1.919126,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "squareplus": {
         "gain": 0.81649658,
-        "gain_centred": 1.9264952,
+        "gain_centered": 1.9264952,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "sparse_plus": {
         "gain": 1.3803369,
-        "gain_centred": 1.7928911,
+        "gain_centered": 1.7928911,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "smelu": {
         "gain": 1.2240452,
-        "gain_centred": 1.8945486,
+        "gain_centered": 1.8945486,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same (correlation "
-        "above 0.99): the mean of the values drowns the signal. Normalise, or "
-        "centre the weights and use gain_centred.",
+        "above 0.99): the mean of the values drowns the signal. Normalize, or "
+        "center the weights and use gain_centered.",
         "int8_table": True,
     },
     "quick_gelu": {
         "gain": 1.5394588,
-        "gain_centred": 1.7093586,
+        "gain_centered": 1.7093586,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "gelu_linear": {
         "gain": 1.5330716,
-        "gain_centred": 1.7043744,
+        "gain_centered": 1.7043744,
         "lipschitz": 1.151,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "gelu_clipped": {
         "gain": 1.5335304,
-        "gain_centred": 1.7009262,
+        "gain_centered": 1.7009262,
         "lipschitz": 1.129,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "e_swish": {
         "gain": 1.1176883,
-        "gain_centred": 1.1914581,
+        "gain_centered": 1.1914581,
         "lipschitz": 1.65,
         "float16_overflow": 43670.0,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.2 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "flatten_t_swish": {
         "gain": 1.9887554,
-        "gain_centred": 2.031652,
+        "gain_centered": 2.031652,
         "lipschitz": 1.1,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too "
-        "much, so it runs away from 1 on either side: normalise.",
+        "much, so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "hard_mish": {
         "gain": 1.3312072,
-        "gain_centred": 1.4039235,
+        "gain_centered": 1.4039235,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -610,7 +610,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "tanh_exp": {
         "gain": 1.3747816,
-        "gain_centred": 1.4738099,
+        "gain_centered": 1.4738099,
         "lipschitz": 1.062,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -619,7 +619,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "serf": {
         "gain": 1.4122053,
-        "gain_centred": 1.5088111,
+        "gain_centered": 1.5088111,
         "lipschitz": 1.086,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -628,27 +628,27 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "phish": {
         "gain": 1.6642334,
-        "gain_centred": 1.9793474,
+        "gain_centered": 1.9793474,
         "lipschitz": 1.298,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "logish": {
         "gain": 2.2676722,
-        "gain_centred": 2.3910788,
+        "gain_centered": 2.3910788,
         "lipschitz": 0.7463,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "smish": {
         "gain": 2.5129542,
-        "gain_centred": 2.6357717,
+        "gain_centered": 2.6357717,
         "lipschitz": 0.6369,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -657,7 +657,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "gish": {
         "gain": 2.0021329,
-        "gain_centred": 2.1220693,
+        "gain_centered": 2.1220693,
         "lipschitz": 0.7527,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -666,7 +666,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "loglogish": {
         "gain": 1.4222538,
-        "gain_centred": 1.5296953,
+        "gain_centered": 1.5296953,
         "lipschitz": 1.115,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -675,27 +675,27 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "golu": {
         "gain": 1.7687778,
-        "gain_centred": 1.9895707,
+        "gain_centered": 1.9895707,
         "lipschitz": 1.113,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "lisht": {
         "gain": 1.1486744,
-        "gain_centred": 1.5992107,
+        "gain_centered": 1.5992107,
         "lipschitz": 1.2,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.3 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "colu": {
         "gain": 1.3452179,
-        "gain_centred": 1.4493256,
+        "gain_centered": 1.4493256,
         "lipschitz": 1.083,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -704,7 +704,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "suish": {
         "gain": 1.3575315,
-        "gain_centred": 1.4521725,
+        "gain_centered": 1.4521725,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -713,7 +713,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "isrlu": {
         "gain": 1.2197297,
-        "gain_centred": 1.2372189,
+        "gain_centered": 1.2372189,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -722,7 +722,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "med_relu": {
         "gain": 1.3002296,
-        "gain_centred": 1.3497313,
+        "gain_centered": 1.3497313,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -731,39 +731,39 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "atlu": {
         "gain": 1.6984054,
-        "gain_centred": 1.8163477,
+        "gain_centered": 1.8163477,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "sqrt_softplus": {
         "gain": 1.1138239,
-        "gain_centred": 3.5263043,
+        "gain_centered": 3.5263043,
         "lipschitz": 0.3191,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "logcosh": {
         "gain": 1.7405971,
-        "gain_centred": 2.2955626,
+        "gain_centered": 2.2955626,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.5 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "bent_identity": {
         "gain": 0.96550351,
-        "gain_centred": 0.97996294,
+        "gain_centered": 0.97996294,
         "lipschitz": 1.5,
         "float16_overflow": 43670.0,
         "keeps_variance": True,
@@ -772,17 +772,17 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "seagull": {
         "gain": 1.3448484,
-        "gain_centred": 1.9304578,
+        "gain_centered": 1.9304578,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.1 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "swoosh_l": {
         "gain": 17.741103,
-        "gain_centred": 17.839226,
+        "gain_centered": 17.839226,
         "lipschitz": 0.92,
         "float16_overflow": INF,
         "keeps_variance": False,
@@ -791,17 +791,17 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "swoosh_r": {
         "gain": 3.6521882,
-        "gain_centred": 3.886284,
+        "gain_centered": 3.886284,
         "lipschitz": 0.92,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.4 % too much, so "
-        "it runs away from 1 on either side: normalise.",
+        "it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "softsign": {
         "gain": 2.3375334,
-        "gain_centred": 2.3375334,
+        "gain_centered": 2.3375334,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -810,40 +810,40 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sigmoid": {
         "gain": 1.8462285,
-        "gain_centred": 4.8013134,
+        "gain_centered": 4.8013134,
         "lipschitz": 0.25,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the signal. "
-        "Normalise, or centre the weights and use gain_centred.",
+        "Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "hard_sigmoid": {
         "gain": 1.8978404,
-        "gain_centred": 6.0150345,
+        "gain_centered": 6.0150345,
         "lipschitz": 0.1667,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "log_sigmoid": {
         "gain": 1.0418668,
-        "gain_centred": 1.919126,
+        "gain_centered": 1.919126,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "tanh": {
         "gain": 1.5925374,
-        "gain_centred": 1.5925374,
+        "gain_centered": 1.5925374,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -852,7 +852,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "hard_tanh": {
         "gain": 1.3920361,
-        "gain_centred": 1.3920361,
+        "gain_centered": 1.3920361,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -861,31 +861,31 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sparse_sigmoid": {
         "gain": 1.6243216,
-        "gain_centred": 2.7840723,
+        "gain_centered": 2.7840723,
         "lipschitz": 0.5,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "hard_sigmoid_keras2": {
         "gain": 1.8598339,
-        "gain_centred": 5.0570622,
+        "gain_centered": 5.0570622,
         "lipschitz": 0.2,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the "
         "same (correlation above 0.99): the mean of the values "
-        "drowns the signal. Normalise, or centre the weights and "
-        "use gain_centred.",
+        "drowns the signal. Normalize, or center the weights and "
+        "use gain_centered.",
         "int8_table": True,
     },
     "lecun_tanh": {
         "gain": 1.1543695,
-        "gain_centred": 1.1543695,
+        "gain_centered": 1.1543695,
         "lipschitz": 1.144,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -894,7 +894,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "penalized_tanh": {
         "gain": 2.1849433,
-        "gain_centred": 2.454404,
+        "gain_centered": 2.454404,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -903,7 +903,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "isru": {
         "gain": 1.7041923,
-        "gain_centred": 1.7041923,
+        "gain_centered": 1.7041923,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -912,19 +912,19 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "elliott_sigmoid": {
         "gain": 1.8388023,
-        "gain_centred": 4.6750667,
+        "gain_centered": 4.6750667,
         "lipschitz": 0.5,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "arctan": {
         "gain": 1.4912076,
-        "gain_centred": 1.4912076,
+        "gain_centered": 1.4912076,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -933,19 +933,19 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sigmoid_algebraic": {
         "gain": 1.9421005,
-        "gain_centred": 8.1301844,
+        "gain_centered": 8.1301844,
         "lipschitz": 0.25,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns "
-        "the signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "the signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "sqnl": {
         "gain": 1.5919574,
-        "gain_centred": 1.5919574,
+        "gain_centered": 1.5919574,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -954,7 +954,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "symlog": {
         "gain": 1.607801,
-        "gain_centred": 1.607801,
+        "gain_centered": 1.607801,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -963,19 +963,19 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "soft_clipping": {
         "gain": 2.1904468,
-        "gain_centred": 8.6091485,
+        "gain_centered": 8.6091485,
         "lipschitz": 0.1244,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use "
-        "gain_centred.",
+        "signal. Normalize, or center the weights and use "
+        "gain_centered.",
         "int8_table": True,
     },
     "laplace": {
         "gain": 2.239195,
-        "gain_centred": 2.6928993,
+        "gain_centered": 2.6928993,
         "lipschitz": 1.414,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -984,18 +984,18 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "gompertz": {
         "gain": 2.1501212,
-        "gain_centred": 3.764329,
+        "gain_centered": 3.764329,
         "lipschitz": 0.3679,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "erf": {
         "gain": 1.467167,
-        "gain_centred": 1.467167,
+        "gain_centered": 1.467167,
         "lipschitz": 1.128,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -1004,38 +1004,38 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "gaussian": {
         "gain": 1.4953488,
-        "gain_centred": 2.963301,
+        "gain_centered": 2.963301,
         "lipschitz": 0.8577,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "After 30 plain layers two unrelated inputs look the same "
         "(correlation above 0.99): the mean of the values drowns the "
-        "signal. Normalise, or centre the weights and use gain_centred.",
+        "signal. Normalize, or center the weights and use gain_centered.",
         "int8_table": True,
     },
     "tanh_shrink": {
         "gain": 2.3383675,
-        "gain_centred": 2.3383675,
+        "gain_centered": 2.3383675,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.8 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "soft_shrink": {
         "gain": 1.5443605,
-        "gain_centred": 1.5443605,
+        "gain_centered": 1.5443605,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.5 % too much, "
-        "so it runs away from 1 on either side: normalise.",
+        "so it runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "hard_shrink": {
         "gain": 1.015801,
-        "gain_centred": 1.015801,
+        "gain_centered": 1.015801,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -1044,7 +1044,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "sine": {
         "gain": 1.5208666,
-        "gain_centred": 1.5208666,
+        "gain_centered": 1.5208666,
         "lipschitz": 1.0,
         "float16_overflow": INF,
         "keeps_variance": True,
@@ -1053,7 +1053,7 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "snake": {
         "gain": 0.87458098,
-        "gain_centred": 0.94471592,
+        "gain_centered": 0.94471592,
         "lipschitz": 2.0,
         "float16_overflow": 65500.0,
         "keeps_variance": True,
@@ -1062,40 +1062,40 @@ FIGURES: dict[str, dict[str, Any]] = {
     },
     "gcu": {
         "gain": 1.8349486,
-        "gain_centred": 1.8349486,
+        "gain_centered": 1.8349486,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": False,
         "depth_notes": "A plain layer turns 1 % too much variance into 1.5 % too much, so it "
-        "runs away from 1 on either side: normalise.",
+        "runs away from 1 on either side: normalize.",
         "int8_table": True,
     },
     "asu": {
         "gain": 1.1926731,
-        "gain_centred": 1.7274185,
+        "gain_centered": 1.7274185,
         "lipschitz": INF,
         "float16_overflow": INF,
         "keeps_variance": True,
         "depth_notes": "",
         "int8_table": True,
     },
-    "maxout": {"gain": 0.999, "gain_centred": 1.21, "int8_table": True},
-    "crelu": {"gain": 1.41, "gain_centred": 1.71, "int8_table": True},
-    "concat_elu": {"gain": 1.24, "gain_centred": 1.27, "int8_table": True},
-    "bipolar_relu": {"gain": 1.41, "gain_centred": 1.41, "int8_table": True},
-    "maxmin": {"gain": 0.998, "gain_centred": 0.998, "int8_table": True},
-    "k_winners": {"gain": 1.58, "gain_centred": 1.73, "int8_table": False},
-    "glu": {"gain": 1.84, "gain_centred": 1.84, "int8_table": True},
-    "gtu": {"gain": 2.94, "gain_centred": 2.94, "int8_table": True},
-    "geglu": {"gain": 1.53, "gain_centred": 1.53, "int8_table": True},
-    "swiglu": {"gain": 1.67, "gain_centred": 1.67, "int8_table": True},
-    "reglu": {"gain": 1.41, "gain_centred": 1.41, "int8_table": True},
-    "bilinear_glu": {"gain": 0.997, "gain_centred": 0.997, "int8_table": True},
-    "dice": {"gain": 1.67, "gain_centred": 1.79, "int8_table": False},
-    "evo_norm_b0": {"gain": 1.3, "gain_centred": 1.35, "int8_table": False},
-    "funnel_relu": {"gain": 1.35, "gain_centred": 1.57, "int8_table": False},
-    "dy_relu": {"gain": 1.41, "gain_centred": 1.71, "int8_table": False},
-    "meta_acon": {"gain": 1.86, "gain_centred": 1.9, "int8_table": False},
+    "maxout": {"gain": 0.999, "gain_centered": 1.21, "int8_table": True},
+    "crelu": {"gain": 1.41, "gain_centered": 1.71, "int8_table": True},
+    "concat_elu": {"gain": 1.24, "gain_centered": 1.27, "int8_table": True},
+    "bipolar_relu": {"gain": 1.41, "gain_centered": 1.41, "int8_table": True},
+    "maxmin": {"gain": 0.998, "gain_centered": 0.998, "int8_table": True},
+    "k_winners": {"gain": 1.58, "gain_centered": 1.73, "int8_table": False},
+    "glu": {"gain": 1.84, "gain_centered": 1.84, "int8_table": True},
+    "gtu": {"gain": 2.94, "gain_centered": 2.94, "int8_table": True},
+    "geglu": {"gain": 1.53, "gain_centered": 1.53, "int8_table": True},
+    "swiglu": {"gain": 1.67, "gain_centered": 1.67, "int8_table": True},
+    "reglu": {"gain": 1.41, "gain_centered": 1.41, "int8_table": True},
+    "bilinear_glu": {"gain": 0.997, "gain_centered": 0.997, "int8_table": True},
+    "dice": {"gain": 1.67, "gain_centered": 1.79, "int8_table": False},
+    "evo_norm_b0": {"gain": 1.3, "gain_centered": 1.35, "int8_table": False},
+    "funnel_relu": {"gain": 1.35, "gain_centered": 1.57, "int8_table": False},
+    "dy_relu": {"gain": 1.41, "gain_centered": 1.71, "int8_table": False},
+    "meta_acon": {"gain": 1.86, "gain_centered": 1.9, "int8_table": False},
     "softmax": {"int8_table": False},
     "log_softmax": {"int8_table": False},
     "softmin": {"int8_table": False},

@@ -13,9 +13,9 @@ FEED_FORWARD = (
     "transformer. The paper writes the gate first; here, as in torch, it is the second half."
 )
 SQUARE = (
-    "It grows as the square of its input: behind batch normalisation, whose statistics are fixed "
+    "It grows as the square of its input: behind batch normalization, whose statistics are fixed "
     "at inference, a deep net can overflow for an unusual input (measured: ResNet-18 with SwiGLU). "
-    "Normalise each sample, as transformers do."
+    "Normalize each sample, as transformers do."
 )
 SHAZEER = "Shazeer 2020, arXiv:2002.05202"
 

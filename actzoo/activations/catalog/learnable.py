@@ -154,7 +154,7 @@ ROWS = (
         OURS + "learnable:TLU",
         summary=(
             "The larger of the input and a learned threshold; made for filter response "
-            "normalisation."
+            "normalization."
         ),
         formula="max(x, tau)",
         parameters=(
@@ -554,7 +554,7 @@ ROWS = (
         OURS + "learnable:DyT",
         aliases=("dynamic_tanh",),
         summary=(
-            "Dynamic tanh: scales, squashes, scales again; takes the place of layer normalisation."
+            "Dynamic tanh: scales, squashes, scales again; takes the place of layer normalization."
         ),
         formula="gamma tanh(alpha x) + beta",
         parameters=(
@@ -604,7 +604,7 @@ ROWS = (
     row(
         "prob_act",
         OURS + "learnable:ProbAct",
-        summary="ReLU plus noise of a learned size in training: a regulariser.",
+        summary="ReLU plus noise of a learned size in training: a regularizer.",
         formula="max(x, 0) + sigma e, e ~ N(0, 1); max(x, 0) at inference",
         parameters=(
             Parameter("sigma", 0.5, low=0.0, summary="size of the noise that training starts from"),

@@ -23,7 +23,7 @@ ROWS = (
         "soft_shrink",
         OURS + "shrinking:soft_shrink",
         aliases=("softshrink",),
-        summary="Pulls towards 0 by a fixed amount; the step of sparse coding.",
+        summary="Pulls toward 0 by a fixed amount; the step of sparse coding.",
         formula="sign(x) * max(|x| - threshold, 0)",
         parameters=(Parameter("threshold", 0.5, low=0.0, summary="half width of the flat part"),),
         monotone=True,

@@ -507,7 +507,7 @@ ROWS = (
         OURS + "smooth:swoosh_l",
         summary=(
             "Softplus moved and tilted: it falls slowly on the left. For layers behind a "
-            "normalisation."
+            "normalization."
         ),
         formula="ln(1 + exp(x - 4)) - 0.08 x - 0.035",
         paper="Yao et al. 2023, arXiv:2310.11230",
