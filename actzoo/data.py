@@ -31,7 +31,7 @@ FRACTIONS = (0.7, 0.15, 0.15)  # train, val, test, where the data brings no spli
 SPLITS = ("train", "val", "test")
 FEWEST = 3  # examples of a class: one for each split
 CACHE_BYTES = 4 << 30  # of stored examples; beyond, each is read anew in every epoch
-HELD = 6  # examples whose parts are mixed, where not all fit into memory
+MIXING_BUFFER = 6  # examples whose parts are mixed, where not all fit into memory
 UNBALANCED = 20  # largest class over smallest, from which on it is worth a warning
 
 
@@ -102,7 +102,7 @@ class Source(Protocol):
         """Return the class of every example `(n,)`, without opening any; None for masks."""
         ...
 
-    def parts(self, steps: preprocessing.Steps) -> Sequence[int] | None:
+    def samples_per_example(self, steps: preprocessing.Steps) -> Sequence[int] | None:
         """Return how many training samples each example holds by its steps; None for one each."""
         ...
 
@@ -550,7 +550,7 @@ def load_training_samples(
         preparation: How they become samples; nothing is augmented.
         seed: Of the part that is taken where an example is cut.
     """
-    cutter, parts = preparation.cutter, source.parts(preparation.steps)
+    cutter, parts = preparation.cutter, source.samples_per_example(preparation.steps)
     inputs, targets = [], []
     for index, row in zip(indices, _read(source, indices, preparation.case_steps), strict=True):
         one, target = row.inputs, row.target
@@ -598,7 +598,7 @@ class Augmenter(Protocol):
 class Cutter(Protocol):
     """Goes between whole examples and the samples a model takes of them; a domain's `cutter`.
 
-    In masks of samples, `tasks.IGNORED` stands where there is nothing to learn or to score.
+    In masks of samples, `tasks.IGNORE_INDEX` stands where there is nothing to learn or to score.
     """
 
     @property
@@ -727,7 +727,7 @@ def pipeline(
     stored = preparation.stored_steps
     cutter, augment = preparation.cutter, preparation.augmenter
     rows = _cached(source, indices, stored, cache)
-    parts = source.parts(preparation.steps) if cutter is not None else None
+    parts = source.samples_per_example(preparation.steps) if cutter is not None else None
     counts = np.ones(len(indices), int) if parts is None else np.asarray(parts)[indices]
     samples = np.stack(
         [
@@ -740,7 +740,7 @@ def pipeline(
     read: Callable[[int], Example] = functools.partial(_read_one, source, steps=stored)
     if rows is None and parts is not None:
         order = _by_example(order, samples[:, 0], rng(seed, "examples", epoch))
-        read = functools.lru_cache(2 * HELD)(read)
+        read = functools.lru_cache(2 * MIXING_BUFFER)(read)
     if len(order) >= batch_size:
         order = order[: len(order) // batch_size * batch_size]
     lengths = None
@@ -833,7 +833,7 @@ def _by_example(order: np.ndarray, examples: np.ndarray, random: np.random.Gener
         examples: Example that each sample belongs to.
         random: Decides which examples come together.
     """
-    rank = random.permutation(int(examples.max()) + 1) // HELD
+    rank = random.permutation(int(examples.max()) + 1) // MIXING_BUFFER
     found: np.ndarray = order[np.argsort(rank[examples[order]], kind="stable")]
     return found
 

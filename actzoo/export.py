@@ -132,10 +132,10 @@ def export_model(
         worker = converter or Converter()
         try:
             worker.start()
-            output = _appended(model, card, cases, said)
+            output = missing_output_activation(model, card, cases, said)
             card = dataclasses.replace(_sized(card, model, cases), output=output or card.output)
             _check_one_size(card, samples or {})
-            work = _Work(model, card, output, Path(scratch), worker, lower, io_dtype, said)
+            work = ExportJob(model, card, output, Path(scratch), worker, lower, io_dtype, said)
             made, failed = work.make(precisions, samples)
             recorded = work.record(made, failed, cases)
             if not made:
@@ -361,7 +361,7 @@ def _check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) -
             )
 
 
-def _appended(
+def missing_output_activation(
     model: keras.Model, card: models.ModelCard, cases: Reference, note: Callable[[str], None]
 ) -> str | None:
     """Return the output activation to put behind a model; None where it gives probabilities.
@@ -411,7 +411,7 @@ def _scales_pixels(model: keras.Model) -> bool:
 # --- making the files ----------------------------------------------------------------------------
 
 
-class _Work:
+class ExportJob:
     """One export under way, in a temporary folder."""
 
     def __init__(
@@ -433,12 +433,13 @@ class _Work:
         self.lower = lower
         self.io_dtype = io_dtype
         self.note = note
-        self.slow: dict[str, str] = {}
+        self.float_layers: dict[str, str] = {}
         self._floats: dict[str, Path] = {}
         self._models: dict[tuple[str, tuple[str, ...]], lowering.Lowered] = {}
 
     @property
     def saved_model(self) -> Path:
+        """The SavedModel of the float form, which is put beside the files."""
         return self.scratch / "saved_model_float32"
 
     def make(
@@ -499,15 +500,15 @@ class _Work:
             operators=lowered.int8_operators,
             calibration=str(calibration),
         )
-        self.slow.update(lowered.slow)
-        self._tell_slow(lowered)
+        self.float_layers.update(lowered.float_layers)
+        self._tell_float_layers(lowered)
         return out
 
-    def _tell_slow(self, lowered: lowering.Lowered) -> None:
+    def _tell_float_layers(self, lowered: lowering.Lowered) -> None:
         """Note layers that stay float in int8, one sentence per reason."""
         by_reason: dict[str, list[str]] = {}
         last = self.model.outputs[0]._keras_history.operation.name
-        for layer, reason in lowered.slow.items():
+        for layer, reason in lowered.float_layers.items():
             if lowered.names[layer] == last:
                 continue  # the outputs are float in any case
             by_reason.setdefault(reason, []).append(errors.shown(lowered.names[layer], 40))
@@ -562,16 +563,16 @@ class _Work:
             data = tflite.with_uint8_io(data, ranges)
         graph = tflite.read(data, path.name)
         if precision == "int8":
-            self._tell_islands(graph)
+            self._tell_float_runs(graph)
         finished = self.scratch / f"model_{precision}.tflite"
         finished.write_bytes(data)
         return finished
 
-    def _tell_islands(self, graph: tflite.Graph) -> None:
+    def _tell_float_runs(self, graph: tflite.Graph) -> None:
         found = [
             run
             for run in islands.float_runs(graph)
-            if run.breaks and not any(tflite.layers_of(run.place, self.slow))
+            if run.could_fold and not any(tflite.layers_of(run.place, self.float_layers))
         ]
         if found:
             first = found[0]
@@ -676,7 +677,7 @@ def _closed(shape: Sequence[int | None], wanted: Sequence[int] | None) -> list[i
 
 
 def _put(
-    work: _Work,
+    work: ExportJob,
     made: Mapping[str, Path],
     recorded: Mapping[str, np.ndarray],
     cases: Reference,
@@ -727,7 +728,7 @@ def _put(
             "traveling": sorted(traveling),
             "files": {name: results.sha256_file(target.path / name) for name in sorted(written)},
             "machine": runtime.machine(),
-            "float_layers": work.slow,
+            "float_layers": work.float_layers,
             "notes": work.note.all,  # type: ignore[attr-defined]
         },
     )

@@ -138,7 +138,7 @@ class _Predictor:
 
     card: models.ModelCard | None = None
     verified = False
-    ports: Mapping[str, runtime.Port]
+    ports: Mapping[str, runtime.TensorSpec]
 
     def __enter__(self) -> _Predictor:
         return self
@@ -179,7 +179,7 @@ class _Predictor:
             given: The user's files, folders of them, or whatever else the model's kind of data
                 takes, such as sentences.
             out: Folder for predicted masks, where each place has an answer; None writes none.
-            options: How inputs are read, where otherwise than in training; see `opened_with`.
+            options: How inputs are read, where otherwise than in training; see `with_data_options`.
 
         Raises:
             InvalidValueError: There is no card, so nothing says how to prepare inputs.
@@ -190,8 +190,8 @@ class _Predictor:
                 "Put the model.json of the export beside the file.",
                 fix="model.json beside the model",
             )
-        card = opened_with(self.card, options or {})
-        asked = _Asked(self, card, None if out is None else Path(out))
+        card = with_data_options(self.card, options or {})
+        asked = PredictionSession(self, card, None if out is None else Path(out))
         found: list[Prediction] = []
         # A whole case may hold many samples: then one at a time.
         size = BATCH if asked.preparation.cutter is None else 1
@@ -200,7 +200,7 @@ class _Predictor:
         return found
 
 
-class _Asked:
+class PredictionSession:
     """One call of `predict`."""
 
     def __init__(self, predictor: _Predictor, card: models.ModelCard, out: Path | None) -> None:
@@ -335,7 +335,7 @@ def refuse_options(options: Mapping[str, Any]) -> None:
         )
 
 
-def opened_with(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
+def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
     """Return the card of a model for data that is opened otherwise than that it was trained on.
 
     Args:
@@ -524,7 +524,7 @@ class KerasPredictor(_Predictor):
         self._model = _plain_inputs(models.load_model(path, trust=trust))
         self._answers = any(lowering.ends_in(self._model, end) for end in ("softmax", "sigmoid"))
         self.ports = {
-            tensor.name: runtime.Port(
+            tensor.name: runtime.TensorSpec(
                 tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), tensor.dtype
             )
             for tensor in self._model.inputs
@@ -601,7 +601,7 @@ def _open_saved_model(path: Path, *, trust: bool) -> SavedModelPredictor:
 
 def check_inputs(
     inputs: Mapping[str, np.ndarray],
-    ports: Mapping[str, runtime.Port],
+    ports: Mapping[str, runtime.TensorSpec],
     card: models.ModelCard | None = None,
 ) -> dict[str, np.ndarray]:
     """Return inputs as arrays, or refuse what the model would answer with nonsense.
@@ -637,7 +637,7 @@ def check_inputs(
     return found
 
 
-def _check_shape(values: np.ndarray, port: runtime.Port) -> None:
+def _check_shape(values: np.ndarray, port: runtime.TensorSpec) -> None:
     wanted = tuple(port.shape)
     shape = values.shape[1:]
     if values.ndim == len(wanted) + 1 and all(
@@ -764,7 +764,7 @@ def evaluate(
             refuse_options(options or {})
             source, indices = _held_out(run, data_room)
         else:
-            card = opened_with(card, options or {})
+            card = with_data_options(card, options or {})
             source = data_room.open_source(
                 str(data), card.domain or None, card.data_options, fewest=1
             )
@@ -836,7 +836,7 @@ def renumbering(source: Any, card: models.ModelCard) -> np.ndarray:
 # --- benchmark -----------------------------------------------------------------------------------
 
 
-def _any_values(port: runtime.Port) -> np.ndarray:
+def _any_values(port: runtime.TensorSpec) -> np.ndarray:
     """Return one sample: pixels for numbers, ones (a token, a place that counts) for integers."""
     shape = (1, *port.shape)
     if port.dtype in ("int32", "int64"):

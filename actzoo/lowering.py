@@ -33,7 +33,7 @@ def _held(form: Form, x: Any) -> Any:
 
 # Layers between weights whose TFLite operators have exact or fast int8 kernels. In int8 they hand
 # 8-bit values on, so that no float run breaks off at a residual sum or at pooling.
-CARRIERS: dict[str, tuple[str, ...]] = {
+INT8_PASSTHROUGH: dict[str, tuple[str, ...]] = {
     "Add": ("ADD",),
     "Subtract": ("SUB",),
     "Multiply": ("MUL",),
@@ -76,14 +76,15 @@ class Lowered:
     Attributes:
         model: Same inputs, ends in the output activation, float32 throughout.
         int8_operators: Layer -> TFLite operators of it that become int8 beside those with weights.
-        slow: Layers (of `model`) whose activation cannot be one table in int8, with the reason.
+        float_layers: Layers (of `model`) whose activation cannot be one table in int8, with the
+            reason.
         names: Layer in `model` -> layer in the original.
         chains: Whether any activation takes another form than in a float file.
     """
 
     model: keras.Model
     int8_operators: dict[str, list[str]]
-    slow: dict[str, str]
+    float_layers: dict[str, str]
     names: dict[str, str]
     chains: bool
 
@@ -146,7 +147,7 @@ def lower_in_detail(
     work.copy_weights()
     if output_activation and not ends_in(model, output_activation):
         clone = _append(clone, output_activation)
-    return Lowered(clone, work.int8_operators, work.slow, work.names, work.chains)
+    return Lowered(clone, work.int8_operators, work.float_layers, work.names, work.chains)
 
 
 def keras_outputs(
@@ -310,7 +311,7 @@ class _Lowering:
         self.replace = replace
         self.stable = stable
         self.int8_operators: dict[str, list[str]] = {}
-        self.slow: dict[str, str] = {}
+        self.float_layers: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.chains = False
         self._clones: dict[int, tuple[Any, Any]] = {}
@@ -347,7 +348,7 @@ class _Lowering:
             config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
             copy = type(layer).from_config(config)
         except (TypeError, ValueError, NotImplementedError) as error:
-            for noted in (self.names, self.slow, self.int8_operators):
+            for noted in (self.names, self.float_layers, self.int8_operators):
                 noted.pop(name, None)  # type: ignore[attr-defined]
             return self._keep(layer, str(error))
         if form is not None:
@@ -356,8 +357,8 @@ class _Lowering:
             # By its config, a function of the user's may come back as Keras' of the same name.
             if not isinstance(layer.activation, keras.layers.Layer):
                 copy.activation = layer.activation
-        if type(layer).__name__ in CARRIERS:
-            self.int8_operators[name] = list(CARRIERS[type(layer).__name__])
+        if type(layer).__name__ in INT8_PASSTHROUGH:
+            self.int8_operators[name] = list(INT8_PASSTHROUGH[type(layer).__name__])
         return copy
 
     def _scoped_name(self, name: str) -> str:
@@ -404,19 +405,21 @@ class _Lowering:
         stable = row.float or _own_form(_site(layer))
         if self.precision != "int8":
             return None if stable is None else functools.partial(stable, **params)
-        reason = _why_slow(activation, row, params)
+        reason = _why_float(activation, row, params)
         if layer.name in self.stable:
             reason = f"{activation} meets values beyond the reach of its int8 form"
         form = stable if reason else row.int8 or stable
         if reason:
-            self.slow[name] = reason
-        elif row.last:
-            self.int8_operators[name] = list(row.last)
+            self.float_layers[name] = reason
+        elif row.int8_operators:
+            self.int8_operators[name] = list(row.int8_operators)
         if form is None:
             return None
         bound = functools.partial(form, **params)
-        tail = row.tail(**params) if callable(row.tail) else row.tail
-        held = tail and len(layer._outbound_nodes) > 1
+        ends_in_scalar = (
+            row.ends_in_scalar(**params) if callable(row.ends_in_scalar) else row.ends_in_scalar
+        )
+        held = ends_in_scalar and len(layer._outbound_nodes) > 1
         self.chains |= held or form is not stable
         return functools.partial(_held, bound) if held else bound
 
@@ -469,12 +472,12 @@ def _plain_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _why_slow(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> str | None:
+def _why_float(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> str | None:
     if not row.folds:
         return f"{activation} {row.why}"
     if any(isinstance(value, np.ndarray) for value in params.values()):
         return f"{activation} has weights that differ from value to value"
-    if row.fits is not None and not row.fits(**params):
+    if row.supports is not None and not row.supports(**params):
         return f"no chain is known for {activation} with these parameters"
     return None
 

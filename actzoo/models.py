@@ -67,8 +67,8 @@ class ModelSpec:
         summary: One line.
         paper: Source.
         training: How it is trained.
-        small: Options it takes from scratch where there is little data.
-        tiny: Options with which it trains in seconds, for `testing.check_model`.
+        low_data_options: Options it takes from scratch where there is little data.
+        test_options: Options with which it trains in seconds, for `testing.check_model`.
         aliases: Other spellings.
     """
 
@@ -80,8 +80,8 @@ class ModelSpec:
     summary: str
     paper: str = ""
     training: TrainingDefaults = TrainingDefaults()
-    small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    tiny: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    low_data_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    test_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     aliases: tuple[str, ...] = ()
 
     def defaults(self) -> dict[str, Any]:

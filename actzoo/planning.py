@@ -208,16 +208,16 @@ def _inherited(card: models.ModelCard | None) -> dict[str, Any]:
 
 def _samples(source: Source, indices: np.ndarray, steps: Sequence[Mapping[str, Any]]) -> int:
     """Return how many training samples some examples hold."""
-    parts = source.parts(steps)
+    parts = source.samples_per_example(steps)
     return len(indices) if parts is None else sum(int(parts[int(i)]) for i in indices)
 
 
 def _fit_capacity(spec: models.ModelSpec, config: dict[str, Any], count: int) -> list[str]:
     """Take the architecture's smaller form where there is little data."""
-    if not spec.small or count >= LITTLE_DATA:
+    if not spec.low_data_options or count >= LITTLE_DATA:
         return []
-    config.update(spec.small)
-    shown = ", ".join(f"{key} {value}" for key, value in spec.small.items())
+    config.update(spec.low_data_options)
+    shown = ", ".join(f"{key} {value}" for key, value in spec.low_data_options.items())
     return [f"{shown}: {count:,} training examples from scratch do not fill the full net"]
 
 

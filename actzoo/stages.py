@@ -447,8 +447,8 @@ def evaluate(run: RunLike) -> dict[str, Any]:
                 made.classes,
             )
             found[name] = assessed[name].score
-        floor = task.floor(found["test"])
-        if floor is not None and task.value(found["test"]) <= floor:
+        floor = task.baseline_score(found["test"])
+        if floor is not None and task.headline_value(found["test"]) <= floor:
             log.note(
                 f"The model is no better than an answer that ignores the input: "
                 f"{task.headline} {floor:.3f}."
@@ -580,7 +580,7 @@ def diagnose_model(
 
     path = Path(model)
     card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
-    card = inference.opened_with(card, options or {})
+    card = inference.with_data_options(card, options or {})
     task = tasks.get_task(card.task)
     loaded = models.load_model(path, trust=trust)
     source = data_room.open_source(

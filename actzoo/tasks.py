@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 SMALLEST_PROBABILITY = 1e-7  # so that one sure mistake does not make the loss infinite
-IGNORED = 255  # in masks: neither learned nor scored
+IGNORE_INDEX = 255  # in masks: neither learned nor scored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Task(Protocol):
         cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
         classes: Sequence[str],
         *,
-        surfaces: bool = True,
+        distances: bool = True,
     ) -> Assessment:
         """Score whole cases, one at a time.
 
         Args:
             cases: Target, probabilities and spacing of each.
             classes: Names, in the order of the outputs.
-            surfaces: Also measure what takes long, such as distances between surfaces.
+            distances: Also measure what takes long, such as distances between surfaces.
         """
         ...
 
@@ -85,11 +85,11 @@ class Task(Protocol):
         """Score samples that are stacked; `cases` names the case that each belongs to."""
         ...
 
-    def value(self, score: Mapping[str, Any]) -> float:
+    def headline_value(self, score: Mapping[str, Any]) -> float:
         """Return the headline's number of a score."""
         ...
 
-    def floor(self, score: Mapping[str, Any]) -> float | None:
+    def baseline_score(self, score: Mapping[str, Any]) -> float | None:
         """Return what an answer that ignores the input would reach; None where unknown."""
         ...
 
@@ -155,7 +155,7 @@ class Classification:
         cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
         classes: Sequence[str],
         *,
-        surfaces: bool = True,
+        distances: bool = True,
     ) -> Assessment:
         """Score cases; see `Task.assess`. Their rows hold label, prediction and probability."""
         found = [(int(target), outputs) for target, outputs, _ in cases]
@@ -173,11 +173,11 @@ class Classification:
         stacked = np.stack(outputs) if outputs else np.zeros((0, len(classes)), "float32")
         return Assessment(self.score(labels, stacked, classes), rows, outputs)
 
-    def value(self, score: Mapping[str, Any]) -> float:
+    def headline_value(self, score: Mapping[str, Any]) -> float:
         """Return the accuracy of a score."""
         return float(score["accuracy"])
 
-    def floor(self, score: Mapping[str, Any]) -> float | None:
+    def baseline_score(self, score: Mapping[str, Any]) -> float | None:
         """Return the accuracy of always answering the most frequent class."""
         return float(score["constant_accuracy"])
 
@@ -271,7 +271,7 @@ class Segmentation:
     is_dense: ClassVar[bool] = True
 
     def encode(self, masks: np.ndarray, num_classes: int) -> np.ndarray:
-        """Return one-hot masks `(n, ..., classes)`; all zero where a mask is `IGNORED`."""
+        """Return one-hot masks `(n, ..., classes)`; all zero where a mask is `IGNORE_INDEX`."""
         masks = np.asarray(masks)
         return (masks[..., None] == np.arange(num_classes, dtype=masks.dtype)).astype("float32")
 
@@ -338,7 +338,7 @@ class Segmentation:
         cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
         classes: Sequence[str],
         *,
-        surfaces: bool = True,
+        distances: bool = True,
     ) -> Assessment:
         """Score cases; see `Task.assess`. Distances are in mm, where a case has a spacing."""
         rows, counts, outputs = [], [], []
@@ -346,7 +346,7 @@ class Segmentation:
             mask = probabilities.argmax(axis=-1).astype("uint8")
             counted = _Counts.of(target, probabilities, len(classes))
             row = counted.row(classes)
-            if surfaces and spacing is not None:
+            if distances and spacing is not None:
                 for number, name in enumerate(classes[1:], 1):
                     row[f"hd95_mm_{name}"] = surface_distance(
                         target == number, mask == number, spacing
@@ -367,11 +367,11 @@ class Segmentation:
         found = _counts_by_case(targets, probabilities, cases, len(classes))
         return _segmentation_score([counted.row(classes) for counted in found], found, classes)
 
-    def value(self, score: Mapping[str, Any]) -> float:
+    def headline_value(self, score: Mapping[str, Any]) -> float:
         """Return the mean Dice of a score; 0 where there was no foreground at all."""
         return float(score["dice"]["mean"] or 0.0)
 
-    def floor(self, score: Mapping[str, Any]) -> float | None:
+    def baseline_score(self, score: Mapping[str, Any]) -> float | None:
         """Return 0: all background overlaps with nothing."""
         return 0.0
 
@@ -413,7 +413,7 @@ class _Counts:
 
     @classmethod
     def of(cls, target: np.ndarray, probabilities: np.ndarray, size: int) -> _Counts:
-        known = np.asarray(target) != IGNORED
+        known = np.asarray(target) != IGNORE_INDEX
         truth = np.asarray(target)[known].astype("int64")
         values = probabilities[known]
         predicted = values.argmax(axis=-1)
@@ -543,14 +543,14 @@ def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
 def renumbering(names: Sequence[str], order: Sequence[str]) -> np.ndarray:
     """Return, for each of 256 or more class indices by `names`, the index by `order`.
 
-    `IGNORED` stays what it is.
+    `IGNORE_INDEX` stays what it is.
 
     Args:
         names: Classes of the data, all of them in `order`.
         order: Classes of the model.
     """
     positions = {name: number for number, name in enumerate(order)}
-    table = np.full(max(len(names), IGNORED + 1), IGNORED, "int64")
+    table = np.full(max(len(names), IGNORE_INDEX + 1), IGNORE_INDEX, "int64")
     table[: len(names)] = [positions[name] for name in names]
     return table
 

@@ -80,7 +80,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @dataclasses.dataclass
-class _Stretch:
+class PreparedPhase:
     """One phase made ready: the network that trains, its batches, and what validates it."""
 
     phase: Phase
@@ -186,11 +186,11 @@ class _Material:
         return self.task.assess(
             ((target, tasks.softmax(logits), None) for target, logits in cases),
             self.plan.classes,
-            surfaces=False,
+            distances=False,
         ).score
 
 
-def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
+def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> PreparedPhase:
     network = models.by_input_name(model)
     for layer in model.layers:
         layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
@@ -200,10 +200,10 @@ def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> _Stretc
             (case.target, case.outputs) for case in material.cases("val", network)
         )
 
-    return _Stretch(phase, network, material.training_batches, validate)
+    return PreparedPhase(phase, network, material.training_batches, validate)
 
 
-def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stretch:
+def _on_features(phase: Phase, model: keras.Model, material: _Material) -> PreparedPhase:
     """Compute features once; then only the head runs, thousands of times a second."""
     backbone, head = split_at_head(model)
     for layer in model.layers:
@@ -229,7 +229,7 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> _Stre
         logits = head.predict(features["val"], verbose=0)
         return material.assess(zip(labels["val"], logits, strict=True))
 
-    return _Stretch(phase, head, batches, validate)
+    return PreparedPhase(phase, head, batches, validate)
 
 
 # --- the loop ----------------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
 
 
 def _run_phase(
-    stretch: _Stretch,
+    stretch: PreparedPhase,
     model: keras.Model,
     material: _Material,
     run: results.RunFolder,
@@ -393,7 +393,7 @@ def _run_phase(
                 "loss": float(fitted.history["loss"][-1]),
                 headline: float(fitted.history[headline][-1]),
                 "val_loss": score["loss"],
-                f"val_{headline}": material.task.value(score),
+                f"val_{headline}": material.task.headline_value(score),
                 "seconds": round(max(0.0, time.monotonic() - started), 2),
             },
             model,
@@ -471,7 +471,7 @@ class _Watch(keras.callbacks.Callback):
 
 def _bad_loss(
     bad: _BadLoss,
-    stretch: _Stretch,
+    stretch: PreparedPhase,
     model: keras.Model,
     material: _Material,
     run: results.RunFolder,

@@ -442,19 +442,19 @@ class _Verifier:
                 precision,
             )
         runs = islands.float_runs(graph)
-        measured["float_islands"] = [
-            {"operators": run.operators, "place": run.place, "could_fold": run.breaks}
+        measured["float_runs"] = [
+            {"operators": run.operators, "place": run.place, "could_fold": run.could_fold}
             for run in runs
             if not run.folds
         ]
         if precision != "int8":
             return
         expected = self.record.get("float_layers")
-        slow = expected if isinstance(expected, dict) else {}
+        float_layers = expected if isinstance(expected, dict) else {}
         for run in runs:
-            if run.breaks and not any(tflite.layers_of(run.place, slow)):
+            if run.could_fold and not any(tflite.layers_of(run.place, float_layers)):
                 self.add(
-                    "float_island",
+                    "float_run",
                     f"{precision}: {' '.join(run.operators)} before '{errors.shown(run.place)}' "
                     "runs in float between int8 values.",
                     "The runtime cannot fold it into a table, so it costs time at every use.",
@@ -566,13 +566,14 @@ class _Verifier:
         scored = task.score(renamed, outputs, self.labels, cases)
         keras = task.score(reference.targets, reference.probabilities, classes, cases)
         measured["test"] = scored
-        drop = task.value(keras) - task.value(scored)
+        best, own = task.headline_value(keras), task.headline_value(scored)
+        drop = best - own
         measured["score_drop"] = drop
         if drop > self.limits["score_drop"]:
             self.add(
                 "score_drop",
-                f"{precision}: {task.headline} {task.value(scored):.3f} is {drop:.3f} below "
-                f"Keras' {task.value(keras):.3f}; the limit is {self.limits['score_drop']:g}.",
+                f"{precision}: {task.headline} {own:.3f} is {drop:.3f} below Keras' {best:.3f}; the "
+                f"limit is {self.limits['score_drop']:g}.",
                 "The file answers worse than the model, or its labels are not in the order of its "
                 "outputs.",
                 "Compare labels.txt; for int8: more calibration samples, or another activation.",

@@ -236,8 +236,10 @@ def int8_words(row: activations.ActivationSpec) -> str:
         return "a run of float operators between int8 layers, which costs time"
     if row.elementwise and melts(row):
         return "melts into the convolution before it: free"
-    if form.last and (form.several or not row.elementwise):
-        return f"several int8 operators: {', '.join(form.last)}, and tables for what bends"
+    if form.int8_operators and (form.several or not row.elementwise):
+        return (
+            f"several int8 operators: {', '.join(form.int8_operators)}, and tables for what bends"
+        )
     return "one table of 256 values"
 
 

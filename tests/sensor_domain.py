@@ -56,7 +56,7 @@ class Windows:
     def labels(self) -> np.ndarray:
         return self._labels
 
-    def parts(self, steps: object) -> None:
+    def samples_per_example(self, steps: object) -> None:
         return None
 
     def ids(self) -> list[str]:

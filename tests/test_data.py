@@ -42,7 +42,7 @@ class Numbers:
     def labels(self):
         return np.asarray(self.targets)
 
-    def parts(self, steps):
+    def samples_per_example(self, steps):
         return None
 
     def ids(self):
@@ -274,7 +274,7 @@ def test_batches_hold_examples_of_like_length_and_are_cut_to_the_longest():
 class Stack(Numbers):
     """Example i is a stack of 2 + i pictures of 3 x 3; the mask tells which picture it is."""
 
-    def parts(self, steps):
+    def samples_per_example(self, steps):
         return [2 + i for i in range(len(self))]
 
     def labels(self):
@@ -328,7 +328,7 @@ def test_examples_that_do_not_fit_into_memory_are_read_about_once():
         orders.append([v for i in range(len(found)) for v in values(found[i])])
         assert len(read) == len(set(read)) == 40
         read.clear()
-    assert len(orders[0]) == sum(source.parts(())) and orders[0] != orders[1]
+    assert len(orders[0]) == sum(source.samples_per_example(())) and orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1])
 
 

@@ -249,7 +249,7 @@ def test_each_place_counts_once_and_joining_gives_the_scan_back(shape, overlap):
     cut = cutter(overlap=overlap)
     tiles, masks = cut.cut({"image": image}, mask)
     assert tiles["image"].shape == (len(masks), 32, 32, 3)
-    known = masks[masks != tasks.IGNORED]
+    known = masks[masks != tasks.IGNORE_INDEX]
     np.testing.assert_array_equal(np.bincount(known), np.bincount(mask.reshape(-1)))
     np.testing.assert_allclose(cut.join(tiles["image"], {"image": image}), image, atol=1e-5)
 
@@ -262,7 +262,7 @@ def test_volumes_are_cut_slice_by_slice(axis):
     cut = cutter(axis=axis, neighbors=1)
     tiles, masks = cut.cut({"image": image}, mask)
     assert tiles["image"].shape[-1] == 3
-    assert (masks != tasks.IGNORED).sum() == mask.size
+    assert (masks != tasks.IGNORE_INDEX).sum() == mask.size
     np.testing.assert_allclose(
         cut.join(tiles["image"][..., 1:2], {"image": image}), image, atol=1e-5
     )
@@ -294,7 +294,7 @@ def test_scans_of_the_other_kind_are_refused(settings, shape, told):
 def test_what_is_padded_is_not_learned():
     image, mask = disc(0, 20, 25, foreground=1)
     one, target = cutter().sample({"image": image[..., None]}, mask, 0, np.random.default_rng(0))
-    assert (target != tasks.IGNORED).sum() == mask.size
+    assert (target != tasks.IGNORE_INDEX).sum() == mask.size
     np.testing.assert_array_equal(one["image"][6:26, 3:28, 0], image)
     assert one["image"].min() >= image.min()
 
@@ -338,10 +338,10 @@ def test_image_and_mask_stay_together(channels):
     image = np.repeat(3.0 * mask[..., None] - 1, channels, axis=2).astype("float32")
     for seed in range(40):
         found, target = augmented(image, mask, seed, affine=1.0)
-        known = target != tasks.IGNORED
+        known = target != tasks.IGNORE_INDEX
         assert found.shape == image.shape and found.dtype == np.float32
         assert np.corrcoef(found[..., 0][known], target[known])[0, 1] > 0.95
-        assert set(np.unique(target)) <= {0, 1, tasks.IGNORED}
+        assert set(np.unique(target)) <= {0, 1, tasks.IGNORE_INDEX}
 
 
 def test_augmentation_is_a_function_of_its_generator():
@@ -386,18 +386,18 @@ def plan(source, **overrides):
 
 
 def test_pictures_are_one_sample_each_until_they_are_large(tmp_path):
-    assert opened(write_pictures(tmp_path / "a")).parts(()) is None
+    assert opened(write_pictures(tmp_path / "a")).samples_per_example(()) is None
     for number in range(4):
         image, mask = disc(number, 400, 600)
         put(tmp_path / "b" / "images" / f"{number}.png", png(image))
         put(tmp_path / "b" / "masks" / f"{number}.png", png(mask))
     source = opened(tmp_path / "b")
-    assert source.parts(()) == [6] * 4
+    assert source.samples_per_example(()) == [6] * 4
     assert plan(source).config["input_shape"] == [256, 256, 1]
 
 
 def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
-    assert opened(write_volumes(tmp_path / "a")).parts(()) == [10] * 4
+    assert opened(write_volumes(tmp_path / "a")).samples_per_example(()) == [10] * 4
     for number in range(4):
         for place, values in zip(("images", "masks"), ball(number), strict=True):
             put(tmp_path / "b" / place / f"{number}.nii.gz", b"")
@@ -405,7 +405,7 @@ def test_volumes_have_a_sample_per_slice_along_the_coarsest_axis(tmp_path):
                 nifti(values, affine(4, 1, 1), "PIR"), tmp_path / "b" / place / f"{number}.nii.gz"
             )
     source = opened(tmp_path / "b")
-    assert source.parts(()) == [12] * 4
+    assert source.samples_per_example(()) == [12] * 4
     example = source.load(0)
     assert example.spacing == (4.0, 1.0, 1.0)
     assert example.inputs["image"].shape == (12, 14, 10, 1) and example.target.shape == (12, 14, 10)
@@ -756,7 +756,7 @@ def test_weights_of_volumes_are_refused_for_pictures_and_follow_their_axis(volum
     made = stages.plan(tmp_path / "other", tmp_path / "b", weights=volumes_run.run.path)
     source = data.open_source(str(tmp_path / "other"), note=lambda _: None)
     axis = made.preprocessing[-1]["axis"]
-    assert source.parts(made.preprocessing) == [(6, 14, 16)[axis]] * 8
+    assert source.samples_per_example(made.preprocessing) == [(6, 14, 16)[axis]] * 8
 
 
 def copy_of(run, tmp_path):

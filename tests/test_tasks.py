@@ -123,7 +123,7 @@ def test_samples_of_a_case_are_scored_together():
 
 def test_ignored_places_change_nothing():
     targets, probabilities = masks(2)
-    padded = np.pad(targets, ((0, 0), (3, 2), (1, 4)), constant_values=tasks.IGNORED)
+    padded = np.pad(targets, ((0, 0), (3, 2), (1, 4)), constant_values=tasks.IGNORE_INDEX)
     around = np.pad(probabilities, ((0, 0), (3, 2), (1, 4), (0, 0)), constant_values=1 / 3)
     plain, more = assessed(targets, probabilities).score, assessed(padded, around).score
     assert plain == more
@@ -169,7 +169,7 @@ def test_surface_distance_of_what_is_not_there():
     targets, probabilities = masks(1)
     told = assessed(targets, probabilities, spacing=(1.0, 2.0))
     assert told.score["hd95_mm"]["one"] == told.rows[0]["hd95_mm_one"] > 0
-    quick = assessed(targets, probabilities, spacing=(1.0, 2.0), surfaces=False)
+    quick = assessed(targets, probabilities, spacing=(1.0, 2.0), distances=False)
     assert quick.score["hd95_mm"] is None
 
 
@@ -201,9 +201,9 @@ def test_loss_is_cross_entropy_plus_soft_dice_and_ignores_what_is_ignored():
     expected = cross + 1 - ((2 * both + 1) / (each + 1))[1:].mean()
     loss = segmentation.loss()
     assert float(loss(segmentation.encode(targets, 3), logits)) == pytest.approx(expected, rel=1e-5)
-    padded = np.pad(targets, ((0, 0), (2, 2), (0, 3)), constant_values=tasks.IGNORED)
+    padded = np.pad(targets, ((0, 0), (2, 2), (0, 3)), constant_values=tasks.IGNORE_INDEX)
     around = np.pad(logits, ((0, 0), (2, 2), (0, 3), (0, 0)), constant_values=5.0)
-    around[..., 1] += np.where(padded == tasks.IGNORED, 9.0, 0.0)
+    around[..., 1] += np.where(padded == tasks.IGNORE_INDEX, 9.0, 0.0)
     assert float(loss(segmentation.encode(padded, 3), around)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -223,4 +223,4 @@ def test_metric_is_the_dice_of_all_places():
 
 def test_renumbering_keeps_what_is_ignored():
     order = tasks.renumbering(("b", "a"), ("a", "x", "b"))
-    np.testing.assert_array_equal(order[[0, 1, tasks.IGNORED]], [2, 0, tasks.IGNORED])
+    np.testing.assert_array_equal(order[[0, 1, tasks.IGNORE_INDEX]], [2, 0, tasks.IGNORE_INDEX])

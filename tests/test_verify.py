@@ -265,7 +265,7 @@ def test_float_island_is_found(tmp_path):
     notes = []
     made = toy_export.export_to(tmp_path, model, precision="int8", note=notes.append)
     assert any("SELECT" in text and "stay float" in text for text in notes)
-    found = [f for f in verify.verify(made.folder).findings if f.code == "float_island"]
+    found = [f for f in verify.verify(made.folder).findings if f.code == "float_run"]
     assert found and "SELECT" in found[0].what and found[0].precision == "int8"
 
 

@@ -29,7 +29,7 @@ def srelu(
     return right - leaky((right - left) - leaky(x - left, left_slope), right_slope)
 
 
-def srelu_fits(*, left: float, right: float, **_: Any) -> bool:
+def srelu_supports(*, left: float, right: float, **_: Any) -> bool:
     """Tell whether the knees are in order; learned ones may have crossed."""
     return left <= right
 
@@ -41,7 +41,7 @@ def apl(x: Any, *, slope: float, hinge: float, **_: Any) -> Any:
     return leaky(inner, -slope / rest) + slope * hinge
 
 
-def apl_fits(*, slope: float, hinge: float, pieces: int = 1, **_: Any) -> bool:
+def apl_supports(*, slope: float, hinge: float, pieces: int = 1, **_: Any) -> bool:
     """Tell whether `apl` holds: one hinge, to the right of 0, with a slope below 1."""
     return pieces == 1 and slope < 1 and hinge > 0
 
@@ -67,7 +67,7 @@ def tlu_affine(x: Any, *, alpha: float, tau: float, **_: Any) -> Any:
     return leaky(x - knee, alpha) + knee
 
 
-def tlu_affine_fits(*, alpha: float, **_: Any) -> bool:
+def tlu_affine_supports(*, alpha: float, **_: Any) -> bool:
     """Tell whether the lines meet."""
     return alpha < 1.0
 
@@ -82,7 +82,7 @@ def poly_relu(x: Any, **_: Any) -> Any:
     return 0.281561 * K.exp(3.05057 * K.log(K.relu(x) + 0.517721)) - 0.02187
 
 
-def poly_relu_fits(*, a0: float, a1: float, a2: float, a3: float, **_: Any) -> bool:
+def poly_relu_supports(*, a0: float, a1: float, a2: float, a3: float, **_: Any) -> bool:
     """Tell whether `poly_relu` holds."""
     return a0 == 0 and all(abs(a - 1 / 3) < 1e-3 for a in (a1, a2, a3))
 
@@ -92,7 +92,7 @@ def sine_relu(x: Any, **_: Any) -> Any:
     return K.relu(x)
 
 
-def sine_relu_fits(*, epsilon: float, **_: Any) -> bool:
+def sine_relu_supports(*, epsilon: float, **_: Any) -> bool:
     """Tell whether the wave is below one step of a usual range."""
     return abs(epsilon) <= 0.005
 
@@ -108,7 +108,7 @@ def mpelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
     return y if beta == 1.0 else (1.0 / beta) * y
 
 
-def mpelu_fits(*, beta: float, **_: Any) -> bool:
+def mpelu_supports(*, beta: float, **_: Any) -> bool:
     """Tell whether the exponential falls."""
     return beta > 0
 
@@ -128,7 +128,7 @@ def soft_exponential(x: Any, *, alpha: float, **_: Any) -> Any:
     return (-1.0 / alpha) * K.log(inside)
 
 
-def soft_exponential_fits(*, alpha: float, **_: Any) -> bool:
+def soft_exponential_supports(*, alpha: float, **_: Any) -> bool:
     """Tell whether int8 can hold it: its power, which is near 1 for a small alpha, becomes int8."""
     return abs(alpha) < 1e-6 or abs(alpha) >= 0.1
 
@@ -139,7 +139,7 @@ def xielu(x: Any, **_: Any) -> Any:
     return x * (leaky(inner, 0.628485) + 0.230071)
 
 
-def xielu_fits(*, wp: float, wn: float, beta: float, **_: Any) -> bool:
+def xielu_supports(*, wp: float, wn: float, beta: float, **_: Any) -> bool:
     """Tell whether the weights are where they start."""
     softplus = [math.log1p(math.exp(w)) for w in (wp, wn)]
     return beta == 0.5 and abs(softplus[0] - 0.8) < 1e-3 and abs(softplus[1] + beta - 0.8) < 1e-3
@@ -256,7 +256,7 @@ def smu(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
     return share * bend if a == 0 else a * (x + (share / a) * bend)
 
 
-def smu_fits(*, negative_slope: float, mu: float, **_: Any) -> bool:
+def smu_supports(*, negative_slope: float, mu: float, **_: Any) -> bool:
     """Tell whether there is a bend."""
     return abs(mu * (1.0 - negative_slope)) > 1e-6
 
@@ -298,7 +298,7 @@ def sigmoid_algebraic(x: Any, **_: Any) -> Any:
     return K.sigmoid(K.sin(x * (1.64379 / (K.abs(x) + 1.57))))
 
 
-def sigmoid_algebraic_fits(*, alpha: float, **_: Any) -> bool:
+def sigmoid_algebraic_supports(*, alpha: float, **_: Any) -> bool:
     """Tell whether `sigmoid_algebraic` holds."""
     return alpha == 0.5
 
@@ -344,7 +344,7 @@ def soft_clipping(x: Any, *, alpha: float, **_: Any) -> Any:
     return (1.0 / alpha) * K.log(e - (e * (e - 1.0)) / (K.exp(alpha * x) + e))
 
 
-def soft_clipping_fits(*, alpha: float, **_: Any) -> bool:
+def soft_clipping_supports(*, alpha: float, **_: Any) -> bool:
     """Tell whether the ratio keeps its digits; from 13 on it cancels in float32."""
     return alpha <= 10.0
 
@@ -355,7 +355,7 @@ def laplace(x: Any, **_: Any) -> Any:
     return K.sigmoid(2.64647 * K.log(1.85008 / (1.63215 - cut) - 1.0))
 
 
-def laplace_fits(*, mu: float, sigma: float, **_: Any) -> bool:
+def laplace_supports(*, mu: float, sigma: float, **_: Any) -> bool:
     """Tell whether `laplace` holds."""
     return (mu, sigma) == (0.707107, 0.282095)
 
@@ -380,7 +380,7 @@ def atlu(x: Any, **_: Any) -> Any:
     return -0.67278 - -0.440538 * K.log(K.exp(bent) + 2.26472)
 
 
-def xatlu_fits(*, alpha: float, **_: Any) -> bool:
+def xatlu_supports(*, alpha: float, **_: Any) -> bool:
     """Tell whether it still is ATLU."""
     return abs(alpha) < 1e-3
 

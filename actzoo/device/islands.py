@@ -20,7 +20,7 @@ UNARY = frozenset(
 )
 # Elementwise operators that break such a run; between int8 neighbors they cost time, and a chain
 # form exists or should be written. Other operators (reductions, splits, PRELU) cannot fold anyway.
-BREAKS = frozenset(
+BREAK_FOLDING = frozenset(
     "SELECT SELECT_V2 WHERE POW SIGN GREATER GREATER_EQUAL LESS LESS_EQUAL EQUAL NOT_EQUAL "
     "LOGICAL_AND LOGICAL_OR LOGICAL_NOT CAST ZEROS_LIKE FLOOR_DIV FLOOR_MOD".split()
 )
@@ -28,24 +28,24 @@ MAX_RUN = 10  # nodes between the 8-bit value going in and the one coming out
 
 
 @dataclasses.dataclass(frozen=True)
-class Island:
+class FloatRun:
     """A run of float operators between 8-bit tensors.
 
     Attributes:
         operators: Names, in order of execution.
         place: Name of the tensor the run ends in.
         folds: It meets the runtime's rule and becomes one table.
-        breaks: It could fold if it were written as a chain; False for operators that cannot be
+        could_fold: It could fold if it were written as a chain; False for operators that cannot be
             one table in any form, such as a softmax.
     """
 
     operators: tuple[str, ...]
     place: str
     folds: bool
-    breaks: bool
+    could_fold: bool
 
 
-def float_runs(graph: Graph) -> list[Island]:
+def float_runs(graph: Graph) -> list[FloatRun]:
     """Return the runs of float operators that lie between 8-bit tensors.
 
     A run that begins at the graph's float input or ends at its float output is none.
@@ -63,9 +63,9 @@ def float_runs(graph: Graph) -> list[Island]:
             continue
         inner = [op for op in operators if op not in entries and op not in exits]
         folds = len(exits) == 1 and _folds(graph, operators, entries, consumers)
-        known = UNARY | BINARY | BREAKS
+        known = UNARY | BINARY | BREAK_FOLDING
         found.append(
-            Island(
+            FloatRun(
                 tuple(op.name for op in inner),
                 graph.tensors[exits[0].outputs[0]].name,
                 folds,

@@ -29,7 +29,7 @@ CHILD_BYTES = 2 << 30
 
 
 @dataclasses.dataclass(frozen=True)
-class Port:
+class TensorSpec:
     """An input or output of a file, without the batch axis of size 1."""
 
     name: str
@@ -42,8 +42,8 @@ class Port:
 class Runner(Protocol):
     """A file ready to run."""
 
-    inputs: dict[str, Port]
-    output: Port
+    inputs: dict[str, TensorSpec]
+    output: TensorSpec
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return float32 outputs `(n, ...)` for inputs `(n, ...)`."""
@@ -131,13 +131,13 @@ class _silence:
             os.close(self._saved)
 
 
-def _port(name: str, detail: Mapping[str, Any]) -> Port:
+def _port(name: str, detail: Mapping[str, Any]) -> TensorSpec:
     scale, zero = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"][1:])
-    return Port(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))
+    return TensorSpec(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))
 
 
-def quantize(values: np.ndarray, port: Port) -> np.ndarray:
+def quantize(values: np.ndarray, port: TensorSpec) -> np.ndarray:
     """Return values as an input takes them."""
     if port.dtype in ("int8", "uint8") and port.scale:
         limits = np.iinfo(port.dtype)
@@ -146,7 +146,7 @@ def quantize(values: np.ndarray, port: Port) -> np.ndarray:
     return np.ascontiguousarray(values, port.dtype)
 
 
-def dequantize(values: np.ndarray, port: Port) -> np.ndarray:
+def dequantize(values: np.ndarray, port: TensorSpec) -> np.ndarray:
     """Return an output as float32."""
     if port.scale and port.dtype in ("int8", "uint8", "int16"):
         return (values.astype("float32") - port.zero_point) * np.float32(port.scale)
@@ -286,12 +286,12 @@ def child_environment() -> dict[str, str]:
     }
 
 
-def _port_from(values: np.ndarray) -> Port:
+def _port_from(values: np.ndarray) -> TensorSpec:
     name, dtype, scale, zero, *shape = (str(value) for value in values)
-    return Port(name, tuple(int(size) for size in shape), dtype, float(scale), int(zero))
+    return TensorSpec(name, tuple(int(size) for size in shape), dtype, float(scale), int(zero))
 
 
-def _port_to(port: Port) -> np.ndarray:
+def _port_to(port: TensorSpec) -> np.ndarray:
     parts = [port.name, port.dtype, repr(port.scale), str(port.zero_point), *map(str, port.shape)]
     return np.array(parts)
 
@@ -346,7 +346,7 @@ def serve(path: str, threads: int) -> None:
         send(out, {"error": np.array(str(text))})
 
 
-def send_ports(pipe: IO[bytes], inputs: Mapping[str, Port], output: Port) -> None:
+def send_ports(pipe: IO[bytes], inputs: Mapping[str, TensorSpec], output: TensorSpec) -> None:
     """Tell the parent what a model takes and gives; the first answer of a child."""
     ports = {f"in_{name}": _port_to(port) for name, port in inputs.items()}
     send(pipe, {**ports, "out": _port_to(output)})

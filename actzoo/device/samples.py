@@ -262,7 +262,7 @@ def calibration_of_run(source: Any, plan: Any, train: np.ndarray, data: Any) -> 
     if preparation.cutter is None:
         return data.load_samples(source, chosen, preparation)
     # Of few cases, several parts each.
-    has_parts = source.parts(plan.preprocessing) is not None
+    has_parts = source.samples_per_example(plan.preprocessing) is not None
     times = min(8, -(-CALIBRATION_SAMPLES // len(chosen))) if has_parts else 1
     drawn = [
         data.load_training_samples(source, chosen, preparation, plan.recipe.seed + k)[0]

@@ -30,11 +30,11 @@ def serve(path: str) -> None:
         loaded = tf.saved_model.load(path)
         call = loaded.signatures["serving_default"]
         inputs = {
-            name: runtime.Port(name, _shape(spec), spec.dtype.name)
+            name: runtime.TensorSpec(name, _shape(spec), spec.dtype.name)
             for name, spec in call.structured_input_signature[1].items()
         }
         ((name, spec),) = call.structured_outputs.items()
-        output = runtime.Port(name, _shape(spec), spec.dtype.name)
+        output = runtime.TensorSpec(name, _shape(spec), spec.dtype.name)
         runtime.send_ports(out, inputs, output)
         for values in iter(lambda: runtime.receive(sys.stdin.buffer), None):
             runtime.send(out, {"outputs": _run(tf, call, inputs, name, values)})

@@ -8,12 +8,12 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.testing.activations import Check, CheckFailedError, activation_checks
-    from actzoo.testing.models import Lesson, check_model, lesson_for, small_config
+    from actzoo.testing.models import ToyTask, check_model, lesson_for, small_config
 
 __all__ = [
     "Check",
     "CheckFailedError",
-    "Lesson",
+    "ToyTask",
     "activation_checks",
     "check_model",
     "lesson_for",
@@ -28,7 +28,7 @@ __getattr__, __dir__ = _lazy.attach(
         "CheckFailedError": f"{_ACTIVATIONS}:CheckFailedError",
         "activation_checks": f"{_ACTIVATIONS}:activation_checks",
         "check_model": f"{_MODELS}:check_model",
-        "Lesson": f"{_MODELS}:Lesson",
+        "ToyTask": f"{_MODELS}:ToyTask",
         "lesson_for": f"{_MODELS}:lesson_for",
         "small_config": f"{_MODELS}:small_config",
     },

@@ -22,7 +22,7 @@ LEARNED = 0.9  # of the headline's score
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
+class ToyTask:
     """Something small that any sound network learns at once.
 
     Attributes:
@@ -46,7 +46,7 @@ def small_config(name: str, activation: str) -> dict[str, Any]:
         activation: Canonical name. Two exponentials in a row span more than 8 bits can, so of
             several dense layers it gets one.
     """
-    config = {**models.MODELS.get(name).tiny, "activation": activation}
+    config = {**models.MODELS.get(name).test_options, "activation": activation}
     if activation == "exponential" and "units" in config:
         config["units"] = config["units"][:1]
     return config
@@ -103,7 +103,7 @@ def marked_texts(count: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.n
     return {name: value.astype("int32") for name, value in inputs.items()}, labels
 
 
-def lesson_for(name: str) -> Lesson:
+def lesson_for(name: str) -> ToyTask:
     """Return what an architecture of the table can be taught in seconds."""
     spec = models.MODELS.get(name)
     if "vocabulary_size" in spec.defaults():
@@ -114,7 +114,7 @@ def lesson_for(name: str) -> Lesson:
             "attention_mask": {**tokens, "range": [0, 1]},
         }
         config = {"vocabulary_size": VOCABULARY, "max_length": TOKENS}
-        return Lesson(config, described, marked_texts)
+        return ToyTask(config, described, marked_texts)
     shape = (SIDE, SIDE, 3)
     dense = tasks.get_task(spec.task).is_dense
     make, limits = (colored_patches, [-3, 3]) if dense else (colored_pictures, [0, 255])
@@ -125,7 +125,7 @@ def lesson_for(name: str) -> Lesson:
 
     described = {"image": {"shape": list(shape), "dtype": "float32", "range": limits}}
     epochs = DENSE_EPOCHS if dense else EPOCHS
-    return Lesson({"input_shape": shape}, described, examples, epochs)
+    return ToyTask({"input_shape": shape}, described, examples, epochs)
 
 
 def check_model(
@@ -214,7 +214,7 @@ def check_model(
     )
     found = verify.verify(exported)
     require(found.passed, "; ".join(finding.what for finding in found.findings))
-    score = min(task.value(measures["test"]) for measures in found.precisions.values())
+    score = min(task.headline_value(measures["test"]) for measures in found.precisions.values())
     require(
         score > LEARNED or not hidden,
         f"it has not learned to tell its classes apart ({task.headline} {score:.3f})",

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from actzoo.domains import read_settings
-from actzoo.tasks import IGNORED
+from actzoo.tasks import IGNORE_INDEX
 
 MARGIN = 0.3  # of a side, mirrored around the tile before it is resampled
 HIGHEST = {"rotate": 180.0, "scale": 0.5, "shift": 0.5}  # of the settings that are no shares
@@ -128,8 +128,8 @@ def _moved(
         for k in range(padded.shape[-1])
     ]
     moved = _resampled(
-        np.pad(mask, around, constant_values=IGNORED), (width, height), matrix,
-        Image.Resampling.NEAREST, fill=IGNORED,
+        np.pad(mask, around, constant_values=IGNORE_INDEX), (width, height), matrix,
+        Image.Resampling.NEAREST, fill=IGNORE_INDEX,
     )  # fmt: skip
     return np.stack(channels, axis=-1), moved
 

@@ -102,7 +102,7 @@ MODELS = (
             epochs=(4, 300),
             patience=20,
         ),
-        tiny={"widths": (8, 16)},
+        test_options={"widths": (8, 16)},
         aliases=("u_net",),
     ),
 )

@@ -18,10 +18,10 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.medical import folder, looking, masks, pictures, tiling, volumes
 from actzoo.applications.medical.domain import DOMAIN
-from actzoo.applications.medical.looking import Facts, Reading
+from actzoo.applications.medical.looking import PairInfo, Reading
 from actzoo.data import Example, Fingerprint
 from actzoo.domains import read_options
-from actzoo.tasks import IGNORED
+from actzoo.tasks import IGNORE_INDEX
 
 SALT = b"actzoo case "  # before an image's digest, so that nobody's table of digests finds it
 
@@ -73,7 +73,7 @@ class Scans:
     """
 
     def __init__(
-        self, root: str, listing: folder.Listing, facts: Sequence[Facts], options: Options
+        self, root: str, listing: folder.Listing, facts: Sequence[PairInfo], options: Options
     ) -> None:
         self._root, self._pairs, self._facts = root, listing.pairs, list(facts)
         self._options = options
@@ -137,7 +137,7 @@ class Scans:
     def labels(self) -> None:
         """Return None: each image has a mask."""
 
-    def parts(self, steps: Sequence[Mapping[str, Any]]) -> list[int] | None:
+    def samples_per_example(self, steps: Sequence[Mapping[str, Any]]) -> list[int] | None:
         """Return how many training samples each image holds: its slices, or its tiles."""
         tile = steps[-1] if steps else {}
         if self._facts[0].is_volume:
@@ -169,7 +169,7 @@ class Scans:
         for pair, row in zip(self._pairs, self._facts, strict=True):
             own = counts.setdefault(pair.split or "train", dict.fromkeys(self.classes, 0))
             for value in row.values:
-                if self._table[value] != IGNORED:
+                if self._table[value] != IGNORE_INDEX:
                     own[self.classes[self._table[value]]] += 1
         digest = hashlib.sha256(repr((self.classes, sorted(self._table.items()))).encode())
         for pair, row, group in zip(self._pairs, self._facts, self._groups, strict=True):
@@ -287,7 +287,7 @@ def _some(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if names[most:] else "")
 
 
-def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> None:
+def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
     volumes_found = [pair.image for pair, row in zip(pairs, facts, strict=True) if row.is_volume]
     if 0 < len(volumes_found) < len(pairs):
         first = next(p.image for p, row in zip(pairs, facts, strict=True) if not row.is_volume)
@@ -299,7 +299,7 @@ def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> Non
         )
 
 
-def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> None:
+def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
     """Refuse a number that has two colors: its masks were numbered each by itself."""
     first: dict[int, tuple[str, looking.Color]] = {}
     for pair, row in zip(pairs, facts, strict=True):
@@ -315,7 +315,7 @@ def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> Non
                 )
 
 
-def _groups(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> list[int]:
+def _groups(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> list[int]:
     """Return a number per image: the same for one patient's, and for copies of an image."""
     parent = list(range(len(pairs)))
 
@@ -332,7 +332,7 @@ def _groups(pairs: Sequence[folder.Pair], facts: Sequence[Facts]) -> list[int]:
     return [root(index) for index in range(len(pairs))]
 
 
-def _slice_axis(facts: Sequence[Facts]) -> int:
+def _slice_axis(facts: Sequence[PairInfo]) -> int:
     """Return the axis along which volumes are coarsest; the last where they are so along none."""
     if not facts[0].is_volume:
         return 2

@@ -48,7 +48,7 @@ class Reading:
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class PairInfo:
     """What is known of a pair.
 
     Attributes:
@@ -80,7 +80,7 @@ class Facts:
         return 1.0 - self.values.get(0, 0) / max(1, sum(self.values.values()))
 
     @classmethod
-    def read(cls, stored: dict[str, Any]) -> Facts:
+    def read(cls, stored: dict[str, Any]) -> PairInfo:
         """Return what `dataclasses.asdict` wrote to JSON."""
         return cls(
             str(stored["image_hash"]),
@@ -150,7 +150,7 @@ def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.nda
     return found
 
 
-def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[Facts]:
+def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[PairInfo]:
     """Read every image and mask once.
 
     Raises:
@@ -162,7 +162,7 @@ def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[Facts]:
     )
     version = f"{RULES}/{dataclasses.astuple(reading)}"
     known = _read_store(store, version)
-    found: list[Facts | None] = []
+    found: list[PairInfo | None] = []
     keys, problems = [], []
     progress = _Progress(len(pairs))
     for number, pair in enumerate(pairs):
@@ -195,7 +195,7 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
     )
 
 
-def _facts(root: str, pair: Pair, reading: Reading) -> Facts:
+def _facts(root: str, pair: Pair, reading: Reading) -> PairInfo:
     image_raw, mask_raw = (read_file(root, name) for name in (pair.image, pair.mask))
     image = read_image(image_raw, reading)
     try:
@@ -214,7 +214,7 @@ def _facts(root: str, pair: Pair, reading: Reading) -> Facts:
         palette = pictures.read_palette(mask_raw, reading.max_voxels)
     counts = np.bincount(mask.reshape(-1))
     values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-    return Facts(
+    return PairInfo(
         hashlib.sha256(image_raw).hexdigest(),
         hashlib.sha256(mask_raw).hexdigest(),
         tuple(mask.shape),
@@ -261,18 +261,18 @@ def _key(root: str, pair: Pair) -> str:
     return digest.hexdigest()
 
 
-def _read_store(path: str, version: str) -> dict[str, Facts]:
+def _read_store(path: str, version: str) -> dict[str, PairInfo]:
     try:
         with open(path, encoding="utf-8") as file:
             stored = json.load(file)
         if stored["version"] != version:
             return {}
-        return {key: Facts.read(row) for key, row in stored["rows"].items()}
+        return {key: PairInfo.read(row) for key, row in stored["rows"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _write_store(path: str, version: str, keys: Sequence[str], facts: Sequence[Facts]) -> None:
+def _write_store(path: str, version: str, keys: Sequence[str], facts: Sequence[PairInfo]) -> None:
     rows = {k: dataclasses.asdict(row) for k, row in zip(keys, facts, strict=True) if k}
     with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
         results.write_text(path, json.dumps({"version": version, "rows": rows}))

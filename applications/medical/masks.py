@@ -12,7 +12,7 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.medical.volumes import unreadable
-from actzoo.tasks import IGNORED
+from actzoo.tasks import IGNORE_INDEX
 
 MOST_CLASSES = 64
 BACKGROUND = "background"
@@ -63,7 +63,7 @@ def table_of(
     void = False
     if names:
         unknown = [value for value in found if value not in names and value != 0]
-        if unknown == [IGNORED] and (len(names) != 2 or 1 in found):
+        if unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in found):
             void, unknown = True, []
         if unknown and (unknown != [255] or len(names) != 2):
             raise errors.DataError(
@@ -91,8 +91,10 @@ def table_of(
     table = {value: number for number, value in enumerate(found)}
     notes = []
     if void:
-        table[IGNORED] = IGNORED
-        notes.append(f"{IGNORED} in masks has no name: such places are neither learned nor scored.")
+        table[IGNORE_INDEX] = IGNORE_INDEX
+        notes.append(
+            f"{IGNORE_INDEX} in masks has no name: such places are neither learned nor scored."
+        )
     if names and unknown:  # 255 for the one class that is named
         name = next(name for value, name in sorted(names.items()) if value != 0)
         classes: tuple[str, ...] = (names.get(0, BACKGROUND), name)
@@ -136,7 +138,7 @@ def names_among(
 
 def renumbered(mask: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
     """Return class indices uint8 of a mask's values; see `table_of`."""
-    lookup = np.full(max(int(mask.max()), *table) + 1, IGNORED, "uint8")
+    lookup = np.full(max(int(mask.max()), *table) + 1, IGNORE_INDEX, "uint8")
     for value, number in table.items():
         lookup[value] = number
     found: np.ndarray = lookup[mask]

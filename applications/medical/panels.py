@@ -15,7 +15,7 @@ from PIL import Image
 from actzoo import results
 from actzoo.applications.medical.pictures import COLORS
 from actzoo.data import SPLITS
-from actzoo.tasks import IGNORED
+from actzoo.tasks import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,7 +174,7 @@ def _shown(axis: int, image: np.ndarray, *masks: np.ndarray) -> list[np.ndarray]
     """
     if image.ndim == 3:
         return [image, *masks]
-    filled = sum(((mask > 0) & (mask != IGNORED)).astype("int64") for mask in masks)
+    filled = sum(((mask > 0) & (mask != IGNORE_INDEX)).astype("int64") for mask in masks)
     number = int(np.sum(filled, axis=tuple(k for k in range(3) if k != axis)).argmax())
     return [np.rot90(np.take(array, number, axis)) for array in (image, *masks)]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.tasks import IGNORED
+from actzoo.tasks import IGNORE_INDEX
 
 MULTIPLE = 16  # of a tile's sides: four levels below the first
 SMALL = 256  # up to this side, one tile holds a whole picture
@@ -114,7 +114,7 @@ class TileCutter:
         center = None
         cut = any(size > side for size, side in zip(mask.shape, self._tile, strict=True))
         if cut and rng.random() < self._foreground:
-            places = np.flatnonzero((mask > 0) & (mask != IGNORED))
+            places = np.flatnonzero((mask > 0) & (mask != IGNORE_INDEX))
             if len(places):
                 center = np.unravel_index(places[rng.integers(len(places))], mask.shape)
         corner = [
@@ -231,7 +231,7 @@ class TileCutter:
         corner: Sequence[int],
         own: Sequence[tuple[int, int]] | None = None,
     ) -> np.ndarray:
-        found = np.full(self._tile, IGNORED, "uint8")
+        found = np.full(self._tile, IGNORE_INDEX, "uint8")
         limits = own or [(0, size) for size in mask.shape]
         into, out_of = [], []
         for start, side, (low, high) in zip(corner, self._tile, limits, strict=True):

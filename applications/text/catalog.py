@@ -113,8 +113,8 @@ MODELS = (
         summary="Transformer encoder, 2 layers of 128; the smallest of BERT's shape.",
         paper=_PAPER,
         training=dataclasses.replace(_TRAINING, learning_rate=1e-3),
-        small=_SMALL,
-        tiny=_TINY,
+        low_data_options=_SMALL,
+        test_options=_TINY,
     ),
     ModelSpec(
         name="bert_mini",
@@ -125,7 +125,7 @@ MODELS = (
         summary="Transformer encoder, 4 layers of 256; the default for texts.",
         paper=_PAPER,
         training=_TRAINING,
-        small=_SMALL,
-        tiny=_TINY,
+        low_data_options=_SMALL,
+        test_options=_TINY,
     ),
 )

@@ -399,7 +399,7 @@ class Texts:
         """Return the class of each text `(n,)`."""
         return self._labels
 
-    def parts(self, steps: Sequence[Mapping[str, Any]]) -> None:
+    def samples_per_example(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Return None: each text is one sample."""
 
     def ids(self) -> list[str]:

@@ -155,7 +155,7 @@ MODELS = (
         domain="vision",
         summary="Dense layers, each with its activation; for any input shape, to study one.",
         paper="Rumelhart et al., 1986, Learning representations by back-propagating errors",
-        tiny={"units": (16, 8)},
+        test_options={"units": (16, 8)},
     ),
     ModelSpec(
         name="mobilenet_v2",
@@ -165,8 +165,8 @@ MODELS = (
         domain="vision",
         summary="Inverted residuals with depthwise convolutions; small and fast on phones.",
         paper="Sandler et al., 2018, arXiv:1801.04381",
-        small={"width": 0.5, "dropout": 0.1},
-        tiny={"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
+        low_data_options={"width": 0.5, "dropout": 0.1},
+        test_options={"width": 0.25, "blocks": (1, 1, 2, 1, 1, 1, 1)},
     ),
     ModelSpec(
         name="resnet18",
@@ -176,6 +176,6 @@ MODELS = (
         domain="vision",
         summary="18 layers of plain residual blocks; sturdy, larger than a MobileNet.",
         paper="He et al., 2015, arXiv:1512.03385",
-        tiny={"widths": (8, 8, 16, 16)},
+        test_options={"widths": (8, 8, 16, 16)},
     ),
 )

@@ -160,7 +160,7 @@ class Pictures:
         """Return the class of each picture `(n,)`."""
         return self._labels
 
-    def parts(self, steps: Sequence[Mapping[str, Any]]) -> None:
+    def samples_per_example(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Return None: each picture is one sample."""
 
     def ids(self) -> list[str]:

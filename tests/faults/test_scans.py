@@ -512,7 +512,7 @@ def test_f59_voc_void_is_ignored_where_names_leave_it_out(tmp_path):
         put(tmp_path / "masks" / f"cell_{number:02d}.png", png(mask))
     source = opened(tmp_path)
     assert source.classes == ("background", "cell")
-    assert set(np.unique(source.load(0).target)) == {0, 1, tasks.IGNORED}
+    assert set(np.unique(source.load(0).target)) == {0, 1, tasks.IGNORE_INDEX}
     assert source.fingerprint().counts["train"] == {"background": 6, "cell": 6}
 
 
