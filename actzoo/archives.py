@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from actzoo import cache, errors, results
+from actzoo import cache, errors, files
 
 ENDINGS = (".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # Photos, texts and volumes shrink 1 to 50 times; a bomb of zeros a thousand times and more.
@@ -45,7 +45,7 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
     place = Path(path)
     if not (place.is_file() and place.name.lower().endswith(ENDINGS)):
         return place
-    target = cache.folder("archives", results.sha256_file(place)[:32])
+    target = cache.folder("archives", files.sha256_file(place)[:32])
     if not target.is_dir():
         _unpack(place, target)
     return _look_through(target)
@@ -71,7 +71,7 @@ def _unpack(archive: Path, target: Path) -> None:
     """Write the content of an archive into a folder that does not exist yet."""
     try:
         _check(archive)
-        with results.atomic_path(target) as temporary:
+        with files.atomic_path(target) as temporary:
             temporary.mkdir()
             for member, content in _members(archive):
                 place = temporary.joinpath(*_parts(member.name))

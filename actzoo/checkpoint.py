@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, results
+from actzoo import errors, files, run_folder
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +60,7 @@ class Checkpoint:
         """Go on to the next phase, from the best weights so far."""
         self.phase, self.epoch_of_phase, self.epochs_without_gain = number, 0, 0
 
-    def save(self, run: results.RunFolder, network: keras.Model, model: keras.Model) -> None:
+    def save(self, run: run_folder.RunFolder, network: keras.Model, model: keras.Model) -> None:
         """Write the state after an epoch, and `history.csv`.
 
         Args:
@@ -75,20 +75,18 @@ class Checkpoint:
         best_file = folder / f"best{self.best_epoch:05d}.npz"
         if self.best_weights is not None and (number == self.best_epoch or not best_file.exists()):
             _write_arrays(best_file, self.best_weights)
-        results.write_json(
+        files.write_json(
             folder / f"state{number:05d}.json",
             {
-                "format": results.FORMAT,
-                "plan": results.sha256_file(run.plan),
+                "format": files.FORMAT,
+                "plan": files.sha256_file(run.plan),
                 "phase": self.phase,
                 "epoch_of_phase": self.epoch_of_phase,
                 "history": self.history,
                 "best_epoch": self.best_epoch,
                 "best_value": float(self.best_value),
                 "epochs_without_gain": self.epochs_without_gain,
-                "files": {
-                    file.name: results.sha256_file(file) for file in (weights_file, best_file)
-                },
+                "files": {file.name: files.sha256_file(file) for file in (weights_file, best_file)},
             },
         )
         write_history(run, self.history)
@@ -98,18 +96,18 @@ class Checkpoint:
         """Remove all but the last two states and the files they name."""
         states = sorted(folder.glob("state*.json"))
         for old in states[:-2]:
-            results.remove(old)
+            files.remove(old)
         kept = set()
         for state in states[-2:]:
             with contextlib.suppress(ValueError, KeyError):  # a damaged one keeps nothing
                 kept |= set(json.loads(state.read_text("utf-8"))["files"])
         for file in [*folder.glob("epoch*.npz"), *folder.glob("best*.npz")]:
             if file.name not in kept:
-                results.remove(file)
+                files.remove(file)
 
     @classmethod
     def load(
-        cls, run: results.RunFolder, monitor: tuple[str, str], note: results.Note
+        cls, run: run_folder.RunFolder, monitor: tuple[str, str], note: errors.Note
     ) -> Checkpoint:
         """Read the last whole state of a run; a fresh one if there is none.
 
@@ -123,13 +121,13 @@ class Checkpoint:
         """
         for path in sorted(run.checkpoint.glob("state*.json"), reverse=True):
             try:
-                state = results.read_json(path, "checkpoint")
+                state = files.read_json(path, "checkpoint")
             except errors.InvalidValueError as error:
                 if path.stat().st_size and "format" in str(error):
                     raise
                 note(f"{path.name} is damaged; the epoch before is taken.")
                 continue
-            if state["plan"] != results.sha256_file(run.plan):
+            if state["plan"] != files.sha256_file(run.plan):
                 raise errors.InvalidValueError(
                     f"plan.json was changed since {errors.shown(run.path, 120)} was interrupted, "
                     "so its training cannot go on.\n"
@@ -140,7 +138,7 @@ class Checkpoint:
                 name
                 for name, digest in state["files"].items()
                 if not (run.checkpoint / name).exists()
-                or results.sha256_file(run.checkpoint / name) != digest
+                or files.sha256_file(run.checkpoint / name) != digest
             ]
             if broken:
                 note(f"{path.name}: {broken[0]} is damaged; the epoch before is taken.")
@@ -184,7 +182,7 @@ def _variables(network: keras.Model) -> list[keras.Variable]:
 
 def _write_arrays(path: Path, arrays: list[np.ndarray]) -> None:
     # Not Keras' own .weights.h5: on a full disk, HDF5 goes on to complain long after the error.
-    with results.atomic_path(path) as temporary, open(temporary, "wb") as file:
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, *arrays)
 
 
@@ -193,10 +191,10 @@ def _read_arrays(path: Path) -> list[np.ndarray]:
         return [stored[name] for name in stored.files]
 
 
-def write_history(run: results.RunFolder, history: list[dict[str, Any]]) -> None:
+def write_history(run: run_folder.RunFolder, history: list[dict[str, Any]]) -> None:
     """Write `history.csv`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    results.write_text(run.history, text.getvalue())
+    files.write_text(run.history, text.getvalue())

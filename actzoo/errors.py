@@ -11,8 +11,10 @@ import difflib
 import heapq
 import itertools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
 
 
 class ActzooError(Exception):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, results
+from actzoo import domains, errors, files, run_folder
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class ModelCard:
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     sha256: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: str = "Load with actzoo.load_model, or call actzoo.register() before Keras' own loader."
-    format: int = results.FORMAT
+    format: int = files.FORMAT
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> ModelCard:
@@ -148,7 +148,7 @@ class ModelCard:
             MissingFileError: There is none.
             InvalidValueError: It is broken, or of a newer format.
         """
-        data = results.read_json(path, "model card")
+        data = files.read_json(path, "model card")
         fields = {field.name for field in dataclasses.fields(cls)}
         missing = {"name", "classes", "preprocessing", "inputs", "task"} - set(data)
         if missing:
@@ -176,7 +176,7 @@ class ModelCard:
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the card."""
-        return results.write_json(path, self)
+        return files.write_json(path, self)
 
 
 def list_models(pattern: str = "*") -> tuple[str, ...]:
@@ -329,8 +329,8 @@ def save_model(model: keras.Model, folder: str | os.PathLike[str], card: ModelCa
     Raises:
         DiskError: The disk is full or not writable; the old files stay.
     """
-    run = results.RunFolder(folder)
-    with results.atomic_path(run.model) as temporary:
+    run = run_folder.RunFolder(folder)
+    with files.atomic_path(run.model) as temporary:
         try:
             model.save(temporary)
         except OSError:
@@ -339,7 +339,7 @@ def save_model(model: keras.Model, folder: str | os.PathLike[str], card: ModelCa
             raise OSError(28, str(error)) from error
     card = dataclasses.replace(
         card,
-        sha256={run.model.name: results.sha256_file(run.model)},
+        sha256={run.model.name: files.sha256_file(run.model)},
         versions=versions(),
     )
     card.write(run.card)
@@ -422,7 +422,7 @@ def _check_hash(file: Path) -> None:
     if not card_path.exists():
         return
     expected = ModelCard.read(card_path).sha256.get(file.name)
-    if expected is not None and results.sha256_file(file) != expected:
+    if expected is not None and files.sha256_file(file) != expected:
         raise errors.InvalidValueError(
             f"{errors.shown(file, 200)} is not the file that its model.json describes: the SHA-256 "
             f"differs ({expected[:12]}... was recorded).\n"

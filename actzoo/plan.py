@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import domains, errors, models, preprocessing, results, tasks
+from actzoo import domains, errors, files, models, preprocessing, run_folder, tasks
 
 DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
 DENSE_AGREEMENT = 0.95  # mean Dice between two models' masks, where each place has an answer
@@ -114,7 +114,7 @@ class Plan:
     limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(DEFAULT_LIMITS))
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    format: int = results.FORMAT
+    format: int = files.FORMAT
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Plan:
@@ -124,7 +124,7 @@ class Plan:
             MissingFileError: There is none.
             InvalidValueError: It is broken; names the field and its line.
         """
-        data = results.read_json(path, "plan")
+        data = files.read_json(path, "plan")
         text = Path(path).read_text("utf-8-sig")
         plan = _parse(cls, data, "", text, str(path))
         plan.check()
@@ -132,7 +132,7 @@ class Plan:
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the plan."""
-        return results.write_json(path, self)
+        return files.write_json(path, self)
 
     def check(self) -> None:
         """Refuse values that no run can use.
@@ -193,8 +193,8 @@ def check_precision(precision: str) -> str:
     Raises:
         UnknownNameError: It is none of float32, float16, dynamic, int8.
     """
-    if precision not in results.PRECISIONS:
-        raise errors.unknown_name("precision", precision, results.PRECISIONS)
+    if precision not in run_folder.PRECISIONS:
+        raise errors.unknown_name("precision", precision, run_folder.PRECISIONS)
     return precision
 
 
@@ -301,7 +301,7 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
         UnknownNameError: There is no such field; the nearest are named.
         InvalidValueError: The text is no value of the field's type.
     """
-    data = results.plain(plan)
+    data = files.plain(plan)
     paths = _settable(data)
     for key, text in settings.items():
         wanted = key if key in paths else None

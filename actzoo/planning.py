@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import activations, domains, errors, models, results, tasks, weights
+from actzoo import activations, domains, errors, files, models, tasks, weights
 from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT, Phase, Plan, Recipe
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def make_plan(
         reasons.append("rare classes weigh more: the largest has over three times the smallest")
     limits, limit_reasons = _limits(len(split["test"]), task.is_dense)
     reasons += limit_reasons
-    config = {**results.plain(spec.defaults()), **config}
+    config = {**files.plain(spec.defaults()), **config}
     models.make_config(spec.name, config)
     notes += _activation_notes(config.get("activation"))
     plan = Plan(
@@ -142,7 +142,7 @@ def make_plan(
         data_options=dict(data_options or {}),
         split_seed=seed,
         preprocessing=tuple(inputs.steps),
-        inputs=results.plain(inputs.inputs),
+        inputs=files.plain(inputs.inputs),
         model=spec.name,
         model_config=config,
         weights="none" if start is None else str(start.resolve()),

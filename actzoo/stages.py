@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import domains, errors, models, results, tasks
+from actzoo import domains, errors, evaluation, files, models, run_folder, stage_records, tasks
 from actzoo import weights as weights_room
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
-from actzoo.results import RunFolder, StageLog
+from actzoo.run_folder import RunFolder
+from actzoo.stage_records import StageLog
 
 if TYPE_CHECKING:
     from actzoo.data import Source
@@ -171,9 +172,9 @@ def run(
     return RunResult(
         folder,
         bool(verification.passed),
-        results.read_json(folder.metrics, "metrics"),
-        results.read_json(folder.verification, "verification"),
-        tuple(results.run_warnings(folder)),
+        files.read_json(folder.metrics, "metrics"),
+        files.read_json(folder.verification, "verification"),
+        tuple(stage_records.run_warnings(folder)),
     )
 
 
@@ -327,7 +328,7 @@ def _check_same(made: Plan, **given: Any) -> None:
         for key, value in wanted.items()
         if value is not None and value != now[key]
     ]
-    if results.plain(apply_settings(made, settings)) != results.plain(made):
+    if files.plain(apply_settings(made, settings)) != files.plain(made):
         differing.append(f"--set {', '.join(settings)}: other values than in its plan")
     if differing:
         raise errors.InvalidValueError(
@@ -394,8 +395,8 @@ def _free_folder(out: str | os.PathLike[str], *, resume: bool) -> RunFolder:
             fix="--resume, or another --out",
         )
     existed = folder.path.exists()
-    results.write_bytes(folder.path / ".writable", b"")
-    results.remove(folder.path / ".writable")
+    files.write_bytes(folder.path / ".writable", b"")
+    files.remove(folder.path / ".writable")
     if not existed:
         with contextlib.suppress(OSError):
             folder.path.rmdir()
@@ -420,8 +421,8 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> Any:
 
     with _stage(folder, "train") as log:
         outcome = training.train(made, folder, note=log.note, resume=resume, force=force)
-        log.close({"plan.json": results.sha256_file(folder.plan), "data": made.content_hash})
-    results.remove(folder.checkpoint)  # only now: until the record stands, resuming needs it
+        log.close({"plan.json": files.sha256_file(folder.plan), "data": made.content_hash})
+    files.remove(folder.checkpoint)  # only now: until the record stands, resuming needs it
     return outcome
 
 
@@ -436,7 +437,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
         model = models.by_input_name(models.load_model(folder.path))
         source, splits = data_room.open_planned(made, note=log.note)
         preparation = data_room.Preparation.of(made.domain, made.preprocessing)
-        found: dict[str, Any] = {"format": results.FORMAT, "task": made.task}
+        found: dict[str, Any] = {"format": files.FORMAT, "task": made.task}
         assessed = {}
         for name in ("val", "test"):
             cases = data_room.run_cases(
@@ -457,21 +458,21 @@ def evaluate(run: RunLike) -> dict[str, Any]:
         _write_identities(folder, source)
         domain = domains.DOMAINS.get(made.domain)
         labels = source.labels()
-        evaluation = Evaluation(
+        shown_data = Evaluation(
             source, splits, made.classes, made.preprocessing, splits["test"],
             np.zeros(0, "int64") if labels is None else labels[splits["test"]],
             assessed["test"].outputs, tuple(assessed["test"].rows), folder.evaluation,
         )  # fmt: skip
         panels = [] if labels is None else [_balance(labels, splits, made.classes)]
-        panels += domain.call("panels", evaluation) if domain.panels else []
+        panels += domain.call("panels", shown_data) if domain.panels else []
         shown = {
-            "format": results.FORMAT,
+            "format": files.FORMAT,
             "panels": panels,
             "notice": domain.notice,
             "about": source.fingerprint().about,
         }
-        results.write_json(folder.panels, shown)
-        results.write_json(folder.metrics, found)
+        files.write_json(folder.panels, shown)
+        files.write_json(folder.metrics, found)
         log.close(_reads(folder, "evaluate"))
     return found
 
@@ -506,7 +507,7 @@ def _write_predictions(
         for index, row in zip(splits[name], found.rows, strict=True):
             cells = {"split": name, "id": ids[index], **row}
             writer.writerow({key: _cell(value) for key, value in cells.items()})
-    results.write_text(folder.predictions, text.getvalue())
+    files.write_text(folder.predictions, text.getvalue())
 
 
 def _write_identities(folder: RunFolder, source: Source) -> None:
@@ -518,15 +519,15 @@ def _write_identities(folder: RunFolder, source: Source) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("id", "identity (may name a person: do not pass this file on)"))
     writer.writerows(
-        (name, results.csv_cell(identity))
+        (name, files.csv_cell(identity))
         for name, identity in zip(source.ids(), hidden, strict=True)
     )
-    results.write_text(folder.identities, text.getvalue())
+    files.write_text(folder.identities, text.getvalue())
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return results.csv_cell(value)
+        return files.csv_cell(value)
     return "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
 
 
@@ -552,7 +553,7 @@ def diagnose(run: RunLike) -> Any:
         diagnosis = diagnostics.diagnose(
             model, inputs, task.encode(targets, len(made.classes)), loss=task.loss()
         )
-        results.write_json(folder.diagnostics, diagnosis)
+        files.write_json(folder.diagnostics, diagnosis)
         log.close(_reads(folder, "diagnose"))
     return diagnosis
 
@@ -576,11 +577,11 @@ def diagnose_model(
         A `diagnostics.Diagnosis`.
     """
     from actzoo import data as data_room
-    from actzoo import diagnostics, inference
+    from actzoo import diagnostics
 
     path = Path(model)
     card = models.ModelCard.read((path if path.is_dir() else path.parent) / "model.json")
-    card = inference.with_data_options(card, options or {})
+    card = evaluation.with_data_options(card, options or {})
     task = tasks.get_task(card.task)
     loaded = models.load_model(path, trust=trust)
     source = data_room.open_source(
@@ -589,7 +590,7 @@ def diagnose_model(
     chosen = data_room.rng(0, "diagnose").permutation(len(source))[:DIAGNOSED]
     preparation = data_room.Preparation.of(card.domain, card.preprocessing)
     inputs, targets = data_room.load_training_samples(source, chosen, preparation, 0)
-    order = inference.renumbering(source, card)
+    order = evaluation.renumbering(source, card)
     return diagnostics.diagnose(
         loaded, inputs, task.encode(order[targets], len(card.classes)), loss=task.loss()
     )
@@ -642,14 +643,14 @@ def report(run: RunLike) -> Path:
 
 def _reads(folder: RunFolder, stage: str) -> dict[str, str]:
     """Return what a stage reads: name -> sha256."""
-    exported = results.ExportFolder(folder.export)
-    files = {
+    exported = run_folder.ExportFolder(folder.export)
+    read = {
         "train": (folder.plan,),
         "verify": (exported.record, exported.reference),
     }.get(stage, (folder.plan, folder.model))
     return {
-        str(file.relative_to(folder.path)): results.sha256_file(file)
-        for file in files
+        str(file.relative_to(folder.path)): files.sha256_file(file)
+        for file in read
         if file.exists()
     }
 
@@ -666,7 +667,7 @@ def _is_done(folder: RunFolder, stage: str) -> bool:
     """Say whether a stage's record fits what lies in the folder now."""
     if not folder.record(stage).exists() or not all(p.exists() for p in _WRITES[stage](folder)):
         return False
-    recorded = dict(results.read_json(folder.record(stage), "stage record").get("reads", {}))
+    recorded = dict(files.read_json(folder.record(stage), "stage record").get("reads", {}))
     recorded.pop("data", None)
     return bool(recorded == _reads(folder, stage))
 
@@ -679,10 +680,10 @@ def _stage(folder: RunFolder, stage: str) -> Iterator[StageLog]:
     _take_lock(lock)
     try:
         for left_over in folder.path.rglob(".tmp-*"):
-            results.remove(left_over)
+            files.remove(left_over)
         yield StageLog(folder, stage)
     finally:
-        results.remove(lock)
+        files.remove(lock)
         with contextlib.suppress(OSError):
             folder.path.rmdir()  # only where a refused plan left it empty
 
@@ -701,9 +702,9 @@ def _take_lock(lock: Path) -> None:
                     "Wait for it, or choose another --out.",
                     given=str(lock.parent),
                 ) from None
-            results.remove(lock)
+            files.remove(lock)
         except OSError as error:
-            raise results.disk_error(error, lock) from error
+            raise files.disk_error(error, lock) from error
 
 
 def _is_alive(pid: int) -> bool:

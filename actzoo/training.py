@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from actzoo import activations, data, errors, memory, models, results, tasks, weights
+from actzoo import activations, data, errors, files, memory, models, run_folder, tasks, weights
 from actzoo.checkpoint import Checkpoint
 from actzoo.plan import Phase, Plan
 from actzoo.progress import Progress
@@ -38,7 +38,7 @@ class TrainResult:
         history: One mapping per epoch, as in `history.csv`.
     """
 
-    run: results.RunFolder
+    run: run_folder.RunFolder
     best_epoch: int
     epochs: int
     history: tuple[dict[str, Any], ...]
@@ -141,7 +141,7 @@ class _Arrays(keras.utils.PyDataset):
 class _Material:
     """The data of a run as training needs it: split, encoded, weighted, cached."""
 
-    def __init__(self, plan: Plan, note: results.Note) -> None:
+    def __init__(self, plan: Plan, note: errors.Note) -> None:
         self.plan = plan
         self.task = tasks.get_task(plan.task)
         self.source, self.split = data.open_planned(plan, note=note)
@@ -159,7 +159,7 @@ class _Material:
         return self.task.encode(np.asarray(targets), len(self.plan.classes))
 
     def training_batches(self, epoch: int) -> Any:
-        return data.pipeline(
+        return data.training_batches(
             self.source,
             self.split["train"],
             self.preparation,
@@ -237,9 +237,9 @@ def _on_features(phase: Phase, model: keras.Model, material: _Material) -> Prepa
 
 def train(
     plan: Plan,
-    run: results.RunFolder,
+    run: run_folder.RunFolder,
     *,
-    note: results.Note,
+    note: errors.Note,
     resume: bool = False,
     force: bool = False,
 ) -> TrainResult:
@@ -268,7 +268,7 @@ def train(
         memory.check(model, plan.recipe.batch_size)
     _check_inputs(model, material)
     if not resume:
-        results.remove(run.checkpoint)  # of an earlier training; its numbers would mix with ours
+        files.remove(run.checkpoint)  # of an earlier training; its numbers would mix with ours
     monitor = material.task.monitor
     state = Checkpoint.load(run, monitor, note) if resume else Checkpoint(monitor)
     progress = Progress(plan, epochs_done=len(state.history))
@@ -297,7 +297,7 @@ def train(
         layer.trainable = True
     models.save_model(model, run.path, card_of(plan, report.origin))
     for name, content in data.traveling_files(plan.domain, plan.preprocessing).items():
-        results.write_bytes(run.path / name, content)
+        files.write_bytes(run.path / name, content)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
 
 
@@ -342,7 +342,7 @@ def _run_phase(
     stretch: PreparedPhase,
     model: keras.Model,
     material: _Material,
-    run: results.RunFolder,
+    run: run_folder.RunFolder,
     state: Checkpoint,
     progress: Progress,
     board: keras.callbacks.TensorBoard,
@@ -474,7 +474,7 @@ def _bad_loss(
     stretch: PreparedPhase,
     model: keras.Model,
     material: _Material,
-    run: results.RunFolder,
+    run: run_folder.RunFolder,
     state: Checkpoint,
 ) -> errors.TrainingError:
     """Keep the best finite epoch and say where the numbers broke."""

@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, models, results, tasks
-from actzoo.device import islands, runtime, tflite
+from actzoo import errors, files, models, run_folder, tasks, tflite
 
 # Held unless the card says otherwise. Errors are absolute differences of probabilities.
 DEFAULT_LIMITS: dict[str, float] = {
@@ -88,7 +87,7 @@ class Verification:
 
 
 def verify(
-    folder: str | os.PathLike[str] | results.RunFolder | results.ExportFolder,
+    folder: str | os.PathLike[str] | run_folder.RunFolder | run_folder.ExportFolder,
     *,
     note: Callable[[str], None] | None = None,
 ) -> Verification:
@@ -119,18 +118,18 @@ def verify(
     for precision, measured in work.measures.items():
         own = [found for found in findings if found.precision in (None, precision)]
         measured.update(passed=not own, limits=work.limits, findings=own)
-    results.write_json(target.verification, work.measures)
+    files.write_json(target.verification, work.measures)
     return Verification(passed, work.measures, work.limits, findings, target.verification)
 
 
-def _target(folder: Any) -> results.ExportFolder:
-    if isinstance(folder, results.ExportFolder):
+def _target(folder: Any) -> run_folder.ExportFolder:
+    if isinstance(folder, run_folder.ExportFolder):
         path = folder.path
     else:
-        path = folder.path if isinstance(folder, results.RunFolder) else Path(folder)
+        path = folder.path if isinstance(folder, run_folder.RunFolder) else Path(folder)
         if not (path / "export.json").exists() and (path / "export").is_dir():
             path = path / "export"
-    target = results.ExportFolder(path)
+    target = run_folder.ExportFolder(path)
     if not target.record.exists() and not list(path.glob("model_*.tflite")):
         raise errors.MissingFileError(
             f"There is no export in {errors.shown(path, 200)}.\n"
@@ -184,7 +183,7 @@ class _Reference:
 class _Verifier:
     """One verification under way."""
 
-    def __init__(self, target: results.ExportFolder) -> None:
+    def __init__(self, target: run_folder.ExportFolder) -> None:
         self.target = target
         self.findings: list[Finding] = []
         self.measures: dict[str, dict[str, Any]] = {}
@@ -213,7 +212,7 @@ class _Verifier:
 
     @property
     def same_machine(self) -> bool:
-        return bool(self.record.get("machine") == runtime.machine())
+        return bool(self.record.get("machine") == tflite.machine())
 
     # --- the folder ----------------------------------------------------------------------------
 
@@ -229,12 +228,12 @@ class _Verifier:
 
     def _check_record(self) -> None:
         try:
-            self.record = results.read_json(self.target.record, "export record")
+            self.record = files.read_json(self.target.record, "export record")
         except errors.ActzooError as error:
             self.add("record", _first(error), "Without export.json nothing says which files belong")
             return
-        files = self.record.get("files")
-        for name, expected in (files if isinstance(files, dict) else {}).items():
+        recorded = self.record.get("files")
+        for name, expected in (recorded if isinstance(recorded, dict) else {}).items():
             path = self.target.path / name
             if not path.is_file():
                 self.changed.add(name)
@@ -244,7 +243,7 @@ class _Verifier:
                     "It was there when the export was made.",
                     precision=self._precision_of(name),
                 )
-            elif results.sha256_file(path) != expected:
+            elif files.sha256_file(path) != expected:
                 self.changed.add(name)
                 self.add(
                     "changed_file",
@@ -405,7 +404,7 @@ class _Verifier:
             # Bytes that were changed may crash the interpreter: a child takes the fall.
             known = path.name in self.record.get("files", {}) and path.name not in self.changed
             runner: Any = (
-                runtime.Interpreter(data, name=path.name) if known else runtime.Sandbox(path)
+                tflite.Interpreter(data, name=path.name) if known else tflite.Sandbox(path)
             )
         except errors.ActzooError as error:
             self.add("file", _first(error), "The file cannot run.", "", precision)
@@ -441,7 +440,7 @@ class _Verifier:
                 "",
                 precision,
             )
-        runs = islands.float_runs(graph)
+        runs = tflite.float_runs(graph)
         measured["float_runs"] = [
             {"operators": run.operators, "place": run.place, "could_fold": run.could_fold}
             for run in runs
@@ -572,8 +571,8 @@ class _Verifier:
         if drop > self.limits["score_drop"]:
             self.add(
                 "score_drop",
-                f"{precision}: {task.headline} {own:.3f} is {drop:.3f} below Keras' {best:.3f}; the "
-                f"limit is {self.limits['score_drop']:g}.",
+                f"{precision}: {task.headline} {own:.3f} is {drop:.3f} below Keras' {best:.3f}; "
+                f"the limit is {self.limits['score_drop']:g}.",
                 "The file answers worse than the model, or its labels are not in the order of its "
                 "outputs.",
                 "Compare labels.txt; for int8: more calibration samples, or another activation.",

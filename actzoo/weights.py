@@ -145,13 +145,13 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
 
 
 def _origin(path: Path) -> dict[str, Any]:
-    from actzoo import models, results
+    from actzoo import files, models
 
     file = path / "model.keras" if path.is_dir() else path
     origin: dict[str, Any] = {
         "origin": "trained here",
         "file": file.name,
-        "sha256": results.sha256_file(file),
+        "sha256": files.sha256_file(file),
     }
     card = file.with_name("model.json")
     if card.exists():

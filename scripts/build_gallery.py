@@ -24,7 +24,7 @@ from actzoo import activations
 from actzoo.activations import curves
 from actzoo.activations.catalog import FAMILIES
 from actzoo.activations.peers import PEERS
-from actzoo.device import forms
+from actzoo.lowering import forms
 
 HERE = Path(__file__).parent
 COSTS = HERE.parent / "docs" / "activation_costs.json"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import keras
 
-from actzoo import activations, domains, errors, models, results, testing
-from actzoo.device.converter import Converter
+from actzoo import activations, domains, errors, files, models, testing
 from actzoo.export import PRECISIONS
+from actzoo.tflite.converter import Converter
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "matrix"
@@ -76,7 +76,7 @@ def keep(pair: str, row: dict) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         rows = sorted({**load(), pair: row}.items())
         lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows)
-        results.write_text(STATE, f"{{\n{lines}\n}}\n")
+        files.write_text(STATE, f"{{\n{lines}\n}}\n")
 
 
 def run(chosen: Sequence[str], share: tuple[int, int]) -> None:

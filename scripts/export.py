@@ -7,15 +7,13 @@ Result: RUN/export/model_<precision>.tflite; one line of proof per file.
 
 import sys
 
-from actzoo import stages
+from actzoo import files, stages
 
 
 def main(run: str, *precisions: str) -> int:
     stages.export(run, precisions or ("float32", "float16", "dynamic", "int8"))
     verification = stages.verify(run)
-    for name, found in stages.results.read_json(
-        stages.as_run(run).verification, "verification"
-    ).items():
+    for name, found in files.read_json(stages.as_run(run).verification, "verification").items():
         if "size_bytes" in found:
             print(
                 f"{name}: {found['size_bytes']:,} bytes, largest error "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from actzoo import activations
 from actzoo.activations import analysis
-from actzoo.device import forms
+from actzoo.lowering import forms
 
 TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "catalog" / "figures.py"
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import fake_run
 import pytest
 
-from actzoo import cli, errors, inference, results, stages
+from actzoo import cli, errors, evaluation, files, inference, run_folder, stages
 from actzoo.cli import console
 
 
@@ -27,12 +27,12 @@ def run_cli(*arguments: str, **options) -> subprocess.CompletedProcess:
 
 
 def result_of(folder, passed=True) -> stages.RunResult:
-    run = results.RunFolder(fake_run.make(folder, passed=passed))
+    run = run_folder.RunFolder(fake_run.make(folder, passed=passed))
     return stages.RunResult(
         run,
         passed,
-        results.read_json(run.metrics, "metrics"),
-        results.read_json(run.verification, "verification"),
+        files.read_json(run.metrics, "metrics"),
+        files.read_json(run.verification, "verification"),
         (),
     )
 
@@ -118,10 +118,10 @@ def test_describe_tells_formula_parameters_and_properties(capsys):
 
 
 def test_every_name_of_every_table_can_be_described(capsys):
-    from actzoo.cli import describing
+    from actzoo.cli import describe
 
-    for what in describing.TABLES:
-        for row in describing.registry(what):
+    for what in describe.TABLES:
+        for row in describe.registry(what):
             assert cli.run_command(["describe", row.name, "--json"]) == 0
             assert json.loads(capsys.readouterr().out)["name"] == row.name
 
@@ -137,13 +137,13 @@ def test_evaluate_prints_json_without_nan(tmp_path, monkeypatch, capsys):
 def test_evaluate_on_other_data_does_not_touch_the_run(tmp_path, monkeypatch, capsys):
     run = fake_run.make(tmp_path / "run")
     asked = []
-    monkeypatch.setattr(inference, "evaluate", lambda *a, **k: asked.append(a) or {"test": {}})
+    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **k: asked.append(a) or {"test": {}})
     assert cli.run_command(["evaluate", str(run), "other", "--precision", "int8"]) == 0
     assert asked == [(run, "other", "int8")]
 
 
 def test_verify_prints_what_was_written_and_ends_with_1(tmp_path, monkeypatch, capsys):
-    run = results.RunFolder(fake_run.make(tmp_path / "run", passed=False))
+    run = run_folder.RunFolder(fake_run.make(tmp_path / "run", passed=False))
     outcome = SimpleNamespace(passed=False, path=run.verification)
     monkeypatch.setattr(stages, "verify", lambda run: outcome)
     assert cli.run_command(["verify", str(run.path), "--json"]) == 1
@@ -305,11 +305,11 @@ def test_module_and_command_are_the_same():
 
 def test_what_describe_says_of_exports_is_what_lowering_does():
     from actzoo import lowering
-    from actzoo.cli import describing
+    from actzoo.cli import describe
 
-    for row in describing.registry("activations"):
+    for row in describe.registry("activations"):
         form = lowering.device_form(row.name)
-        says_table = "one table" in describing.described(row.name)["export"]
+        says_table = "one table" in describe.described(row.name)["export"]
         assert says_table == (row.elementwise and form.one_table), row.name
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actzoo import data, errors
+from actzoo.data import cases
 
 SIDES = ("train", "val", "test")
 
@@ -147,7 +148,7 @@ def batches(source, augmenter=None, **changes):
         "indices": np.arange(len(source)), "batch_size": 4, "seed": 0, "epoch": 0, **changes,
     }  # fmt: skip
     preparation = chosen.pop("preparation", data.Preparation((), augmenter=augmenter))
-    return data.pipeline(source, chosen.pop("indices"), preparation, **chosen)
+    return data.training_batches(source, chosen.pop("indices"), preparation, **chosen)
 
 
 def values(batch):
@@ -180,7 +181,7 @@ def test_examples_are_opened_once_where_a_cache_is_given(monkeypatch):
         found = batches(source, cache=cache, epoch=epoch)
         [found[i] for i in range(len(found))]
     assert len(source.opened) == 8
-    monkeypatch.setattr(data, "CACHE_BYTES", 3)
+    monkeypatch.setattr(cases, "CACHE_BYTES", 3)
     source.opened.clear()
     found = batches(source, cache={})
     before = len(source.opened)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, results, tasks, verify
-from actzoo.device import islands, runtime, tflite
+from actzoo import errors, export, files, run_folder, tasks, tflite, verify
 
 
 @pytest.fixture(scope="module")
 def folder():
-    return results.ExportFolder(toy_export.exported())
+    return run_folder.ExportFolder(toy_export.exported())
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def arrays(folder):
 def test_all_files_are_written_and_hashed(folder):
     record = json.loads(folder.record.read_text())
     assert record["format"] == 1
-    assert record["precisions"] == list(export.PRECISIONS)
+    assert record["precisions"] == list(run_folder.PRECISIONS)
     present = {
         p.relative_to(folder.path).as_posix() for p in folder.path.rglob("*") if p.is_file()
     } - {"export.json", "verify.json"}
@@ -32,7 +31,7 @@ def test_all_files_are_written_and_hashed(folder):
     assert {"labels.txt", "model.json", "reference.npz", "model_int8.tflite"} <= present
     assert "saved_model/saved_model.pb" in present
     for name, digest in record["files"].items():
-        assert results.sha256_file(folder.path / name) == digest
+        assert files.sha256_file(folder.path / name) == digest
     assert folder.labels.read_text() == "blue\ngreen\nred\n"
 
 
@@ -58,7 +57,7 @@ def test_file_agrees_with_keras(folder, arrays, precision, limit):
     data = folder.tflite(precision).read_bytes()
     graph = tflite.read(data)
     assert graph.custom_operators() == 0
-    runner = runtime.Interpreter(data)
+    runner = tflite.Interpreter(data)
     assert list(runner.inputs) == ["image"] and runner.output.name == "probabilities"
     assert runner.inputs["image"].shape == (16, 16, 3)
     found = runner.run({"image": arrays["input_image"]})
@@ -75,13 +74,13 @@ def test_int8_file_is_int8_between_its_ends(folder):
         if op.name in weighted and "block" in graph.tensors[op.outputs[0]].name:
             inner = "Log" in graph.tensors[op.outputs[0]].name  # mish adds 1 inside of its run
             assert kinds == ({"float32"} if inner else {"int8"})
-    runs = islands.float_runs(graph)
+    runs = tflite.float_runs(graph)
     assert len(runs) == 2 and all(run.folds for run in runs)
     assert runs[0].operators == ("EXP", "ADD", "LOG", "TANH")
 
 
 def test_sizes_shrink(folder):
-    sizes = {p: folder.tflite(p).stat().st_size for p in export.PRECISIONS}
+    sizes = {p: folder.tflite(p).stat().st_size for p in run_folder.PRECISIONS}
     assert sizes["float16"] < sizes["float32"]
 
 
@@ -89,7 +88,7 @@ def test_weights_lie_inside_of_the_flatbuffer(folder):
     """MediaPipe's metadata writer loses buffers behind it."""
     from ai_edge_litert import schema_py_generated as schema
 
-    for precision in export.PRECISIONS:
+    for precision in run_folder.PRECISIONS:
         model = schema.ModelT.InitFromPackedBuf(folder.tflite(precision).read_bytes(), 0)
         assert all(buffer.offset <= 1 for buffer in model.buffers)
 
@@ -105,7 +104,7 @@ def test_uint8_input_and_output(tmp_path, folder, arrays):
         tmp_path, toy_export.trained(), precision=("float32", "int8"), io_dtype="uint8"
     )
     for precision, path in made.files.items():
-        runner = runtime.Interpreter(path.read_bytes())
+        runner = tflite.Interpreter(path.read_bytes())
         assert runner.inputs["image"].dtype == runner.output.dtype == "uint8"
         assert runner.inputs["image"].scale == 1.0 and runner.inputs["image"].zero_point == 0
         assert runner.output.scale == 1 / 256
@@ -177,7 +176,7 @@ def test_several_inputs_by_name(tmp_path):
         "b": random.normal(size=(40, 3)).astype("float32"),
     }
     made = export.export_model(model, tmp_path, precision=("float32", "int8"), calibration=samples)
-    runner = runtime.Interpreter(made.files["float32"].read_bytes())
+    runner = tflite.Interpreter(made.files["float32"].read_bytes())
     expected = tasks.softmax(model.predict(samples, verbose=0))
     np.testing.assert_allclose(runner.run(samples), expected, atol=1e-5)
 
@@ -222,7 +221,7 @@ def test_impossible_requests_are_refused_before_any_work(tmp_path, options, word
 
 
 def test_one_converter_serves_many_exports(tmp_path):
-    from actzoo.device.converter import Converter
+    from actzoo.tflite.converter import Converter
 
     with Converter() as worker:
         for k in range(2):
@@ -363,7 +362,7 @@ def test_models_of_others_compute_the_same_on_the_device(strangers, tmp_path, na
         model, folder, reference=samples, converter=toy_export.converter(), note=lambda _: None
     )
     assert verify.verify(folder).passed
-    found = runtime.Interpreter(made.files["float32"].read_bytes()).run({"x": samples})
+    found = tflite.Interpreter(made.files["float32"].read_bytes()).run({"x": samples})
     atol = 5e-3 if name.endswith("half") else 1e-5
     np.testing.assert_allclose(found, model.predict(samples, verbose=0), atol=atol)
 
@@ -375,7 +374,7 @@ def int8_error(model, folder):
         model, folder, precision="int8", calibration=samples, note=lambda _: None,
         converter=toy_export.converter(),
     )  # fmt: skip
-    found = runtime.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
+    found = tflite.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
     return np.abs(found - model.predict(samples, verbose=0)).max()
 
 
@@ -480,7 +479,7 @@ def test_sizes_left_open_are_those_of_the_samples(tmp_path):
         classes=np.array(["a", "b", "c"]),
         converter=toy_export.converter(),
     )
-    assert runtime.Interpreter(made.files["float32"].read_bytes()).inputs["x"].shape == (8, 7, 3)
+    assert tflite.Interpreter(made.files["float32"].read_bytes()).inputs["x"].shape == (8, 7, 3)
     with pytest.raises(errors.DataError, match="to one size"):
         export.export_model(
             keras.Model(x, keras.layers.Dense(3)(y)),

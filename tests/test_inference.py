@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import domains, errors, inference, models
+from actzoo import benchmark, domains, errors, evaluation, inference, models
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_saved_model_needs_trust(folder):
 
 def test_benchmark_measures_side_by_side(folder):
     files = [folder / f"model_{p}.tflite" for p in ("float32", "int8")]
-    rows = inference.benchmark(files, rounds=20)
+    rows = benchmark.benchmark(files, rounds=20)
     assert [row["file"] for row in rows] == [str(file) for file in files]
     assert rows[0]["ratio"] == 1.0 and rows[1]["ratio"] > 0
     for row, file in zip(rows, files, strict=True):
@@ -141,9 +141,9 @@ def test_benchmark_measures_side_by_side(folder):
         assert row["latency_ms"] <= row["latency_ms_p90"]
         assert row["operators"]["CONV_2D"] == 1 and row["custom_operators"] == 0
     with pytest.raises(errors.InvalidValueError):
-        inference.benchmark([])
+        benchmark.benchmark([])
     with pytest.raises(errors.InvalidValueError, match="rounds"):
-        inference.benchmark(files, rounds=0)
+        benchmark.benchmark(files, rounds=0)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def labeled(tmp_path_factory):
 
 
 def test_evaluate_scores_by_names_on_other_data(folder, labeled):
-    found = inference.evaluate(folder / "model_int8.tflite", labeled)
+    found = evaluation.evaluate(folder / "model_int8.tflite", labeled)
     assert found["task"] == "classification" and found["test"]["n"] == 60
     assert 0.4 < found["test"]["accuracy"] < 0.6
 
@@ -172,14 +172,14 @@ def test_evaluate_refuses_classes_the_model_does_not_know(folder, tmp_path):
             picture = toy_export.pictures(1, seed=k)[0][0]
             (tmp_path / name / f"{k}.png").write_bytes(toy_export.encode(picture))
     with pytest.raises(errors.DataError, match="does not know: violet"):
-        inference.evaluate(folder / "model_int8.tflite", tmp_path)
+        evaluation.evaluate(folder / "model_int8.tflite", tmp_path)
 
 
 def test_evaluate_needs_data_or_a_run(folder, labeled):
     with pytest.raises(errors.InvalidValueError, match="evaluate MODEL DATA"):
-        inference.evaluate(folder / "model_int8.tflite")
+        evaluation.evaluate(folder / "model_int8.tflite")
     with pytest.raises(errors.InvalidValueError, match="run folder"):
-        inference.evaluate(folder / "model_int8.tflite", labeled, precision="int8")
+        evaluation.evaluate(folder / "model_int8.tflite", labeled, precision="int8")
 
 
 def test_models_of_others_are_asked_for_probabilities_once(tmp_path):

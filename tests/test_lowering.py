@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from actzoo import activations, errors, export, lowering
+from actzoo import activations, errors, export, lowering, tflite
 from actzoo.activations.learnable import Learned
-from actzoo.device import converter, forms, islands, runtime, tflite
+from actzoo.lowering import forms
+from actzoo.tflite import converter
 
 NAMES = tuple(forms.FORMS)
 FLAT = [name for name in NAMES if not activations.describe(name).ranks]  # takes (n, channels)
@@ -136,7 +137,7 @@ def test_float_forms_convert_to_builtins_and_stay_finite(child, tmp_path):
     data = convert(child, model, tmp_path).read_bytes()
     assert tflite.read(data).custom_operators() == 0
     x = grid("relu")
-    expected, found = model.predict(x, verbose=0), runtime.Interpreter(data).run({"x": x})
+    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
     error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
     worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
     assert {name: value for name, value in worst.items() if not value < 1e-5} == {}
@@ -157,7 +158,7 @@ def test_what_looks_at_more_than_one_value_converts_to_builtins(child, tmp_path)
     scale = rng.choice([0.1, 1.0, 10.0], (40, 1, 1, 1))
     pictures = rng.normal(0, scale, (40, 4, 4, 4)).astype("float32")
     expected = model.predict(pictures, verbose=0)
-    error = runtime.Interpreter(data).run({"x": pictures}) - expected
+    error = tflite.Interpreter(data).run({"x": pictures}) - expected
     error = np.abs(error) / np.maximum(1.0, np.abs(expected))
     parts = np.split(error, np.cumsum([out.shape[-1] for out in outs])[:-1], axis=1)
     worst = {n: part.max() for n, part in zip(names, parts, strict=True)}
@@ -176,7 +177,7 @@ def test_learned_weights_convert_between_dense_layers(child, tmp_path, per):
     x = random.normal(0, 1, (50, 4)).astype("float32")
     data = convert(child, lowering.lower(model, "float32"), tmp_path).read_bytes()
     assert tflite.read(data).custom_operators() == 0
-    expected, found = model.predict(x, verbose=0), runtime.Interpreter(data).run({"x": x})
+    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
     error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
     worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
     # (exp(a x) - 1) / a for a small a: TFLite has no expm1.
@@ -189,7 +190,7 @@ def test_keras_softplus_overflows_in_tflite(child, tmp_path):
     model = branches(["softplus"], dense=False)
     lowered = lowering.lower(model, "float32", replace=False)
     data = convert(child, lowered, tmp_path).read_bytes()
-    found = runtime.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
+    found = tflite.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
     assert not np.isfinite(found).all()
 
 
@@ -204,7 +205,7 @@ def test_int8_forms_fold(child, tmp_path):
         "quantize", source=str(source), out=str(out), precision="int8",
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
-    runs = islands.float_runs(tflite.read(out.read_bytes()))
+    runs = tflite.float_runs(tflite.read(out.read_bytes()))
     slow = {
         name for name in names for run in runs
         if not run.folds and f"/{name}_act" in run.place
@@ -264,7 +265,7 @@ def test_forms_fold_where_several_layers_follow(child, tmp_path):
         "quantize", source=str(source), out=str(tmp_path / "q"), precision="int8",
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
-    runs = islands.float_runs(tflite.read((tmp_path / "q").read_bytes()))
+    runs = tflite.float_runs(tflite.read((tmp_path / "q").read_bytes()))
     assert len(runs) > 50
     assert [run for run in runs if not run.folds] == []
 

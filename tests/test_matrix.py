@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from actzoo import activations, domains, models, testing
-from actzoo.device.converter import Converter
+from actzoo.tflite.converter import Converter
 
 FIRST_FLOOR = """
 linear relu relu6 relu_n thresholded_relu threshold leaky_relu prelu rrelu elu selu celu

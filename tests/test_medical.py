@@ -26,15 +26,16 @@ from scan_files import (
 from toy_export import rehash
 
 import actzoo
-from actzoo import data, errors, inference, models, results, stages, tasks, verify
+from actzoo import data, errors, evaluation, inference, models, run_folder, stages, tasks, verify
 from actzoo.applications.medical import (
     augmentation,
     catalog,
     domain,
     folder,
+    inspection,
     panels,
     pictures,
-    scans,
+    preprocessing,
     tiling,
     writing,
 )
@@ -48,11 +49,11 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 
 def image_of(raw, **settings):
-    return scans.read_scan(raw, **settings)["image"]
+    return preprocessing.read_scan(raw, **settings)["image"]
 
 
 def normalized(values, **settings):
-    return scans.normalize_scan({"image": values}, **settings)["image"]
+    return preprocessing.normalize_scan({"image": values}, **settings)["image"]
 
 
 # --- recognizing and pairing -------------------------------------------------------------------
@@ -171,8 +172,8 @@ def test_colors_become_gray_or_stay():
 
 
 def test_reading_twice_is_reading_once():
-    once = scans.read_scan(png(disc()[0]), channels=3)
-    np.testing.assert_array_equal(scans.read_scan(once, channels=3)["image"], once["image"])
+    once = preprocessing.read_scan(png(disc()[0]), channels=3)
+    np.testing.assert_array_equal(preprocessing.read_scan(once, channels=3)["image"], once["image"])
 
 
 def test_a_slope_is_applied_once():
@@ -218,7 +219,7 @@ def test_normalized_values_have_mean_0_spread_1_and_a_limit():
     assert abs(found.mean()) < 1e-3 and abs(found.std() - 1) < 1e-2
     rare = np.zeros((100, 100, 1), "float32")
     rare[:10, :10] = 1
-    assert normalized(rare).max() == scans.LIMIT
+    assert normalized(rare).max() == preprocessing.LIMIT
 
 
 @pytest.mark.parametrize("value", [0, 7, 255])
@@ -461,12 +462,11 @@ def test_a_given_shape_is_kept_or_refused(tmp_path):
 
 
 def test_opening_again_takes_what_was_found_before(tmp_path, monkeypatch):
-    from actzoo.applications.medical import looking
 
     write_pictures(tmp_path)
-    monkeypatch.setattr(looking, "SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr(inspection, "SETTLED_SECONDS", -1.0)
     first = opened(tmp_path).fingerprint()
-    monkeypatch.setattr(looking, "read_image", None)
+    monkeypatch.setattr(inspection, "read_image", None)
     assert opened(tmp_path).fingerprint() == first
 
 
@@ -503,9 +503,9 @@ def test_a_class_that_is_alone_keeps_its_place(tmp_path, foreground, classes, nu
     card = models.ModelCard("unet", {}, "medical", "segmentation", classes, (), {})
     if isinstance(numbers, str):
         with pytest.raises(errors.DataError, match=f"does not know: {numbers}"):
-            inference.renumbering(opened(tmp_path), card)
+            evaluation.renumbering(opened(tmp_path), card)
     else:
-        assert inference.renumbering(opened(tmp_path), card)[:2].tolist() == numbers
+        assert evaluation.renumbering(opened(tmp_path), card)[:2].tolist() == numbers
 
 
 @needs_scans
@@ -722,7 +722,7 @@ def test_masks_of_others_are_never_overwritten(volumes_run, tmp_path):
 def test_other_volumes_are_scored_by_the_names_of_classes(volumes_run, tmp_path):
     write_volumes(tmp_path / "some", 3)
     run = volumes_run.run
-    scored = inference.evaluate(run.export / "model_int8.tflite", tmp_path / "some")["test"]
+    scored = evaluation.evaluate(run.export / "model_int8.tflite", tmp_path / "some")["test"]
     assert scored["n"] == 3 and scored["dice"]["mean"] > 0.7
     model = run.export / "model_float32.tflite"
     for only in (1, 2):  # of two classes, and slices of nothing but air
@@ -734,7 +734,7 @@ def test_other_volumes_are_scored_by_the_names_of_classes(volumes_run, tmp_path)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 air = np.zeros((12, 14, 40), values.dtype)
                 nibabel.save(nifti(np.concatenate([values, air], axis=2)), place)
-        scored = inference.evaluate(model, tmp_path / str(only))["test"]
+        scored = evaluation.evaluate(model, tmp_path / str(only))["test"]
         assert scored["n"] == 3 and scored["dice"][f"label {only}"] > 0.2
     put(tmp_path / "picture.png", png(disc()[0]))
     with inference.open_model(model) as opened_model:
@@ -761,7 +761,7 @@ def test_weights_of_volumes_are_refused_for_pictures_and_follow_their_axis(volum
 
 def copy_of(run, tmp_path):
     shutil.copytree(run.export, tmp_path / "export")
-    return results.ExportFolder(tmp_path / "export")
+    return run_folder.ExportFolder(tmp_path / "export")
 
 
 def leave_normalization_out(folder):

@@ -9,7 +9,7 @@ import time
 import pytest
 from picture_files import PHOTOS, needs_photos
 
-from actzoo import results
+from actzoo import run_folder
 
 pytestmark = [pytest.mark.slow, needs_photos]
 
@@ -72,7 +72,7 @@ def test_f68_ctrl_c_in_an_epoch_exits_130_and_names_the_way_on(tmp_path):
          "--export", "float32"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    checkpoint = results.RunFolder(run).checkpoint
+    checkpoint = run_folder.RunFolder(run).checkpoint
     end = time.monotonic() + 120
     while not list(checkpoint.glob("state*.json")) and time.monotonic() < end:
         time.sleep(0.02)

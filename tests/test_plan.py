@@ -5,7 +5,7 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actzoo import results
+from actzoo import files
 from actzoo.plan import Phase, Plan, Recipe, apply_settings
 
 
@@ -22,7 +22,7 @@ def example() -> Plan:
 
 def test_a_plan_survives_writing_and_reading(tmp_path):
     example().write(tmp_path / "plan.json")
-    assert results.plain(Plan.read(tmp_path / "plan.json")) == results.plain(example())
+    assert files.plain(Plan.read(tmp_path / "plan.json")) == files.plain(example())
 
 
 @given(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actzoo import activations, blocks, errors
 from actzoo.activations import ActivationSpec, Parameter
-from actzoo.cli import describing
+from actzoo.cli import describe
 from actzoo.testing import activation_checks
 
 INITIALIZERS = {"he_normal", "glorot_uniform", "lecun_normal", "siren_uniform"}
@@ -269,8 +269,8 @@ def test_numbers_of_numpy_are_written_as_they_are_read():
 
 
 def test_claims_about_the_defaults_are_not_made_for_other_arguments():
-    assert describing.described("elu")["smooth"] is True
-    other = describing.described("elu(alpha=2)")
+    assert describe.described("elu")["smooth"] is True
+    other = describe.described("elu(alpha=2)")
     assert other["smooth"] is None and other["limits"] is None and other["gain"] > 0
 
 
@@ -388,7 +388,7 @@ def test_wrong_patterns_and_fields_are_refused_with_the_way_out(table):
 
 def test_rows_are_plain_data_and_say_the_essential():
     for row in ROWS:
-        json.dumps(describing.listed(row), default=dataclasses.asdict, allow_nan=False)
+        json.dumps(describe.listed(row), default=dataclasses.asdict, allow_nan=False)
         assert row.summary.endswith(".") and row.formula and row.reference
         assert row.hidden or row.hidden_reason
         assert row.recommended_init in INITIALIZERS

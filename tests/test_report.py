@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import fake_run
 import pytest
 
-from actzoo import errors, inference, progress, report, results, wording
+from actzoo import errors, formatting, inference, progress, report, run_folder
 from actzoo.cli import summaries
 from actzoo.report import charts, embedded, panels
 from actzoo.report import figures as report_figures
@@ -226,7 +226,7 @@ def test_an_old_page_stays_where_a_new_one_cannot_be_written(run, monkeypatch):
     with pytest.raises(errors.DiskError):
         report.render(run)
     monkeypatch.undo()
-    assert results.RunFolder(run).report.read_bytes() == before
+    assert run_folder.RunFolder(run).report.read_bytes() == before
     assert not list(run.glob(".tmp-*"))
 
 
@@ -558,11 +558,11 @@ def test_the_map_of_many_classes_is_a_picture_of_the_matrix():
      (True, "–"), (float("nan"), "–"), ("x", "–")],
 )  # fmt: skip
 def test_sizes_in_words(value, words):
-    assert wording.size(value) == words
+    assert formatting.size(value) == words
 
 
 def test_what_is_not_known_is_a_dash():
-    for words in (wording.share, wording.number, wording.size, wording.duration):
+    for words in (formatting.share, formatting.number, formatting.size, formatting.duration):
         for value in (None, float("nan"), float("inf"), "x", [], 10**400):
             assert words(value) == "–"
 

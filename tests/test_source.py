@@ -16,26 +16,27 @@ SOURCES = [*CORE, *APPLICATIONS]
 
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
-    "errors": 0, "_lazy": 0, "registry": 0, "results": 0, "domains": 0, "archives": 0, "cache": 0,
-    "activations": 1, "wording": 1,
-    "blocks": 2,
-    "preprocessing": 3, "data": 3, "tasks": 3, "model_files": 3,
-    "models": 4, "weights": 4, "plan": 4, "planning": 4,
-    "checkpoint": 5, "progress": 5, "memory": 5, "diagnostics": 5, "training": 5, "device": 5,
-    "lowering": 6, "export": 6, "inference": 6, "verify": 6, "report": 6,
-    "stages": 7,
-    "cli": 9, "testing": 9,
+    "errors": 0, "_lazy": 0, "registry": 0, "formatting": 0, "files": 0, "cache": 0, "archives": 0,
+    "run_folder": 1, "stage_records": 1, "domains": 1,
+    "activations": 2,
+    "blocks": 3, "tflite": 3,
+    "preprocessing": 4, "model_files": 4, "tasks": 4, "data": 4, "models": 4, "weights": 4,
+    "plan": 5, "planning": 5,
+    "checkpoint": 6, "progress": 6, "memory": 6, "training": 6, "diagnostics": 6, "lowering": 6,
+    "evaluation": 7, "export": 7, "inference": 7, "benchmark": 7,
+    "verify": 8, "report": 8,
+    "stages": 9,
+    "cli": 10, "testing": 10,
 }  # fmt: skip
 FRIENDS = {
-    ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("results", "errors"),
-    ("domains", "errors"), ("domains", "_lazy"), ("domains", "registry"), ("domains", "archives"),
-    ("archives", "cache"), ("archives", "errors"), ("archives", "results"),
-    ("data", "preprocessing"), ("weights", "models"), ("plan", "models"), ("plan", "weights"),
-    ("planning", "plan"), ("planning", "models"), ("planning", "weights"),
+    ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
+    ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
+    ("stage_records", "run_folder"),
+    ("data", "preprocessing"), ("weights", "models"), ("models", "model_files"),
     ("models", "weights"),  # inside build_model: the one upward call
+    ("planning", "plan"),
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
-    ("export", "lowering"), ("export", "inference"),
-    ("inference", "lowering"), ("verify", "inference"),
+    ("evaluation", "inference"), ("export", "inference"),
 }  # fmt: skip
 # Rooms that never import Keras or TensorFlow at module level.
 LIGHT = {

@@ -8,7 +8,7 @@ import pytest
 import toy_domain
 
 import actzoo
-from actzoo import errors, results, stages
+from actzoo import errors, files, run_folder, stages
 from actzoo.plan import Plan
 
 
@@ -73,7 +73,7 @@ def test_the_balance_of_classes_is_shown_for_any_kind_of_data(finished):
 
 def test_resume_does_only_what_is_missing(finished, monkeypatch):
     folder, _ = finished
-    run = results.RunFolder(folder / "run")
+    run = run_folder.RunFolder(folder / "run")
     before = run.model.stat().st_mtime_ns, run.metrics.stat().st_mtime_ns
     (run.export / "export.json").unlink()
     result = actzoo.run("ignored", out=run.path, resume=True)
@@ -88,10 +88,10 @@ def test_weights_of_a_run_start_another_with_the_head_on_features(finished, tmp_
     assert [phase.on for phase in plan.recipe.phases] == ["features", "inputs"]
     assert plan.model_config["units"] == [16, 8]
     stages.train(tmp_path / "run")
-    history = results.RunFolder(tmp_path / "run").history.read_text()
+    history = run_folder.RunFolder(tmp_path / "run").history.read_text()
     assert "head" in history and "fine-tune" in history
     card = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert card["weights"]["sha256"] == results.sha256_file(folder / "run" / "model.keras")
+    assert card["weights"]["sha256"] == files.sha256_file(folder / "run" / "model.keras")
 
 
 def test_weights_of_another_architecture_are_refused(finished, tmp_path):

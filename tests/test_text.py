@@ -18,10 +18,12 @@ from actzoo import (
     data,
     domains,
     errors,
+    evaluation,
+    files,
     inference,
     models,
     preprocessing,
-    results,
+    run_folder,
     stages,
     verify,
 )
@@ -292,11 +294,11 @@ def test_texts_go_the_whole_path(run):
         assert measures["passed"] and measures["custom_operators"] == 0
         assert measures["agreement"] >= 0.97
     export_folder = run.run.export
-    plan = results.read_json(run.run.plan, "plan")
+    plan = files.read_json(run.run.plan, "plan")
     words = plan["preprocessing"][0]["vocabulary"].split(" ")
     assert (export_folder / "vocab.txt").read_text("utf-8").splitlines() == words
     assert (export_folder / "tokenizer.json").exists()
-    record = results.read_json(export_folder / "export.json", "record")
+    record = files.read_json(export_folder / "export.json", "record")
     assert {"tokenizer.json", "vocab.txt"} <= set(record["files"])
     with np.load(export_folder / "reference.npz") as archive:
         assert archive["input_input_ids"].dtype == np.int32  # golden ids
@@ -407,17 +409,17 @@ def test_other_tables_are_opened_as_the_first_was(tmp_path):
     one_class = [line for line in lines if line.startswith("street")]
     (tmp_path / "b.csv").write_text("kind;words\n" + "\n".join(one_class) + "\n", "cp1252")
     model = outcome.run.export / "model_dynamic.tflite"
-    assert inference.evaluate(model, tmp_path / "b.csv")["test"]["n"] == len(one_class)
+    assert evaluation.evaluate(model, tmp_path / "b.csv")["test"]["n"] == len(one_class)
     commas = "\n".join(line.replace(";", ",") for line in ["kind;words", *one_class])
     (tmp_path / "c.csv").write_text(commas, "utf-16")
     other = {"delimiter": ",", "encoding": "utf-16"}
-    scored = inference.evaluate(model, tmp_path / "c.csv", options=other)
+    scored = evaluation.evaluate(model, tmp_path / "c.csv", options=other)
     assert scored["test"]["n"] == len(one_class)
     assert stages.diagnose_model(outcome.run.path, tmp_path / "c.csv", options=other).sites
     with pytest.raises(errors.InvalidValueError, match=r"no effect: delimiter, encoding"):
-        inference.evaluate(outcome.run.path, options=other)
+        evaluation.evaluate(outcome.run.path, options=other)
     with pytest.raises(errors.UnknownNameError, match="data option 'delimeter'"):
-        inference.evaluate(model, tmp_path / "c.csv", options={"delimeter": ","})
+        evaluation.evaluate(model, tmp_path / "c.csv", options={"delimeter": ","})
     with inference.open_model(model) as opened:
         assert len(opened.predict([str(tmp_path / "b.csv")])) == len(one_class)
     with pytest.raises(errors.InvalidValueError, match="data"):
@@ -430,7 +432,7 @@ def test_other_tables_are_opened_as_the_first_was(tmp_path):
 
 def planted(run, tmp_path):
     shutil.copytree(run.run.export, tmp_path / "export")
-    return results.ExportFolder(tmp_path / "export")
+    return run_folder.ExportFolder(tmp_path / "export")
 
 
 def shift_token_ids(folder):
@@ -483,7 +485,7 @@ def test_other_texts_are_taken_up_from_trained_weights(run, tmp_path):
         export=("float32",),
     )  # fmt: skip
     assert outcome.metrics["test"]["accuracy"] > 0.8
-    old, new = (results.read_json(r.run.plan, "plan") for r in (run, outcome))
+    old, new = (files.read_json(r.run.plan, "plan") for r in (run, outcome))
     key = "vocabulary"
     assert new["preprocessing"][0][key] == old["preprocessing"][0][key]
     assert [phase["name"] for phase in new["recipe"]["phases"]] == ["head", "fine-tune"]

@@ -9,13 +9,12 @@ import pytest
 import toy_export
 from toy_export import rehash
 
-from actzoo import errors, export, results, verify
-from actzoo.device import runtime, tflite
+from actzoo import errors, run_folder, tflite, verify
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return results.ExportFolder(toy_export.copy(tmp_path / "export"))
+    return run_folder.ExportFolder(toy_export.copy(tmp_path / "export"))
 
 
 def codes(outcome):
@@ -53,8 +52,8 @@ def test_sound_export_passes_and_is_measured(folder):
     outcome = verify.verify(folder.path)
     assert outcome.findings == () and outcome.passed
     written = json.loads(folder.verification.read_text())
-    assert set(written) == set(export.PRECISIONS)
-    for precision in export.PRECISIONS:
+    assert set(written) == set(run_folder.PRECISIONS)
+    for precision in run_folder.PRECISIONS:
         row = written[precision]
         assert row["findings"] == [] and row["limits"]["agreement"] == 0.97
         assert row["passed"] and row["custom_operators"] == 0
@@ -67,7 +66,7 @@ def test_sound_export_passes_and_is_measured(folder):
 
 
 def test_run_folder_stands_for_its_export(folder):
-    assert verify.verify(results.RunFolder(folder.path.parent)).passed
+    assert verify.verify(run_folder.RunFolder(folder.path.parent)).passed
     assert verify.verify(folder.path.parent).passed
 
 
@@ -82,7 +81,7 @@ def test_needs_no_tensorflow(folder):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("precision", export.PRECISIONS)
+@pytest.mark.parametrize("precision", run_folder.PRECISIONS)
 @pytest.mark.parametrize("hidden", [False, True])
 def test_flipped_weight_is_found(folder, precision, hidden):
     flip_weight(folder.tflite(precision))
@@ -154,7 +153,7 @@ def test_normalization_applied_twice_is_found_in_the_graph(tmp_path, precision):
         image, toy_export.trained()(keras.layers.Rescaling(1 / 127.5, -1.0)(image)), name="twice"
     )
     made = toy_export.export_to(tmp_path / "twice", twice, precision=precision)
-    folder = results.ExportFolder(toy_export.copy(tmp_path / "export"))
+    folder = run_folder.ExportFolder(toy_export.copy(tmp_path / "export"))
     folder.tflite(precision).write_bytes(made.files[precision].read_bytes())
     rehash(folder)
     outcome = verify.verify(folder)
@@ -208,7 +207,7 @@ def test_missing_record_is_a_finding_and_missing_export_an_error(folder, tmp_pat
     folder.record.unlink()
     outcome = verify.verify(folder)
     assert "record" in codes(outcome) and not outcome.passed
-    assert set(outcome.precisions) == set(export.PRECISIONS)
+    assert set(outcome.precisions) == set(run_folder.PRECISIONS)
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(errors.MissingFileError, match="actzoo export"):
@@ -232,7 +231,7 @@ def test_another_machine_gets_tolerance(folder):
     change_reference(folder, recorded_int8=recorded)
     rehash(folder)
     assert verify.verify(folder).passed
-    record["machine"] = runtime.machine()
+    record["machine"] = tflite.machine()
     folder.record.write_text(json.dumps(record))
     rehash(folder)
     assert codes(verify.verify(folder)) == {"drift"}

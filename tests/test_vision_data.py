@@ -10,7 +10,7 @@ from picture_files import PHOTOS, encoded, needs_photos, noise, write_classes
 from PIL import Image
 
 from actzoo import data, domains, errors, preprocessing
-from actzoo.applications.vision import augmentation, images, panels
+from actzoo.applications.vision import augmentation, images, inspection, panels
 from actzoo.applications.vision.domain import DOMAIN
 
 
@@ -239,8 +239,6 @@ def test_the_look_at_settled_files_is_kept_and_a_changed_file_looked_at_again(
 ):
     import os
 
-    from actzoo.applications.vision import scan
-
     root = write_classes(tmp_path / "data")
     for path in root.rglob("*.png"):
         os.utime(path, (1e9, 1e9))
@@ -248,7 +246,7 @@ def test_the_look_at_settled_files_is_kept_and_a_changed_file_looked_at_again(
     looked = []
     real = images.read_picture
     monkeypatch.setattr(
-        scan.images, "read_picture", lambda raw, most: looked.append(1) or real(raw, most)
+        inspection.images, "read_picture", lambda raw, most: looked.append(1) or real(raw, most)
     )
     assert opened(root).fingerprint() == first and not looked
     changed = root / "cat/001.png"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actzoo import results
+from actzoo import files, run_folder
 
 CLASSES = ("blue", "green", "red")
 SIZE = 16
@@ -116,7 +116,7 @@ def _folder() -> Path:
 @functools.cache
 def converter():
     """Return one child for all exports of the session."""
-    from actzoo.device.converter import Converter
+    from actzoo.tflite.converter import Converter
 
     worker = Converter()
     atexit.register(worker.close)
@@ -129,7 +129,7 @@ def export_to(folder: Path, model, **options):
 
     images, _ = pictures(64, seed=3)
     defaults = {
-        "precision": export.PRECISIONS,
+        "precision": run_folder.PRECISIONS,
         "calibration": images,
         "card": card(),
         "reference": reference(),
@@ -153,5 +153,5 @@ def copy(target: Path) -> Path:
 def rehash(folder):
     """Bring the recorded hashes up to date, as whoever wants to hide a change would."""
     record = json.loads(folder.record.read_text())
-    record["files"] = {name: results.sha256_file(folder.path / name) for name in record["files"]}
+    record["files"] = {name: files.sha256_file(folder.path / name) for name in record["files"]}
     folder.record.write_text(json.dumps(record))

@@ -19,8 +19,8 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import errors, results, wording
-from actzoo.cli import console, describing, options, summaries
+from actzoo import errors, files, formatting, run_folder, stage_records
+from actzoo.cli import console, describe, options, summaries
 
 RESUMABLE = ("run", "train")
 # Click's ClickException, which newer versions of Typer bring along under another path.
@@ -100,7 +100,7 @@ def run(
     folder = outcome.run
     _say_verification(outcome.verification)
     console.say()
-    exported = results.ExportFolder(folder.export)
+    exported = run_folder.ExportFolder(folder.export)
     for precision in summaries.measures(outcome.verification):
         console.say(f"Exported  {_path(exported.tflite(precision))}")
     console.say(f"Report    {_path(folder.report)}")
@@ -139,7 +139,7 @@ def plan(
         )  # fmt: skip
     for reason in made.reasons:
         console.say(f"- {errors.shown(reason, 400)}")
-    console.say(f"Plan      {_path(results.RunFolder(out).plan)}")
+    console.say(f"Plan      {_path(run_folder.RunFolder(out).plan)}")
     console.say(f"Go on     {console.command_line(['train', str(out)])}")
 
 
@@ -151,7 +151,7 @@ def train(run: options.Run, resume: options.Resume = False, force: options.Force
     with console.working():
         outcome = stages.train(run, resume=resume, force=force)
     console.say(f"Epochs    {outcome.epochs}, of which number {outcome.best_epoch} is kept")
-    console.say(f"Model     {_path(results.RunFolder(run).model)}")
+    console.say(f"Model     {_path(run_folder.RunFolder(run).model)}")
 
 
 @app.command()
@@ -180,14 +180,14 @@ def evaluate(
     """Score a trained or exported model on its held-out split or on other data."""
     with console.working():
         own = data is None and precision is None and not data_options
-        if own and results.RunFolder(run).plan.exists():
+        if own and run_folder.RunFolder(run).plan.exists():
             from actzoo import stages
 
             scored: Mapping[str, Any] = stages.evaluate(run)
         else:
-            from actzoo import inference
+            from actzoo import evaluation
 
-            scored = inference.evaluate(run, data, precision, trust=trust, options=data_options)
+            scored = evaluation.evaluate(run, data, precision, trust=trust, options=data_options)
     if as_json:
         console.say_json(scored)
         return
@@ -216,11 +216,11 @@ def diagnose(
     data_options: dict[str, Any],
 ) -> None:
     """Look at every activation of a trained model: dead and saturated units, gradient flow."""
-    from actzoo import inference, stages
+    from actzoo import evaluation, stages
 
     with console.working():
         if data is None:
-            inference.refuse_options(data_options)
+            evaluation.refuse_options(data_options)
             found = stages.diagnose(run)
         else:
             found = stages.diagnose_model(run, data, trust=trust, options=data_options)
@@ -236,7 +236,7 @@ def diagnose(
     ]  # fmt: skip
     columns = ("site", "activation", "role", "units", "dead", "zeros", "saturated", "gradient")
     if rows:
-        console.say(wording.table(columns, rows))
+        console.say(formatting.table(columns, rows))
         console.say()
     for finding in found.findings:
         console.say(f"{errors.shown(finding.what, 400)}")
@@ -273,8 +273,8 @@ def export(
     precisions = _precisions(precision)
     with console.working():
         stages.export(run, precisions, io_dtype=io)
-    folder = results.ExportFolder(results.RunFolder(run).export)
-    for name in precisions or stages.Plan.read(results.RunFolder(run).plan).precisions:
+    folder = run_folder.ExportFolder(run_folder.RunFolder(run).export)
+    for name in precisions or stages.Plan.read(run_folder.RunFolder(run).plan).precisions:
         console.say(f"Exported  {_path(folder.tflite(name))}")
 
 
@@ -290,7 +290,7 @@ def verify(
     Ends with 1 where a limit is missed.
     """
     with console.working():
-        if results.RunFolder(run).plan.exists():
+        if run_folder.RunFolder(run).plan.exists():
             from actzoo import stages
 
             outcome = stages.verify(run)
@@ -298,7 +298,7 @@ def verify(
             from actzoo import verify as verify_room
 
             outcome = verify_room.verify(run)
-    written = results.read_json(outcome.path, "verification")
+    written = files.read_json(outcome.path, "verification")
     if as_json:
         console.say_json(written)
     else:
@@ -386,8 +386,8 @@ def predict(
         raise typer.Exit(2)
 
 
-@app.command()
-def benchmark(
+@app.command("benchmark")
+def benchmark_(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE.tflite...", show_default=False),
@@ -397,10 +397,10 @@ def benchmark(
     as_json: options.Json = False,
 ) -> None:
     """Measure latency, size, operators and peak memory; several files are interleaved."""
-    from actzoo import inference
+    from actzoo import benchmark
 
     with console.working():
-        rows = inference.benchmark(files, threads=threads, rounds=rounds)
+        rows = benchmark.benchmark(files, threads=threads, rounds=rounds)
     if as_json:
         console.say_json(rows)
         return
@@ -409,15 +409,15 @@ def benchmark(
             row["file"],
             row["latency_ms"],
             row["ratio"],
-            wording.size(row["size_bytes"]),
+            formatting.size(row["size_bytes"]),
             sum(row["operators"].values()),
             row["custom_operators"],
-            wording.size(row["peak_memory_bytes"]),
+            formatting.size(row["peak_memory_bytes"]),
         )
         for row in rows
     ]
     columns = ("file", "latency ms", "ratio", "size", "operators", "custom", "peak memory")
-    console.say(wording.table(columns, shown))
+    console.say(formatting.table(columns, shown))
 
 
 # --- tables ------------------------------------------------------------------------------------
@@ -435,32 +435,32 @@ def list_(
     if what == "activations" and ":" in pattern:
         _list_peers(pattern, as_json)
         return
-    registry = describing.registry(what)
+    registry = describe.registry(what)
     rows = registry.rows(pattern)
     if not rows and not set(pattern) & set("*?["):
         raise errors.unknown_name(
             registry.kind, pattern, [row.name for row in registry], command=f"actzoo list {what}"
         )
     if as_json:
-        console.say_json([describing.listed(row) for row in rows])
+        console.say_json([describe.listed(row) for row in rows])
     elif not rows:
         console.tell(_nothing_listed(what, pattern))
     elif what == "activations":
         cells = [(row.name, row.formula, row.summary) for row in rows]
-        console.say(wording.table(("name", "formula", "what it is"), cells))
+        console.say(formatting.table(("name", "formula", "what it is"), cells))
     else:
-        console.say(wording.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
+        console.say(formatting.table(("name", "what it is"), [(r.name, r.summary) for r in rows]))
 
 
 def _list_peers(pattern: str, as_json: bool) -> None:
-    names = describing.peer_names(pattern)
+    names = describe.peer_names(pattern)
     if as_json:
         console.say_json(names)
     elif not names:
         console.tell(_nothing_listed("activations", pattern))
     else:
         cells = [tuple(row.values()) for row in names]
-        console.say(wording.table(("name", "stands for", "formula"), cells))
+        console.say(formatting.table(("name", "stands for", "formula"), cells))
 
 
 def _nothing_listed(what: str, pattern: str) -> str:
@@ -469,17 +469,17 @@ def _nothing_listed(what: str, pattern: str) -> str:
     return f"No {what} match {errors.shown(pattern)}."
 
 
-@app.command()
-def describe(
+@app.command("describe")
+def describe_(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     as_json: options.Json = False,
 ) -> None:
     """Tell all about one activation, model or weights entry."""
-    found = describing.described(name)
+    found = describe.described(name)
     if as_json:
         console.say_json(found)
         return
-    shown = {key: describing.lines(value) for key, value in describing.for_people(found).items()}
+    shown = {key: describe.lines(value) for key, value in describe.for_people(found).items()}
     width = max(map(len, shown))
     for key, lines in shown.items():
         for index, line in enumerate(lines):
@@ -505,7 +505,7 @@ def _draw_curve(spec: str) -> None:
 
 def _say_verification(verification: Mapping[str, Any]) -> None:
     console.say(summaries.verification_table(verification))
-    for finding in results.verification_findings(verification):
+    for finding in stage_records.verification_findings(verification):
         console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
 
 
@@ -639,7 +639,7 @@ def _refused(error: BaseException, words: Sequence[str]) -> int:
         return 2
     if isinstance(error, OSError) and error.filename is not None:
         file = os.fsdecode(error.filename)
-        disk = results.disk_error(error, Path(file))
+        disk = files.disk_error(error, Path(file))
         known = isinstance(disk, errors.ActzooError)
         console.tell(str(disk) if known else f"{_path(file)}: {error.strerror}.")
         return 2

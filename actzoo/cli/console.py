@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors, results
+from actzoo import errors, files
 
 SECRET = re.compile(r"(?i)token|secret|passw|credential|auth|api_?key|access_?key|private_?key")
 CLOSED = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
@@ -195,7 +195,7 @@ def tell(text: str) -> None:
 
 def say_json(data: Any) -> None:
     """Print one JSON document; a number that is not finite becomes null."""
-    text = results.to_json(data)
+    text = files.to_json(data)
     print(text if can_show(text) else json.dumps(json.loads(text), indent=2))
 
 

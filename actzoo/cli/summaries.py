@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import results, wording
+from actzoo import files, formatting, run_folder
 from actzoo.report import scores
 
 
@@ -46,7 +46,7 @@ def class_table(score: Mapping[str, Any]) -> str | None:
         for name, own in per_class.items()
     ]
     columns = ("class", scores.subject(score).noun, *(measure.heading for measure in found))
-    return wording.table(columns, rows)
+    return formatting.table(columns, rows)
 
 
 def measures(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -67,7 +67,7 @@ def verification_table(verification: Mapping[str, Any]) -> str:
         (
             f"model_{name}.tflite",
             "yes" if found.get("passed") else "NO",
-            wording.size(found.get("size_bytes")),
+            formatting.size(found.get("size_bytes")),
             found.get("latency_ms"),
             found.get("agreement"),
             main.of(test),
@@ -78,7 +78,7 @@ def verification_table(verification: Mapping[str, Any]) -> str:
     columns = (
         "file", "verified", "size", "latency ms", "agreement", main.name, "largest error",
     )  # fmt: skip
-    return wording.table(columns, rows)
+    return formatting.table(columns, rows)
 
 
 def answer(answer: Any, top: int) -> dict[str, Any]:
@@ -99,13 +99,15 @@ def answer_table(answers: Sequence[Mapping[str, Any]]) -> str:
     """Return predictions for people, one line each."""
     if not any("shares" in row for row in answers):
         rows = [(row["input"], row["label"] or "-", row["probability"]) for row in answers]
-        return wording.table(("input", "class", "probability"), rows)
+        return formatting.table(("input", "class", "probability"), rows)
     rows = [(row["input"], row.get("mask") or "-", _shares(row)) for row in answers]
-    return wording.table(("input", "mask", "shares"), rows)
+    return formatting.table(("input", "mask", "shares"), rows)
 
 
 def _shares(row: Mapping[str, Any]) -> str:
-    parts = [f"{name} {wording.share(value)}" for name, value in mapping(row.get("shares")).items()]
+    parts = [
+        f"{name} {formatting.share(value)}" for name, value in mapping(row.get("shares")).items()
+    ]
     return ", ".join(parts) or "-"
 
 
@@ -120,15 +122,15 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
     columns = ["input", *own, "error"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([results.csv_cell(name) for name in columns])
+    writer.writerow([files.csv_cell(name) for name in columns])
     for row in answers:
         shares = mapping(row.get("shares"))
         told = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
         writer.writerow([_cell(told.get(name)) for name in columns])
-    return results.write_text(folder / results.ANSWERS, text.getvalue())
+    return files.write_text(folder / run_folder.ANSWERS, text.getvalue())
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"
-    return "" if value is None else results.csv_cell(str(value))
+    return "" if value is None else files.csv_cell(str(value))

@@ -14,9 +14,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import errors, results, wording
+from actzoo import errors, files, formatting
 from actzoo.report.view import ReportView
-from actzoo.results import RunFolder
+from actzoo.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import jinja2
@@ -45,7 +45,7 @@ def render(run: RunFolder | str | os.PathLike[str]) -> Path:
     page = environment.get_template("report.html.j2").render(
         ReportView(folder).view(), style=_markup(style), digest=_markup(digest)
     )
-    return results.write_text(folder.report, page)
+    return files.write_text(folder.report, page)
 
 
 def _environment() -> jinja2.Environment:
@@ -62,10 +62,10 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        share=wording.share,
-        number=wording.number,
-        size=wording.size,
-        label=lambda text, limit=80: shown.name(wording.label(text, limit)),
+        share=formatting.share,
+        number=formatting.number,
+        size=formatting.size,
+        label=lambda text, limit=80: shown.name(formatting.label(text, limit)),
         name=shown.name,
     )
     return environment

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from actzoo import wording
+from actzoo import formatting
+from actzoo.formatting import finite
 from actzoo.report import charts, embedded
-from actzoo.wording import finite
 
 MOST_ROWS = 1000  # of any table
 MOST_CELLS = 20  # classes up to which a confusion matrix shows numbers
@@ -257,7 +257,7 @@ def _words(value: Any, digits: int = 0) -> str:
         return " ".join(value.split())
     number = finite(value)
     if number is None:
-        return UNKNOWN if value is None or isinstance(value, float) else wording.plain(value)
+        return UNKNOWN if value is None or isinstance(value, float) else formatting.plain(value)
     return f"{number:.3g}" if abs(number) >= 1e9 else f"{number:,.{digits}f}"
 
 

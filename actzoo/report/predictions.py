@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from actzoo.report import figures
-from actzoo.report.files import cell
+from actzoo.report.run_files import cell
 from actzoo.report.scores import Measure
 
 Rows = Iterable[Mapping[str, str]]

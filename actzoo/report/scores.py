@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from actzoo import wording
+from actzoo import formatting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Measure:
     def of(self, score: Mapping[str, Any]) -> float | None:
         """Return its value in a split's score: the mean where there is one number per class."""
         found = score.get(self.key)
-        return wording.finite(found.get("mean") if isinstance(found, Mapping) else found)
+        return formatting.finite(found.get("mean") if isinstance(found, Mapping) else found)
 
     def interval(self, score: Mapping[str, Any]) -> tuple[float, float] | None:
         """Return its 95 % interval, or None where it is not known."""
         found = score.get(f"{self.key}_interval")
-        ends = [wording.finite(end) for end in found] if isinstance(found, list | tuple) else []
+        ends = [formatting.finite(end) for end in found] if isinstance(found, list | tuple) else []
         if len(ends) != 2 or ends[0] is None or ends[1] is None:
             return None
         return ends[0], ends[1]
@@ -59,9 +59,9 @@ class Measure:
             digits: Behind the point of per cent.
         """
         if self.form == "per cent":
-            return wording.share(value, digits)
+            return formatting.share(value, digits)
         if value is None or self.form in ("number", "count"):
-            return wording.number(value)
+            return formatting.number(value)
         return self.figure(value)
 
     def figure(self, value: float) -> str:
@@ -73,8 +73,8 @@ class Measure:
     def step(self, difference: float) -> str:
         """Return a difference of two values ("1.5 points")."""
         if self.form == "per cent":
-            return f"{wording.number(difference * 100)} points"
-        return wording.number(difference)
+            return f"{formatting.number(difference * 100)} points"
+        return formatting.number(difference)
 
 
 MEASURES = (
@@ -135,15 +135,15 @@ class Subject:
     def counted(self, count: Any) -> str:
         """Return how many there are, in words ("1 case")."""
         noun = self.noun.removesuffix("s") if count == 1 else self.noun
-        return f"{wording.number(count)} {noun}"
+        return f"{formatting.number(count)} {noun}"
 
     def size(self, score: Mapping[str, Any]) -> str:
         """Return how many were scored, in words."""
-        count, empty = wording.finite(score.get("n")), wording.finite(score.get("empty"))
+        count, empty = formatting.finite(score.get("n")), formatting.finite(score.get("empty"))
         if not count or not empty:
-            return f"{wording.number(count)} held-out {self.noun}"
+            return f"{formatting.number(count)} held-out {self.noun}"
         return (
-            f"those {wording.number(count - empty)} of {wording.number(count)} held-out "
+            f"those {formatting.number(count - empty)} of {formatting.number(count)} held-out "
             f"{self.noun} that hold any foreground"
         )
 

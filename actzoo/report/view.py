@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from actzoo import errors, results, wording
-from actzoo.report import charts, figures, files, panels, predictions, scores
+from actzoo import errors, formatting, run_folder, stage_records
+from actzoo.formatting import finite
+from actzoo.report import charts, figures, panels, predictions, run_files, scores
 from actzoo.report.figures import MOST_ROWS, mapping, objects, sequence, whole
-from actzoo.results import PRECISIONS, RunFolder
-from actzoo.wording import finite
+from actzoo.run_folder import PRECISIONS, RunFolder
 
 SITE_NUMBERS = ("zero_fraction", "saturated_fraction", "gradient_norm", "outlier_ratio")
 FILE_NUMBERS = ("size_bytes", "latency_ms", "agreement", "max_abs_error", "mean_abs_error",
@@ -38,8 +38,8 @@ class ReportView:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         here = errors.shown(run.path.name or "RUN")
-        exported = results.ExportFolder(run.export).record
-        read = functools.partial(files.read_json, run)
+        exported = run_folder.ExportFolder(run.export).record
+        read = functools.partial(run_files.read_json, run)
         self.plan = read(run.plan, "plan", f"actzoo plan DATA --out {here}")
         self.card = read(run.card, "model card", f"actzoo train {here}")
         self.metrics = read(run.metrics, "metrics", f"actzoo evaluate {here}")
@@ -49,7 +49,7 @@ class ReportView:
         self.export = read(exported, "export record", f"actzoo export {here}")
         self.test = mapping(self.metrics.data.get("test"))
         validation = mapping(self.metrics.data.get("val"))
-        self.subject = scores.subject([*self.test, *validation, *files.columns(run.history)])
+        self.subject = scores.subject([*self.test, *validation, *run_files.columns(run.history)])
         self.here = here
         self.pictures = panels.Pictures(run.evaluation)
 
@@ -95,7 +95,7 @@ class ReportView:
             "title": re.sub(DATA_ENDINGS, "", name) or self.here,
             "model": plan.get("model") or card.get("name"),
             "activation": config.get("activation"),
-            "does": self.subject.does.format(wording.number(classes)) if classes else None,
+            "does": self.subject.does.format(formatting.number(classes)) if classes else None,
             "counts": self._counts(),
             "noun": self.subject.noun,
             "start": "scratch" if plan.get("weights") in (None, "none") else "weights",
@@ -145,7 +145,7 @@ class ReportView:
         failed = [name for name, found in measures.items() if found.get("passed") is not True]
         findings = [
             {key: finding.get(key) for key in ("what", "why", "fix")}
-            for finding in results.verification_findings(self.verification.data)
+            for finding in stage_records.verification_findings(self.verification.data)
         ]
         good = not failed and not findings
         return {
@@ -171,7 +171,7 @@ class ReportView:
             facts.append(("Input", given))
         epochs, seconds = self._time()
         if epochs:
-            facts.append(("Training", f"{epochs} epochs in {wording.duration(seconds)}"))
+            facts.append(("Training", f"{epochs} epochs in {formatting.duration(seconds)}"))
         sizes = [
             (size, name, finite(found.get("latency_ms")))
             for name, found in self._measures().items()
@@ -180,7 +180,7 @@ class ReportView:
         if sizes:
             size, name, latency = min(sizes)
             speed = "" if latency is None else f", {latency:.3g} ms an inference"
-            facts.append(("Smallest file", f"{name}, {wording.size(size)}{speed}"))
+            facts.append(("Smallest file", f"{name}, {formatting.size(size)}{speed}"))
         return facts
 
     def _inputs(self) -> str:
@@ -281,22 +281,22 @@ class ReportView:
         if not path.is_file():
             return {"gap": f"evaluation/{path.name} is missing. "
                     f"`actzoo evaluate {self.here}` makes it."}  # fmt: skip
-        columns = files.columns(path)
-        if "probability" in columns and (levels := predictions.trust(files.rows(path))):
+        columns = run_files.columns(path)
+        if "probability" in columns and (levels := predictions.trust(run_files.rows(path))):
             return {"levels": levels}
         own = [name for name in columns if name.startswith(f"{main.key}_")]
-        if cases := predictions.case_scores(files.rows(path), own):
+        if cases := predictions.case_scores(run_files.rows(path), own):
             return {"cases": predictions.case_spread(cases, main)}
         return {"gap": f"{path.name} holds no test rows."}
 
     # --- training ------------------------------------------------------------------------------
 
     def _history(self) -> list[dict[str, str]]:
-        return list(files.rows(self.run.history))
+        return list(run_files.rows(self.run.history))
 
     def _time(self) -> tuple[int, float]:
         rows = self._history()
-        return len(rows), sum(max(0.0, files.cell(row.get("seconds")) or 0.0) for row in rows)
+        return len(rows), sum(max(0.0, run_files.cell(row.get("seconds")) or 0.0) for row in rows)
 
     def _about_training(self) -> dict[str, Any]:
         rows = self._history()
@@ -304,8 +304,8 @@ class ReportView:
             what = "is empty" if self.run.history.is_file() else "is missing"
             return {"gap": f"history.csv {what}. `actzoo train {self.here}` makes it."}
         columns = {
-            name: [files.cell(row.get(name)) for row in rows]
-            for name in files.columns(self.run.history)
+            name: [run_files.cell(row.get(name)) for row in rows]
+            for name in run_files.columns(self.run.history)
             if name not in ("epoch", "phase", "seconds")
         }
         bands: list[tuple[str, int]] = []
@@ -432,7 +432,9 @@ class ReportView:
         }
         return {
             "gap": self.plan.gap,
-            "reasons": [wording.sentence(reason) for reason in sequence(plan.get("reasons"))][:50],
+            "reasons": [formatting.sentence(reason) for reason in sequence(plan.get("reasons"))][
+                :50
+            ],
             "phases": phases,
             "settings": [(key.replace("_", " "), _brief(value)) for key, value in settings.items()],
             "steps": [_step(step) for step in objects(plan.get("preprocessing"))],
@@ -466,7 +468,7 @@ class ReportView:
         }  # fmt: skip
 
     def _about_warnings(self) -> dict[str, Any]:
-        texts = [str(text) for text in results.run_warnings(self.run)]
+        texts = [str(text) for text in stage_records.run_warnings(self.run)]
         return {"texts": texts[:50], "more": max(0, len(texts) - 50)}
 
 
@@ -545,7 +547,7 @@ def _brief(value: Any) -> str:
         if len(value) > MOST_ENTRIES:
             return f"{len(value):,} entries"
         return ", ".join(_brief(inner) for inner in value) or "none"
-    return wording.label(wording.plain(value))
+    return formatting.label(formatting.plain(value))
 
 
 def _quoted(name: str) -> str:

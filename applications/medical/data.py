@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import folder, looking, masks, pictures, tiling, volumes
+from actzoo.applications.medical import folder, inspection, masks, pictures, tiling, volumes
 from actzoo.applications.medical.domain import DOMAIN
-from actzoo.applications.medical.looking import PairInfo, Reading
+from actzoo.applications.medical.inspection import PairInfo, Reading
 from actzoo.data import Example, Fingerprint
 from actzoo.domains import read_options
 from actzoo.tasks import IGNORE_INDEX
@@ -50,7 +50,7 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     chosen = Options(**read_options(DOMAIN, options))
     listing = folder.list_pairs(path)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
-    return Scans(path, listing, looking.look(path, listing.pairs, reading), chosen)
+    return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
 
 
 def classes_among(source: Scans, known: Sequence[str]) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class Scans:
         return pictures.without_identity(content, self._options.max_voxels)
 
     def _file(self, index: int) -> bytes:
-        return looking.read_file(self._root, self._pairs[index].image)
+        return inspection.read_file(self._root, self._pairs[index].image)
 
     def load(self, index: int) -> Example:
         """Read an image, as `read_scan` gives it, and its mask of class indices.
@@ -119,8 +119,10 @@ class Scans:
         pair, facts = self._pairs[index], self._facts[index]
         raw = self._file(index)
         try:
-            image = looking.read_image(raw, self._options)
-            mask = looking.read_mask(looking.read_file(self._root, pair.mask), raw, self._options)
+            image = inspection.read_image(raw, self._options)
+            mask = inspection.read_mask(
+                inspection.read_file(self._root, pair.mask), raw, self._options
+            )
         except errors.DataError as error:
             if pair.image in str(error) or pair.mask in str(error):
                 raise
@@ -301,7 +303,7 @@ def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> 
 
 def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
     """Refuse a number that has two colors: its masks were numbered each by itself."""
-    first: dict[int, tuple[str, looking.Color]] = {}
+    first: dict[int, tuple[str, inspection.Color]] = {}
     for pair, row in zip(pairs, facts, strict=True):
         for value, color in row.colors.items():
             name, seen = first.setdefault(value, (pair.mask, color))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from actzoo import results
+from actzoo import files
 from actzoo.applications.medical.pictures import COLORS
 from actzoo.data import SPLITS
 from actzoo.tasks import IGNORE_INDEX
@@ -213,5 +213,5 @@ def _written(folder: Path, name: str, pictures: Sequence[np.ndarray]) -> str:
     content = io.BytesIO()
     Image.fromarray(np.concatenate([pictures[0], gap, *pictures[1:]], axis=1)).save(content, "PNG")
     relative = f"pictures/{name}.png"
-    results.write_bytes(folder / relative, content.getvalue())
+    files.write_bytes(folder / relative, content.getvalue())
     return relative

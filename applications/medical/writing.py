@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actzoo import errors, results
+from actzoo import errors, files
 from actzoo.applications.medical import pictures, volumes
 from actzoo.applications.medical.folder import PICTURES, VOLUMES
 
@@ -45,4 +45,4 @@ def write_mask(
         content, suffix = volumes.mask_file(mask, raw, header), ".nii.gz"
     else:
         content, suffix = pictures.encode_mask(mask), ".png"
-    return results.write_bytes(Path(folder) / f"{stem}_mask{suffix}", content)
+    return files.write_bytes(Path(folder) / f"{stem}_mask{suffix}", content)

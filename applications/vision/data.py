@@ -18,7 +18,7 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.vision import folder, images
 from actzoo.applications.vision.domain import DOMAIN
-from actzoo.applications.vision.scan import DEPTHS, Scan, scan_files
+from actzoo.applications.vision.inspection import DEPTHS, Scan, scan_files
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.domains import read_options
 
@@ -52,9 +52,9 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     """
     chosen = Options(**read_options(DOMAIN, options))
     if path.startswith("tfds:"):
-        from actzoo.applications.vision import prepared
+        from actzoo.applications.vision import tfds
 
-        return prepared.open_prepared(path, chosen)
+        return tfds.open_prepared(path, chosen)
     listing = folder.list_pictures(path)
     places = [os.path.join(path, *name.split("/")) for name in listing.paths]
     found = scan_files(places, os.path.realpath(path), chosen.max_pixels)

@@ -54,9 +54,9 @@ STRETCH_LOSS = 0.6  # above, stretching to a square distorts beyond recognition
 def sniff(path: str) -> str | None:
     """Return why a path seems to hold labeled pictures, or None."""
     if path.startswith("tfds:"):
-        from actzoo.applications.vision import prepared
+        from actzoo.applications.vision import tfds
 
-        return prepared.looks_like_pictures(path)
+        return tfds.looks_like_pictures(path)
     from actzoo.applications.vision import folder
 
     return folder.looks_like_classes(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from actzoo import errors, results
+from actzoo import errors, files
 from actzoo.data import rng
 
 if TYPE_CHECKING:
@@ -101,5 +101,5 @@ def _thumbnail(evaluation: Evaluation, index: int) -> str:
     image.save(content, "JPEG", quality=80)
     relative = f"pictures/{index}.jpg"
     path: Path = evaluation.folder / relative
-    results.write_bytes(path, content.getvalue())
+    files.write_bytes(path, content.getvalue())
     return relative

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actzoo import errors, results, stages
+from actzoo import errors, files, stages
 
 
 @pytest.fixture
@@ -65,9 +65,9 @@ def test_f67_a_full_disk_keeps_the_last_checkpoint_and_resumes(grids, mounted, t
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
 def test_f66_a_failed_write_leaves_the_old_file(tmp_path, number):
     target = tmp_path / "file.json"
-    results.write_json(target, {"a": 1})
-    with pytest.raises(errors.DiskError), results.atomic_path(target) as temporary:
+    files.write_json(target, {"a": 1})
+    with pytest.raises(errors.DiskError), files.atomic_path(target) as temporary:
         temporary.write_text("half")
         raise OSError(number, "disk")
-    assert results.read_json(target, "file") == {"a": 1}
+    assert files.read_json(target, "file") == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["file.json"]

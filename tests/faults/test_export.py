@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, inference, results, verify
-from actzoo.device import runtime, tflite
+from actzoo import errors, export, inference, run_folder, tflite, verify
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def test_f95_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
 
 
 def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
-    from actzoo.device.converter import Converter
+    from actzoo.tflite.converter import Converter
 
     run = Converter.run
 
@@ -93,7 +92,7 @@ def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkey
 
 
 def test_f97_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
-    from actzoo.device.converter import Converter
+    from actzoo.tflite.converter import Converter
 
     with Converter() as worker:
         toy_export.export_to(
@@ -288,7 +287,7 @@ def test_f108_unsound_structure_is_refused_by_our_own_check(exported, tmp_path, 
 
 
 def test_f108_check_is_quick_and_takes_our_own_files(exported):
-    for precision in export.PRECISIONS:
+    for precision in run_folder.PRECISIONS:
         data = (exported / f"model_{precision}.tflite").read_bytes()
         start = time.perf_counter()
         tflite.read(data)
@@ -318,7 +317,7 @@ def test_f107_child_has_limits_of_time(exported, tmp_path, monkeypatch):
     path = tmp_path / "m.tflite"
     path.write_bytes((exported / "model_int8.tflite").read_bytes())
     images, _ = toy_export.pictures(1, seed=0)
-    with runtime.Sandbox(path) as child:
+    with tflite.Sandbox(path) as child:
         child._process.send_signal(signal.SIGSTOP)
         child._seconds = 0.3
         with pytest.raises(errors.InvalidValueError, match="more than 0 s"):
@@ -338,7 +337,7 @@ def test_f109_names_in_a_file_are_shown_escaped_and_cut(exported):
 
 
 def test_f96_wrong_output_names_the_worst_case(tmp_path):
-    folder = results.ExportFolder(toy_export.copy(tmp_path / "export"))
+    folder = run_folder.ExportFolder(toy_export.copy(tmp_path / "export"))
     other = toy_export.export_to(tmp_path / "other", toy_export.network(), precision="float32")
     folder.tflite("float32").write_bytes(other.files["float32"].read_bytes())
     toy_export.rehash(folder)

@@ -24,8 +24,9 @@ from picture_files import (
 )
 from PIL import Image, ImageOps
 
-from actzoo import archives, checkpoint, data, errors, preprocessing, results, stages
+from actzoo import archives, checkpoint, data, errors, preprocessing, run_folder, stages
 from actzoo.applications.vision import images
+from actzoo.data import cases
 
 STEPS = (
     {"step": "decode_image"},
@@ -121,7 +122,7 @@ def test_f21_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(
     tmp_path, monkeypatch
 ):
     root = write_classes(tmp_path / "data", count=16)
-    monkeypatch.setattr(data, "CACHE_BYTES", 0)  # as if memory were too small for the pictures
+    monkeypatch.setattr(cases, "CACHE_BYTES", 0)  # as if memory were too small for the pictures
     run = tmp_path / "run"
     stages.plan(
         root, run, model="simple_net", weights="none", epochs=4, batch_size=8,
@@ -148,7 +149,7 @@ def test_f21_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(
     monkeypatch.setattr(checkpoint.Checkpoint, "save", saved)
     victim.write_bytes(kept)
     stages.train(run, resume=True)
-    assert len(results.RunFolder(run).history.read_text().splitlines()) == 5
+    assert len(run_folder.RunFolder(run).history.read_text().splitlines()) == 5
 
 
 def test_f22_endings_that_are_not_read_are_counted(tmp_path):
@@ -292,7 +293,7 @@ def test_f29_too_many_pixels_are_refused_from_the_header(tmp_path):
     code = (
         "import resource, sys\n"
         "from actzoo import data\n"
-        "from actzoo.applications.vision import images, scan\n"
+        "from actzoo.applications.vision import images, inspection\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "data.open_source(sys.argv[1])\n"
@@ -532,7 +533,7 @@ def test_f40_little_memory_for_each_file(tmp_path, monkeypatch, capsys):
             pixels[0, 0] = (number // 251, len(name), 1)
             path = root / name / f"0a69db60-c052-4b9a-a90d-{number:012d}.bmp"
             path.write_bytes(encoded(pixels, "BMP"))
-    monkeypatch.setattr("actzoo.applications.vision.scan.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("actzoo.applications.vision.inspection.PROGRESS_SECONDS", 0.0)
     look(write_classes(tmp_path / "first"))  # imports are not what is measured
     tracemalloc.start()
     source, _ = look(root)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from actzoo import errors, results
+from actzoo import errors, files
 from actzoo.plan import Phase, Plan, Recipe, apply_settings
 
 
@@ -20,7 +20,7 @@ def example() -> Plan:
 
 
 def edited(tmp_path, change):
-    data = json.loads(results.to_json(example()))
+    data = json.loads(files.to_json(example()))
     change(data)
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(data, indent=2))

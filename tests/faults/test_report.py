@@ -9,7 +9,7 @@ from pathlib import Path
 import fake_run
 import pytest
 
-from actzoo import report, results
+from actzoo import files, report, run_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from test_report import Page
@@ -90,7 +90,7 @@ def test_f119_the_page_loads_nothing_and_runs_nothing(make, tmp_path):
             assert (tag, name) == ("img", "src")
             assert re.fullmatch(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+", value)
         assert name != "style"
-    text = results.RunFolder(run).report.read_text("utf-8")
+    text = run_folder.RunFolder(run).report.read_text("utf-8")
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
@@ -117,9 +117,9 @@ def test_f119_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
 def test_f120_cells_are_no_formulas(text):
-    assert results.csv_cell(text) == f"'{text}"
-    assert results.csv_cell("a=b") == "a=b"
-    assert results.csv_cell("") == ""
+    assert files.csv_cell(text) == f"'{text}"
+    assert files.csv_cell("a=b") == "a=b"
+    assert files.csv_cell("") == ""
 
 
 FILES = (
@@ -277,7 +277,7 @@ def test_f122_a_thousand_classes_and_a_hundred_thousand_rows_fit(tmp_path):
     run = fake_run.make(tmp_path / "run", classes=names, each=2, rows=100_000)
     page = render(run)
     _inside(page)
-    assert results.RunFolder(run).report.stat().st_size < 5_000_000
+    assert run_folder.RunFolder(run).report.stat().st_size < 5_000_000
     assert "class 999" in page.words
     assert "All 1000 classes" in page.words
 
@@ -290,7 +290,7 @@ def test_f122_a_hundred_thousand_cases_and_a_hundred_structures_fit(tmp_path):
     (run / "evaluation" / "predictions.csv").write_text(f"split,id,{own}\n{rows}", "utf-8")
     page = render(run)
     _inside(page)
-    assert results.RunFolder(run).report.stat().st_size < 5_000_000
+    assert run_folder.RunFolder(run).report.stat().st_size < 5_000_000
     assert "Dice of each of 100,000 cases" in page.words
     assert "All 100 classes" in page.words
 
@@ -314,7 +314,7 @@ def test_f122_pictures_stop_before_the_page_grows_too_large(tmp_path):
     panels = {"format": 1, "panels": [{"title": "t", "kind": "gallery", "items": items}]}
     (run / "evaluation" / "panels.json").write_text(json.dumps(panels), "utf-8")
     page = render(run)
-    assert results.RunFolder(run).report.stat().st_size < 5_000_000
+    assert run_folder.RunFolder(run).report.stat().st_size < 5_000_000
     assert page.tags.count("img") == 24
     assert "no picture" in page.words
 
@@ -329,7 +329,7 @@ def test_f123_names_of_any_script_are_text_that_the_reader_draws(make, tmp_path)
     # No name is burned into a picture.
     assert not any(value.startswith("data:image/png") for _, n, value in page.attributes
                    if n == "src")  # fmt: skip
-    assert '<meta charset="utf-8">' in results.RunFolder(run).report.read_text("utf-8")
+    assert '<meta charset="utf-8">' in run_folder.RunFolder(run).report.read_text("utf-8")
 
 
 def test_f123_a_class_in_a_confusion_matrix_has_a_number_beside_its_name(tmp_path):

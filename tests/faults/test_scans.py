@@ -23,8 +23,8 @@ from scan_files import (
 )
 
 from actzoo import data, errors, tasks
-from actzoo.applications.medical import masks, volumes, writing
-from actzoo.applications.medical.scans import read_scan
+from actzoo.applications.medical import masks, preprocessing, volumes, writing
+from actzoo.applications.medical.preprocessing import read_scan
 
 
 @pytest.fixture(autouse=True)
@@ -496,10 +496,9 @@ def test_f63_texts_of_headers_do_not_travel(tmp_path):
     recorded = gzip.decompress(source.raw(0))
     assert b"doe" not in recorded.lower() and b"jane" not in recorded.lower()
     assert b"Doe^Jane" in gzip.decompress(place.read_bytes())
-    from actzoo.applications.medical import scans
 
     np.testing.assert_array_equal(
-        scans.read_scan(source.raw(0))["image"], source.load(0).inputs["image"]
+        preprocessing.read_scan(source.raw(0))["image"], source.load(0).inputs["image"]
     )
 
 

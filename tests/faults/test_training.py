@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import toy_domain
 
-from actzoo import checkpoint, errors, results, stages, training
+from actzoo import checkpoint, errors, files, run_folder, stage_records, stages, training
 from actzoo.plan import Plan
 
 TESTS = Path(__file__).parents[1]
@@ -68,7 +68,7 @@ def test_f65_a_run_stopped_between_steps_goes_on_exactly(
     assert_same(tmp_path / "whole", run)
 
     def without_seconds(folder):
-        lines = results.RunFolder(folder).history.read_text().splitlines()
+        lines = run_folder.RunFolder(folder).history.read_text().splitlines()
         return [line.rsplit(",", 1)[0] for line in lines]
 
     assert without_seconds(tmp_path / "whole") == without_seconds(run)
@@ -99,7 +99,7 @@ def train_in_child(run, resume=False):
 def wait_for_epochs(run, count, seconds=90):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if len(list(results.RunFolder(run).checkpoint.glob("state*.json"))) >= count:
+        if len(list(run_folder.RunFolder(run).checkpoint.glob("state*.json"))) >= count:
             return
         time.sleep(0.02)
     raise AssertionError("no checkpoint was written")
@@ -116,7 +116,7 @@ def test_f65_f68_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, se
     code = child.wait(timeout=30)
     child.stdout.close()
     assert code == (130 if sent == signal.SIGINT else -signal.SIGKILL)
-    assert not results.RunFolder(run).model.exists()
+    assert not run_folder.RunFolder(run).model.exists()
     stages.train(run, resume=True)
     assert_same(tmp_path / "whole", run)
     assert not list(Path(run).rglob(".tmp-*"))
@@ -207,7 +207,7 @@ def test_f77_a_damaged_checkpoint_falls_back_to_the_epoch_before(
     data[len(data) // 2] ^= 4
     newest.write_bytes({"flip": bytes(data), "cut": bytes(data[:99]), "empty": b""}[damage])
     stages.train(run, resume=True)
-    record = results.read_json(results.RunFolder(run).record("train"), "record")
+    record = files.read_json(run_folder.RunFolder(run).record("train"), "record")
     assert any("damaged" in text for text in record["warnings"])
     assert_same(tmp_path / "whole", run)
 
@@ -233,7 +233,7 @@ def test_f71_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
     run = planned(str(tmp_path / "noise.grids.npz"), tmp_path / "run", epochs=1)
     stages.train(run)
     scored = stages.evaluate(run)["test"]
-    noted = results.run_warnings(results.RunFolder(run))
+    noted = stage_records.run_warnings(run_folder.RunFolder(run))
     constant = scored["accuracy"] <= scored["constant_accuracy"]
     assert constant == any("ignores the input" in text for text in noted)
 

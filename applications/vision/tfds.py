@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.vision.scan import scan
+from actzoo.applications.vision.inspection import scan
 from actzoo.domains import SPLIT_NAMES
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Run folders: where every file of a run lies, and how files are written whole or not at all.
+"""Files written whole or not at all, and JSON read with care.
 
-A stage reads earlier files and writes its own. Each write goes to a temporary name beside its
-target and is renamed, so a kill leaves the old file or the new one, never half of either.
+Each write goes to a temporary name beside its target and is renamed, so a kill leaves the old file
+or the new one, never half of either.
 """
 
 from __future__ import annotations
@@ -14,165 +14,13 @@ import json
 import math
 import os
 import shutil
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from actzoo import errors
 
 FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
-PRECISIONS = ("float32", "float16", "dynamic", "int8")  # of device files, in every table's order
-ANSWERS = "predictions.csv"  # what `actzoo predict` writes
-STAGES = ("plan", "train", "evaluate", "diagnose", "export", "verify", "report")
-
-Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
-
-
-@dataclasses.dataclass(frozen=True)
-class RunFolder:
-    """The files of one run, each named in this one place.
-
-    Args:
-        path: The folder.
-    """
-
-    path: Path
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        object.__setattr__(self, "path", Path(path))
-
-    @property
-    def plan(self) -> Path:
-        """Every decision, `plan.json`."""
-        return self.path / "plan.json"
-
-    @property
-    def model(self) -> Path:
-        """The trained model, `model.keras`."""
-        return self.path / "model.keras"
-
-    @property
-    def card(self) -> Path:
-        """How to use the model, `model.json`."""
-        return self.path / "model.json"
-
-    @property
-    def history(self) -> Path:
-        """One row per epoch, `history.csv`."""
-        return self.path / "history.csv"
-
-    @property
-    def metrics(self) -> Path:
-        """Scores of the held-out splits, `metrics.json`."""
-        return self.path / "metrics.json"
-
-    @property
-    def diagnostics(self) -> Path:
-        """What the activations did, `diagnostics.json`."""
-        return self.path / "diagnostics.json"
-
-    @property
-    def report(self) -> Path:
-        """The page for people, `report.html`."""
-        return self.path / "report.html"
-
-    @property
-    def tensorboard(self) -> Path:
-        """Logs for TensorBoard."""
-        return self.path / "tensorboard"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Where an unfinished training stands."""
-        return self.path / "checkpoint"
-
-    @property
-    def evaluation(self) -> Path:
-        """Held-out predictions and what the report shows."""
-        return self.path / "evaluation"
-
-    @property
-    def predictions(self) -> Path:
-        """One row per held-out example."""
-        return self.evaluation / "predictions.csv"
-
-    @property
-    def identities(self) -> Path:
-        """Return the table of what the names of examples stand for, where they hide it."""
-        return self.evaluation / "identities.csv"
-
-    @property
-    def panels(self) -> Path:
-        """What the domain shows of the data, `panels.json`."""
-        return self.evaluation / "panels.json"
-
-    @property
-    def export(self) -> Path:
-        """The exported files; an `ExportFolder`."""
-        return self.path / "export"
-
-    @property
-    def verification(self) -> Path:
-        """The proof, `verify.json`."""
-        return self.export / "verify.json"
-
-    def record(self, stage: str) -> Path:
-        """Return the path of a stage's record."""
-        return self.path / "stages" / f"{stage}.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportFolder:
-    """The files of one export; complete in itself, so that it can travel.
-
-    Args:
-        path: The folder.
-    """
-
-    path: Path
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        object.__setattr__(self, "path", Path(path))
-
-    @property
-    def saved_model(self) -> Path:
-        """The SavedModel."""
-        return self.path / "saved_model"
-
-    @property
-    def labels(self) -> Path:
-        """Class names, one per line."""
-        return self.path / "labels.txt"
-
-    @property
-    def reference(self) -> Path:
-        """Recorded inputs and outputs."""
-        return self.path / "reference.npz"
-
-    @property
-    def card(self) -> Path:
-        """How to use the model, `model.json`."""
-        return self.path / "model.json"
-
-    @property
-    def record(self) -> Path:
-        """Hashes of all exported files, `export.json`."""
-        return self.path / "export.json"
-
-    @property
-    def verification(self) -> Path:
-        """The proof, `verify.json`."""
-        return self.path / "verify.json"
-
-    def tflite(self, precision: str) -> Path:
-        """Return the path of the file of a precision."""
-        return self.path / f"model_{precision}.tflite"
-
-    def precisions(self) -> list[str]:
-        """Return the precisions whose files are there."""
-        return [name for name in PRECISIONS if self.tflite(name).exists()]
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -367,21 +215,6 @@ def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a JSON number")
 
 
-def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what `verify.json` found wrong, each once, although it stands with every file.
-
-    Args:
-        verification: As read: precision -> measures. Entries of other kinds are passed over.
-    """
-    unique: dict[str, Mapping[str, Any]] = {}
-    for measured in verification.values():
-        found = measured.get("findings") if isinstance(measured, Mapping) else None
-        for finding in found if isinstance(found, list | tuple) else ():
-            if isinstance(finding, Mapping):
-                unique.setdefault(str(finding.get("what")), finding)
-    return list(unique.values())
-
-
 def sha256_file(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
@@ -389,64 +222,3 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-# --- stages ------------------------------------------------------------------------------------
-
-
-class StageLog:
-    """What a running stage has to say; becomes `stages/<stage>.json`.
-
-    Args:
-        run: The run folder.
-        stage: Its name.
-    """
-
-    def __init__(self, run: RunFolder, stage: str) -> None:
-        self.run = run
-        self.stage = stage
-        self.warnings: list[str] = []
-        earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else ()
-        self._said = set(_warnings_of(run, earlier))
-        self._started = time.monotonic()
-
-    def note(self, text: str) -> None:
-        """Say one warning: on stderr now, in the record and the report later.
-
-        What an earlier stage of the run has said, as on opening the same data, is not said again.
-        """
-        if text not in self.warnings and text not in self._said:
-            self.warnings.append(text)
-            print(f"warning: {text}", file=sys.stderr, flush=True)
-
-    def close(self, reads: Mapping[str, str]) -> None:
-        """Write the record.
-
-        Args:
-            reads: What the stage read: name -> sha256.
-        """
-        write_json(
-            self.run.record(self.stage),
-            {
-                "format": FORMAT,
-                "stage": self.stage,
-                "reads": dict(reads),
-                "seconds": round(max(0.0, time.monotonic() - self._started), 3),
-                "warnings": self.warnings,
-            },
-        )
-
-
-def run_warnings(run: RunFolder) -> list[str]:
-    """Return the warnings of all stages of a run, in order, each once."""
-    return _warnings_of(run, STAGES)
-
-
-def _warnings_of(run: RunFolder, stages: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    for stage in stages:
-        with contextlib.suppress(errors.ActzooError):
-            for text in read_json(run.record(stage), "stage record").get("warnings", []):
-                if text not in found:
-                    found.append(text)
-    return found

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import cache, errors, results
-from actzoo.applications.medical import masks, pictures, scans, volumes
+from actzoo import cache, errors, files
+from actzoo.applications.medical import masks, pictures, preprocessing, volumes
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.volumes import unreadable
 
@@ -99,7 +99,7 @@ def read_image(raw: bytes, reading: Reading) -> np.ndarray:
         channels = 1
     else:
         channels = pictures.read_picture(raw, reading.max_voxels).shape[2]
-    found: np.ndarray = scans.read_scan(
+    found: np.ndarray = preprocessing.read_scan(
         raw, channels, reading.max_voxels, reading.fill_nan, reading.volume
     )["image"]
     return found
@@ -275,7 +275,7 @@ def _read_store(path: str, version: str) -> dict[str, PairInfo]:
 def _write_store(path: str, version: str, keys: Sequence[str], facts: Sequence[PairInfo]) -> None:
     rows = {k: dataclasses.asdict(row) for k, row in zip(keys, facts, strict=True) if k}
     with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        results.write_text(path, json.dumps({"version": version, "rows": rows}))
+        files.write_text(path, json.dumps({"version": version, "rows": rows}))
 
 
 class _Progress:

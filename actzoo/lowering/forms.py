@@ -15,7 +15,7 @@ from typing import Any
 
 from actzoo import activations
 from actzoo._lazy import resolve
-from actzoo.device import chains, stable
+from actzoo.lowering import chains, stable
 
 Form = Callable[..., Any]  # (x, **params) -> tensor
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from keras import ops as K
 
-from actzoo.device import stable
-from actzoo.device.stable import leaky
+from actzoo.lowering import stable
+from actzoo.lowering.stable import leaky
 
 
 def plu(x: Any, *, alpha: float, c: float, **_: Any) -> Any:

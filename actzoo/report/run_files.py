@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors, results
-from actzoo.results import RunFolder
-from actzoo.wording import finite
+from actzoo import errors, files
+from actzoo.formatting import finite
+from actzoo.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_json(run: RunFolder, path: Path, what: str, command: str) -> JsonFile:
     if not path.is_file():
         return JsonFile({}, f"{name} is missing. `{command}` makes it.")
     try:
-        data = results.read_json(path, what)
+        data = files.read_json(path, what)
         empty = not set(data) - {"format"}
         return JsonFile(data, f"{name} is empty. `{command}` makes it anew." if empty else None)
     except (errors.ActzooError, OSError) as error:

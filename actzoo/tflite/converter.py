@@ -25,7 +25,10 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.device import runtime, tflite
+from actzoo.tflite.edit import inline_weights, with_room_for_biases
+from actzoo.tflite.graph import BINARY, Graph, Operator, layers_of, read
+from actzoo.tflite.interpreter import Interpreter, quiet_interpreter
+from actzoo.tflite.sandbox import child_environment
 
 # Carry weights; all of them have fast int8 kernels.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE")
@@ -73,11 +76,11 @@ class Converter:
         self.close()
         self._log = tempfile.TemporaryFile()
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "actzoo.device.converter"],
+            [sys.executable, "-P", "-m", "actzoo.tflite.converter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=runtime.child_environment(),
+            env=child_environment(),
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in order
@@ -217,7 +220,7 @@ def quantize(
     data = Path(source).read_bytes()
     statistics = None
     if precision == "int8":
-        graph = tflite.read(data)
+        graph = read(data)
         recipe, chosen = _static_recipe(graph, operators or {})
         with np.load(str(calibration), allow_pickle=False) as samples:
             statistics = _calibrate(data, graph, {key: samples[key] for key in samples.files})
@@ -229,10 +232,10 @@ def quantize(
         made = quantizer.Quantizer(data, recipe).quantize(
             statistics, enable_progress_bar=False, enable_progress_report=False
         )
-        return tflite.inline_weights(bytes(made.quantized_model))
+        return inline_weights(bytes(made.quantized_model))
 
     finished = quantized(data)
-    if precision == "int8" and (roomy := tflite.with_room_for_biases(data, finished)):
+    if precision == "int8" and (roomy := with_room_for_biases(data, finished)):
         finished = quantized(roomy)
     Path(out).write_bytes(finished)
     return {"bytes": len(finished)}
@@ -254,8 +257,8 @@ def _weight_recipe(precision: str) -> list[dict[str, Any]]:
 
 
 def _static_recipe(
-    graph: tflite.Graph, operators: Mapping[str, list[str]]
-) -> tuple[list[dict[str, Any]], list[tflite.Operator]]:
+    graph: Graph, operators: Mapping[str, list[str]]
+) -> tuple[list[dict[str, Any]], list[Operator]]:
     """Return the int8 recipe and the operators it takes."""
     from litert_quantizer import recipe_manager
 
@@ -266,9 +269,9 @@ def _static_recipe(
     by_kind: dict[str, list[str]] = {}
     for op in graph.operators:
         place = "".join(f"{graph.tensors[i].name};" for i in op.outputs)
-        if any(op.name in operators[layer] for layer in tflite.layers_of(place, operators)):
+        if any(op.name in operators[layer] for layer in layers_of(place, operators)):
             moving = [i for i in op.inputs if not graph.tensors[i].constant]
-            if len(moving) > 1 or op.name not in tflite.BINARY:
+            if len(moving) > 1 or op.name not in BINARY:
                 chosen.append(op)
                 by_kind.setdefault(op.name, []).append(place)
     for kind, places in by_kind.items():
@@ -280,7 +283,7 @@ def _static_recipe(
 
 
 def _calibrate(
-    data: bytes, graph: tflite.Graph, samples: Mapping[str, np.ndarray]
+    data: bytes, graph: Graph, samples: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the smallest and largest value of each float tensor over all samples.
 
@@ -288,7 +291,7 @@ def _calibrate(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "intended for debugging": this is such a use
-        interpreter = runtime.quiet_interpreter(
+        interpreter = quiet_interpreter(
             data, threads=os.cpu_count() or 1, experimental_preserve_all_tensors=True
         )
     interpreter.allocate_tensors()
@@ -322,9 +325,7 @@ def _calibrate(
     }
 
 
-def _check_finite(
-    graph: tflite.Graph, chosen: list[tflite.Operator], statistics: Mapping[str, Any]
-) -> None:
+def _check_finite(graph: Graph, chosen: list[Operator], statistics: Mapping[str, Any]) -> None:
     """Refuse statistics that would crash the runtime, for the tensors that become int8."""
     names = {graph.tensors[i].name for op in chosen for i in (*op.inputs, *op.outputs)}
     found = sorted(
@@ -350,7 +351,7 @@ def record(source: str, inputs: str, out: str) -> dict[str, Any]:
         inputs: `.npz` whose arrays are named `<group>/<input>`, each `(n, ...)`.
         out: `.npz` to write: one array of outputs per group.
     """
-    runner = runtime.Interpreter(Path(source).read_bytes(), threads=1, name=Path(source).name)
+    runner = Interpreter(Path(source).read_bytes(), threads=1, name=Path(source).name)
     groups: dict[str, dict[str, np.ndarray]] = {}
     with np.load(inputs, allow_pickle=False) as archive:
         for key in archive.files:

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors
-from actzoo.device import runtime
+from actzoo import errors, tflite
 
 
 def serve(path: str) -> None:
@@ -30,17 +29,17 @@ def serve(path: str) -> None:
         loaded = tf.saved_model.load(path)
         call = loaded.signatures["serving_default"]
         inputs = {
-            name: runtime.TensorSpec(name, _shape(spec), spec.dtype.name)
+            name: tflite.TensorSpec(name, _shape(spec), spec.dtype.name)
             for name, spec in call.structured_input_signature[1].items()
         }
         ((name, spec),) = call.structured_outputs.items()
-        output = runtime.TensorSpec(name, _shape(spec), spec.dtype.name)
-        runtime.send_ports(out, inputs, output)
-        for values in iter(lambda: runtime.receive(sys.stdin.buffer), None):
-            runtime.send(out, {"outputs": _run(tf, call, inputs, name, values)})
+        output = tflite.TensorSpec(name, _shape(spec), spec.dtype.name)
+        tflite.send_ports(out, inputs, output)
+        for values in iter(lambda: tflite.receive(sys.stdin.buffer), None):
+            tflite.send(out, {"outputs": _run(tf, call, inputs, name, values)})
     except Exception as error:
         text = f"The SavedModel cannot be run: {errors.shown(str(error), 200)}"
-        runtime.send(out, {"error": np.array(text)})
+        tflite.send(out, {"error": np.array(text)})
 
 
 def _shape(spec: Any) -> tuple[int, ...]:

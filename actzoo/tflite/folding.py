@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from actzoo.device.tflite import BINARY, Graph, Operator
+from actzoo.tflite.graph import BINARY, Graph, Operator
 
 # Operators that XNNPACK's pass `fuse_unary_quantized_into_lut` takes into a 256-entry table.
 UNARY = frozenset(

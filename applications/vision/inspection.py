@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import PIL
 
-from actzoo import cache, errors, results
+from actzoo import cache, errors, files
 from actzoo.applications.vision import images
 
 RULES = 1  # raised whenever the decoder gives other pixels than before
@@ -173,7 +173,7 @@ def _write_store(
     content = io.BytesIO()
     np.savez(content, version=np.asarray(version), keys=np.asarray(keys, dtype="V16"), rows=rows)
     with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        results.write_bytes(path, content.getvalue())
+        files.write_bytes(path, content.getvalue())
 
 
 class _Progress:

@@ -20,8 +20,8 @@ from keras import ops as K
 
 from actzoo import activations, errors, models
 from actzoo.activations.learnable import Learned
-from actzoo.device.forms import FORMS, DeviceForm, Form, device_form
-from actzoo.results import PRECISIONS
+from actzoo.lowering.forms import FORMS, DeviceForm, Form, device_form
+from actzoo.run_folder import PRECISIONS
 
 
 def _held(form: Form, x: Any) -> Any:

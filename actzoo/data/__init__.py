@@ -1,0 +1,89 @@
+"""Data as training sees it: sources, splits, preparation and the one input pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actzoo import _lazy
+
+if TYPE_CHECKING:
+    from actzoo.data.cases import (
+        Case,
+        load_masked_samples,
+        load_samples,
+        load_training_samples,
+        run_cases,
+        run_in_batches,
+    )
+    from actzoo.data.pipeline import feeding, training_batches
+    from actzoo.data.preparation import Augmenter, Cutter, Preparation, samples_of, traveling_files
+    from actzoo.data.run_data import open_planned
+    from actzoo.data.source import (
+        Example,
+        Fingerprint,
+        Source,
+        check_classes,
+        counts_by_split,
+        notes_on_copies,
+        open_source,
+        rng,
+    )
+    from actzoo.data.splitting import FRACTIONS, SPLITS, split
+
+_TARGETS = {
+    "Augmenter": "actzoo.data.preparation:Augmenter",
+    "Case": "actzoo.data.cases:Case",
+    "Cutter": "actzoo.data.preparation:Cutter",
+    "Example": "actzoo.data.source:Example",
+    "FRACTIONS": "actzoo.data.splitting:FRACTIONS",
+    "Fingerprint": "actzoo.data.source:Fingerprint",
+    "Preparation": "actzoo.data.preparation:Preparation",
+    "SPLITS": "actzoo.data.splitting:SPLITS",
+    "Source": "actzoo.data.source:Source",
+    "check_classes": "actzoo.data.source:check_classes",
+    "counts_by_split": "actzoo.data.source:counts_by_split",
+    "feeding": "actzoo.data.pipeline:feeding",
+    "load_masked_samples": "actzoo.data.cases:load_masked_samples",
+    "load_samples": "actzoo.data.cases:load_samples",
+    "load_training_samples": "actzoo.data.cases:load_training_samples",
+    "notes_on_copies": "actzoo.data.source:notes_on_copies",
+    "open_planned": "actzoo.data.run_data:open_planned",
+    "open_source": "actzoo.data.source:open_source",
+    "training_batches": "actzoo.data.pipeline:training_batches",
+    "rng": "actzoo.data.source:rng",
+    "run_cases": "actzoo.data.cases:run_cases",
+    "run_in_batches": "actzoo.data.cases:run_in_batches",
+    "samples_of": "actzoo.data.preparation:samples_of",
+    "split": "actzoo.data.splitting:split",
+    "traveling_files": "actzoo.data.preparation:traveling_files",
+}
+
+__all__ = [
+    "FRACTIONS",
+    "SPLITS",
+    "Augmenter",
+    "Case",
+    "Cutter",
+    "Example",
+    "Fingerprint",
+    "Preparation",
+    "Source",
+    "check_classes",
+    "counts_by_split",
+    "feeding",
+    "load_masked_samples",
+    "load_samples",
+    "load_training_samples",
+    "notes_on_copies",
+    "open_planned",
+    "open_source",
+    "rng",
+    "run_cases",
+    "run_in_batches",
+    "samples_of",
+    "split",
+    "training_batches",
+    "traveling_files",
+]
+
+__getattr__, __dir__ = _lazy.attach(__name__, _TARGETS)

@@ -1,0 +1,129 @@
+"""How examples become samples: preprocessing, cutting, augmentation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from actzoo import domains, preprocessing
+from actzoo._lazy import resolve
+
+
+class Augmenter(Protocol):
+    """A stateless change of training samples; what a domain's `augmenter` returns."""
+
+    @property
+    def stored_steps(self) -> preprocessing.Steps:
+        """Steps whose result is kept in memory and given to each call."""
+        ...
+
+    def __call__(
+        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return changed inputs of the model's shape, and the target that fits them."""
+        ...
+
+
+class Cutter(Protocol):
+    """Goes between whole examples and the samples a model takes of them; a domain's `cutter`.
+
+    In masks of samples, `tasks.IGNORE_INDEX` stands where there is nothing to learn or to score.
+    """
+
+    @property
+    def case_steps(self) -> preprocessing.Steps:
+        """Steps that prepare a whole example."""
+        ...
+
+    def sample(
+        self, inputs: dict[str, np.ndarray], target: Any, part: int, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return one training sample of the model's shape."""
+        ...
+
+    def cut(
+        self, inputs: dict[str, np.ndarray], target: Any = None
+    ) -> tuple[dict[str, np.ndarray], Any]:
+        """Return all samples of an example, stacked; each place of the target stands in one."""
+        ...
+
+    def join(self, outputs: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the outputs for a whole example from those of its samples."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """How the examples of one plan or model become samples.
+
+    Attributes:
+        steps: Preprocessing, from the opened example to the model's input.
+        cutter: Where a model takes parts of an example.
+        augmenter: Changes training samples.
+        length: Places of the first axis that a prepared example fills.
+    """
+
+    steps: preprocessing.Steps
+    cutter: Cutter | None = None
+    augmenter: Augmenter | None = None
+    length: Callable[[dict[str, np.ndarray]], int] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        domain: str,
+        steps: preprocessing.Steps,
+        augmentation: Mapping[str, Any] | None = None,
+    ) -> Preparation:
+        """Return the preparation that a domain's row describes.
+
+        Args:
+            domain: Its name; empty for a model that belongs to none.
+            steps: Of a plan or a model's card.
+            augmentation: Settings of the augmenter; empty for none.
+        """
+        if not domain:
+            return cls(steps)
+        spec = domains.DOMAINS.get(domain)
+        return cls(
+            steps,
+            spec.call("cutter", steps) if spec.cutter else None,
+            spec.call("augmenter", steps, augmentation)
+            if augmentation and spec.augmenter
+            else None,
+            resolve(spec.length) if spec.length else None,
+        )
+
+    @property
+    def case_steps(self) -> preprocessing.Steps:
+        """Steps that prepare a whole example."""
+        return self.steps if self.cutter is None else self.cutter.case_steps
+
+    @property
+    def stored_steps(self) -> preprocessing.Steps:
+        """Steps whose result training keeps in memory."""
+        if self.cutter is None and self.augmenter is not None:
+            return self.augmenter.stored_steps
+        return self.case_steps
+
+
+def traveling_files(domain: str, steps: preprocessing.Steps) -> dict[str, bytes]:
+    """Return the files that stand beside a model for those who prepare its inputs themselves.
+
+    Args:
+        domain: Name of the model's domain; empty for none.
+        steps: Of its card.
+    """
+    spec = domains.DOMAINS.get(domain) if domain else None
+    found: dict[str, bytes] = spec.call("files", steps) if spec and spec.files else {}
+    return found
+
+
+def samples_of(inputs: dict[str, np.ndarray], preparation: Preparation) -> dict[str, np.ndarray]:
+    """Return what a model takes of one prepared example, stacked `(samples, ...)`."""
+    if preparation.cutter is not None:
+        return dict(preparation.cutter.cut(inputs)[0])
+    return {name: np.asarray(value)[None] for name, value in inputs.items()}

@@ -1,0 +1,254 @@
+"""Sources of examples: what a domain opens, and what is checked once for all domains."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from actzoo import archives, domains, errors, preprocessing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """One example, opened but not yet prepared for a model.
+
+    Attributes:
+        inputs: Name -> array, as the first preprocessing step gives it.
+        target: Index of the class, mask, or None.
+        id: Name of the example, for people.
+        weight: Of its loss.
+        spacing: Size of one step along each axis of the mask, in mm; None where unknown.
+    """
+
+    inputs: dict[str, np.ndarray]
+    target: Any
+    id: str = ""
+    weight: float = 1.0
+    spacing: tuple[float, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """What a plan is made from: a summary of the data.
+
+    Attributes:
+        domain: Kind of data.
+        num_examples: How many.
+        classes: Names, in the order of the labels.
+        counts: Split -> class -> number; what has no split of its own counts as "train".
+        details: Numbers that only this kind of data has.
+        content_hash: Changes when any example or label does.
+        notes: Warnings about the data, one sentence each.
+        about: What the data says of itself, one sentence each, for the report.
+    """
+
+    domain: str
+    num_examples: int
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    details: dict[str, Any]
+    content_hash: str
+    notes: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Random access to labeled examples; what a domain's `open` returns."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of the labels."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> Example:
+        """Open one example."""
+        ...
+
+    def raw(self, index: int) -> bytes:
+        """Return one example as the user would send it to `predict`."""
+        ...
+
+    def labels(self) -> np.ndarray | None:
+        """Return the class of every example `(n,)`, without opening any; None for masks."""
+        ...
+
+    def samples_per_example(self, steps: preprocessing.Steps) -> Sequence[int] | None:
+        """Return how many training samples each example holds by its steps; None for one each."""
+        ...
+
+    def ids(self) -> list[str]:
+        """Return the name of every example."""
+        ...
+
+    def identities(self) -> Sequence[str] | None:
+        """Return what each name stands for, where names hide it; None where they do not."""
+        ...
+
+    def splits(self) -> list[str | None]:
+        """Return the split the data gives each example: train, val, test, or None."""
+        ...
+
+    def groups(self) -> Sequence[str] | None:
+        """Return what must never be divided between splits, per example; None for nothing."""
+        ...
+
+    def fingerprint(self) -> Fingerprint:
+        """Return the summary."""
+        ...
+
+
+def rng(seed: int, *words: object) -> np.random.Generator:
+    """Return a generator that is a pure function of its arguments.
+
+    Args:
+        seed: The run's seed.
+        *words: What it is for: `"augment", epoch, index`.
+    """
+    text = json.dumps([int(seed), *(str(word) for word in words)])
+    key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def open_source(
+    path: str,
+    domain: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    note: errors.Note | None = None,
+    *,
+    fewest: int = 2,
+) -> Source:
+    """Open a user's data.
+
+    Args:
+        path: A folder, an archive of one, a file, or `tfds:NAME`.
+        domain: Its kind; None recognizes it.
+        options: `allow_rare`, and what the domain's `open` takes.
+        note: Takes each warning; None prints it to stderr.
+        fewest: Classes that it must have.
+
+    Returns:
+        The source.
+
+    Raises:
+        MissingFileError: There is nothing.
+        DataError: The data cannot be used.
+    """
+    spec = domains.DOMAINS.get(domain) if domain else domains.recognize(path)
+    own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
+    domains.check_exists(path)
+    place = path if domains.is_scheme(path) else str(archives.folder_of(path))
+    source: Source = spec.call("open", place, own)
+    check_classes(source.classes, fewest)
+    say = note or to_stderr
+    for sentence in source.fingerprint().notes:
+        say(sentence)
+    return source
+
+
+def to_stderr(sentence: str) -> None:
+    """Print a warning."""
+    print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+
+def check_classes(classes: Sequence[str], fewest: int = 2) -> None:
+    """Refuse class names that could be mistaken for one another or break a file.
+
+    Raises:
+        DataError: Names them; fewer than two classes are refused, too.
+    """
+    if len(classes) < fewest:
+        have = f"only '{errors.shown(classes[0])}'" if classes else "none"
+        raise errors.DataError(
+            f"The data has {have} for a class; two or more are needed.\n"
+            "Give examples of at least two classes.",
+            given=list(classes),
+        )
+    alike: dict[str, str] = {}
+    for name in classes:
+        bad = [c for c in name if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+        problem = None
+        if bad:
+            problem = f"holds a control character, U+{ord(bad[0]):04X}"
+        elif not name.strip() or name != name.strip():
+            problem = "begins or ends with a space" if name.strip() else "is empty"
+        elif len(name) > 200:
+            problem = f"is {len(name)} characters long; at most 200 are taken"
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
+        if folded in alike:
+            problem = f"can be mistaken for '{errors.shown(alike[folded])}'"
+        if problem:
+            raise errors.DataError(
+                f"The class name '{errors.shown(name)}' {problem}.\nRename it.", given=name
+            )
+        alike[folded] = name
+
+
+def counts_by_split(
+    labels: np.ndarray, splits: Sequence[str | None], classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return split -> class -> number of examples; what has no split counts as "train"."""
+    found = {}
+    for split in dict.fromkeys(splits):
+        chosen = labels[[own == split for own in splits]]
+        numbers = np.bincount(chosen, minlength=len(classes))
+        found[split or "train"] = {n: int(c) for n, c in zip(classes, numbers, strict=True)}
+    return found
+
+
+def notes_on_copies(
+    noun: str,
+    copies: Sequence[Sequence[int]],
+    ids: Sequence[str],
+    labels: Sequence[Any] | np.ndarray,
+    splits: Sequence[str | None],
+    strict: bool,
+) -> list[str]:
+    """Return notes on examples that are there twice: across splits, and under two labels.
+
+    Args:
+        noun: What examples are called ("pictures").
+        copies: Indices of the examples that are the same, group by group.
+        ids: Name of each example.
+        labels: Class of each.
+        splits: Split of each.
+        strict: Refuse both instead.
+
+    Raises:
+        DataError: Strict, and there are some.
+    """
+
+    def named(groups: Sequence[Sequence[int]], most: int = 10) -> str:
+        pairs = [" = ".join(errors.shown(ids[i], 120) for i in group[:3]) for group in groups]
+        more = f" and {len(pairs) - most:,} more" if len(pairs) > most else ""
+        return "; ".join(pairs[:most]) + more
+
+    across = [group for group in copies if len({splits[i] for i in group}) > 1]
+    two_labels = [group for group in copies if len({labels[i] for i in group}) > 1]
+    notes = []
+    if across:
+        notes.append(
+            f"{len(across):,} {noun} are in more than one split, so held-out scores are too good: "
+            f"{named(across)}."
+        )
+    if two_labels:
+        notes.append(f"{len(two_labels):,} {noun} have two labels: {named(two_labels)}.")
+    if strict and notes:
+        raise errors.DataError(
+            f"{' '.join(notes)}\nRemove one of each, or leave --strict out.", given=len(notes)
+        )
+    extra = sum(len(group) - 1 for group in copies)
+    if extra and not across:
+        notes.append(
+            f"{extra:,} {noun} are there more than once; copies were kept in the same split."
+        )
+    return notes

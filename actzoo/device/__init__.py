@@ -1,1 +1,0 @@
-"""Device files from the inside: forms of activations, conversion, reading, running."""

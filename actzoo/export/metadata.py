@@ -1,0 +1,196 @@
+"""What stands beside an exported model: the card, and what its outputs mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors, models, tasks
+from actzoo.export.reference import (
+    Reference,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+_INPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def input_names(model: keras.Model) -> tuple[str, ...]:
+    """Return the names of a model's inputs; refuse what no device file can take."""
+    outputs = getattr(model, "outputs", None) or ()
+    if len(outputs) != 1:
+        raise errors.InvalidTypeError(
+            f"{type(model).__name__} has {len(outputs)} outputs known before a call; export needs "
+            "a functional model with one.\nBuild it with keras.Model(inputs, output).",
+            given=type(model).__name__,
+        )
+    for tensor in model.inputs:
+        if not _INPUT_NAME.fullmatch(tensor.name):
+            raise errors.InvalidValueError(
+                f"The input '{errors.shown(tensor.name)}' has a name that a SavedModel cannot "
+                "have.\nBegin it with a letter, and go on with letters, digits and underscores: "
+                "keras.Input(..., name='x')",
+                given=tensor.name,
+            )
+        if not str(tensor.dtype).startswith(("float", "bfloat", "int", "uint", "bool")):
+            raise errors.InvalidValueError(
+                f"The input '{tensor.name}' takes {tensor.dtype}; a device's file takes numbers.\n"
+                "Turn texts into token ids before the model.",
+                given=str(tensor.dtype),
+            )
+    return tuple(tensor.name for tensor in model.inputs)
+
+
+def card_for(
+    model: keras.Model,
+    card: models.ModelCard | Mapping[str, Any] | None,
+    classes: Sequence[str] | None,
+    task: str,
+    names: tuple[str, ...],
+) -> models.ModelCard:
+    """Return the card that travels with a model, completed from the model itself."""
+    size = output_size(model)
+    given = card if isinstance(card, Mapping) else {}
+    if card is None or isinstance(card, Mapping):
+        card = models.ModelCard(
+            name=model.name,
+            config={},
+            domain="",
+            task=task,
+            classes=tuple(f"class_{i}" for i in range(size)),
+            preprocessing=(),
+            inputs={
+                name: {
+                    "shape": list(tensor.shape[1:]),
+                    "dtype": str(tensor.dtype),
+                    **({"range": [0, 255]} if _scales_pixels(model) else {}),
+                }
+                for name, tensor in zip(names, model.inputs, strict=True)
+            },
+            output=tasks.get_task(task).output_activation,
+            versions=models.versions(),
+        )
+    fields = {field.name for field in dataclasses.fields(models.ModelCard)}
+    card = dataclasses.replace(card, **{key: given[key] for key in given if key in fields})
+    if classes is not None:
+        card = dataclasses.replace(card, classes=tuple(map(str, classes)))
+    if len(card.classes) != size:
+        raise errors.InvalidValueError(
+            f"The model has {size} outputs, but {len(card.classes)} classes are given.\n"
+            "Give one name for each output, in order.",
+            given=len(card.classes),
+            allowed=(size,),
+        )
+    for name in card.classes:
+        if "\n" in str(name) or "\r" in str(name):
+            raise errors.InvalidValueError(
+                f"The class name '{errors.shown(name)}' holds a line break, and labels.txt has "
+                "one name per line.\nRename the class.",
+                given=name,
+            )
+    return card
+
+
+def with_pixel_inputs(card: models.ModelCard, model: keras.Model) -> models.ModelCard:
+    """Return a card whose inputs are pixels where it does not say otherwise."""
+    for tensor in model.inputs:
+        if "float" not in str(tensor.dtype):
+            raise errors.InvalidValueError(
+                f"The input '{tensor.name}' takes whole numbers ({tensor.dtype}) and cannot be "
+                "uint8 pixels.\nLeave io_dtype out.",
+                given="uint8",
+            )
+    inputs = {
+        name: {**found, "range": found.get("range") or [0, 255]}
+        for name, found in card.inputs.items()
+    }
+    return dataclasses.replace(card, inputs=inputs)
+
+
+def output_size(model: keras.Model) -> int:
+    """Return the number of a model's outputs per place."""
+    shape = tuple(model.outputs[0].shape)
+    if len(shape) < 2 or shape[-1] is None:
+        raise errors.InvalidValueError(
+            f"The model's output has the shape {shape}; export takes (batch, ..., classes).\n"
+            "Leave the last axis in place, with one value for each class.",
+            given=shape,
+        )
+    return int(shape[-1])
+
+
+def with_sizes(card: models.ModelCard, model: keras.Model, cases: Reference) -> models.ModelCard:
+    """Return a card whose inputs have the sizes that the model leaves open, as the cases have."""
+    inputs = dict(card.inputs)
+    for tensor in model.inputs:
+        shape = list(inputs.get(tensor.name, {}).get("shape") or tensor.shape[1:])
+        if None in shape:
+            sizes = cases.inputs[tensor.name].shape[1:]
+            filled = [size or given for size, given in zip(shape, sizes, strict=True)]
+            inputs[tensor.name] = {**inputs.get(tensor.name, {}), "shape": filled}
+    return dataclasses.replace(card, inputs=inputs)
+
+
+def check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) -> None:
+    """Refuse calibration samples of another size than the file will take."""
+    for name, values in samples.items():
+        wanted = tuple(card.inputs.get(name, {}).get("shape") or values.shape[1:])
+        if values.shape[1:] != wanted:
+            raise errors.DataError(
+                f"The calibration samples of '{name}' have the shape {values.shape[1:]}, the file "
+                f"takes {wanted}.\nBring calibration and reference samples to one size.",
+                given=values.shape[1:],
+                allowed=(wanted,),
+            )
+
+
+def missing_output_activation(
+    model: keras.Model, card: models.ModelCard, cases: Reference, note: Callable[[str], None]
+) -> str | None:
+    """Return the output activation to put behind a model; None where it gives probabilities.
+
+    Its graph tells, unless the activation hides in a function of the user's: then its outputs do.
+    """
+    from actzoo import lowering
+
+    if card.output != "softmax" or lowering.ends_in(model, card.output):
+        return card.output
+    if lowering.ends_in(model, "sigmoid"):
+        return "sigmoid"
+    if output_size(model) == 1:
+        raise errors.InvalidValueError(
+            "The model has one output, behind which a softmax gives 1 for any input.\nEnd it in a "
+            "sigmoid (keras.layers.Activation('sigmoid')), or give it one output for each class.",
+            given=1,
+        )
+    few = {name: value[: lowering.FEW] for name, value in cases.inputs.items()}
+    outputs = lowering.keras_outputs(model, None, few)
+    if not tasks.are_probabilities(outputs):
+        if np.all((outputs >= 0) & (outputs <= 1)):
+            note(
+                "A softmax was put behind the model, whose outputs all lie between 0 and 1. If "
+                "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
+            )
+        return card.output
+    note(
+        "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
+        "behind it."
+    )
+    return None
+
+
+def _scales_pixels(model: keras.Model) -> bool:
+    """Whether a model with one input begins by scaling `[0, 255]` itself."""
+    first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
+    scale = getattr(first, "scale", None)
+    return (
+        len(model.inputs) == 1
+        and type(first).__name__ == "Rescaling"
+        and isinstance(scale, int | float)
+        and 1 / 256 <= scale <= 1 / 127
+    )

@@ -1,0 +1,277 @@
+"""One call of `predict`: inputs read and prepared, a model asked, answers named and written."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actzoo import errors, models, run_folder
+from actzoo.inference.input_checks import check_inputs
+
+if TYPE_CHECKING:
+    from actzoo.domains import DomainSpec
+    from actzoo.inference.predictors import _Predictor
+
+BATCH = 32  # samples given to a model at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a model says about one input.
+
+    Attributes:
+        id: The input as the user named it.
+        label: Most probable class; None where the input could not be read.
+        probability: Its probability.
+        probabilities: Class -> probability.
+        error: Why there is no prediction.
+        mask: The file that the predicted mask was written to.
+        shares: Class -> share of the places, where each place has an answer.
+    """
+
+    id: str
+    label: str | None
+    probability: float | None
+    probabilities: dict[str, float]
+    error: str | None = None
+    mask: str | None = None
+    shares: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+class PredictionSession:
+    """One call of `predict`."""
+
+    def __init__(self, predictor: _Predictor, card: models.ModelCard, out: Path | None) -> None:
+        from actzoo import data, domains, tasks
+
+        self.predictor = predictor
+        self.card = card
+        self.out = out
+        self.preparation = data.Preparation.of(card.domain, card.preprocessing)
+        self.domain = domains.DOMAINS.get(card.domain) if card.domain else None
+        self.is_dense = tasks.get_task(card.task).is_dense
+        self._samples_of, self._in_batches = data.samples_of, data.run_in_batches
+        self._written: set[Path] = set()
+        # What an earlier call left may be written over, files of the user may not.
+        self._earlier = set() if out is None else _masks_before(out)
+
+    def answers(self, items: Sequence[tuple[str, bytes | Path | str]]) -> list[Prediction]:
+        """Return the answers for some inputs: id, and bytes, an array's file or what is wrong."""
+        prepared: list[Any] = []
+        for name, raw in items:
+            try:
+                case = self._prepare(name, raw)
+                samples = self._samples(case, raw)
+                check_inputs(samples, self.predictor.ports, self.card)
+                prepared.append((case, samples))
+            except errors.ActzooError as error:
+                prepared.append(str(error))
+        good = [item for item in prepared if not isinstance(item, str)]
+        outputs: Any = iter(())
+        if good:
+            names = self.predictor.ports
+            stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
+            outputs = iter(self._in_batches(stacked, self.predictor._run, BATCH))
+        found = []
+        for (name, raw), item in zip(items, prepared, strict=True):
+            if isinstance(item, str):
+                found.append(Prediction(name, None, None, {}, item))
+                continue
+            case, samples = item
+            own = np.stack(list(itertools.islice(outputs, len(next(iter(samples.values()))))))
+            try:
+                found.append(self._answer(name, raw, case, own))
+            except errors.DataError as error:
+                found.append(Prediction(name, None, None, {}, str(error)))
+        return found
+
+    def _prepare(self, name: str, raw: bytes | Path | str) -> dict[str, np.ndarray]:
+        if isinstance(raw, str):
+            raise errors.DataError(raw, given=name)
+        if isinstance(raw, Path):
+            return {next(iter(self.predictor.ports)): _read_array(raw)}
+        if not self.card.preprocessing:
+            raise errors.DataError(
+                f"The model has no preprocessing steps, so {errors.shown(name, 120)} cannot be "
+                "prepared.\nGive its input as a .npy file.",
+                given=name,
+            )
+        from actzoo import preprocessing
+
+        try:
+            return preprocessing.apply(self.preparation.case_steps, raw)
+        except errors.ActzooError as error:
+            raise errors.DataError(f"{errors.shown(name, 200)}: {error}", given=name) from error
+
+    def _samples(self, case: dict[str, np.ndarray], raw: Any) -> dict[str, np.ndarray]:
+        if isinstance(raw, Path):
+            return {name: value[None] for name, value in case.items()}
+        return self._samples_of(case, self.preparation)
+
+    def _answer(
+        self, name: str, raw: Any, case: dict[str, np.ndarray], outputs: np.ndarray
+    ) -> Prediction:
+        classes = self.card.classes
+        if outputs.shape[-1] != len(classes):
+            raise errors.InvalidValueError(
+                f"The model has {outputs.shape[-1]} outputs and model.json {len(classes)} classes; "
+                "they do not belong together.",
+                given=outputs.shape[-1],
+                allowed=(len(classes),),
+            )
+        if not self.is_dense:
+            return named_prediction(name, outputs[0], classes)
+        cutter = self.preparation.cutter
+        joined = cutter.join(outputs, case) if cutter and isinstance(raw, bytes) else outputs[0]
+        mask = joined.argmax(axis=-1).astype("uint8")
+        counts = np.bincount(mask.reshape(-1), minlength=len(classes))
+        shares = {str(c): float(n / mask.size) for c, n in zip(classes, counts, strict=True)}
+        written = None
+        if self.out is not None and self.domain and self.domain.write and isinstance(raw, bytes):
+            written = str(self._write(self.domain, self.out, name, raw, mask))
+        return Prediction(name, None, None, {}, mask=written, shares=shares)
+
+    def _write(
+        self, domain: DomainSpec, out: Path, name: str, raw: bytes, mask: np.ndarray
+    ) -> Path:
+        """Write a mask; files of one name go into folders of their own."""
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".") as scratch:
+            made = Path(domain.call("write", name, raw, mask, self.card.classes, Path(scratch)))
+            target = out / made.name
+            for number in itertools.count(2):
+                if target not in self._written:
+                    break
+                target = out / str(number) / made.name
+            own = target.relative_to(out).parts
+            ours = any(parts[-len(own) :] == own for parts in self._earlier)
+            if target.exists() and not ours:
+                raise errors.DataError(
+                    f"{errors.shown(target, 200)} exists already and is not overwritten.\n"
+                    "Name another folder: --out FOLDER",
+                    given=str(target),
+                    fix="--out FOLDER",
+                )
+            target.parent.mkdir(exist_ok=True)
+            os.replace(made, target)
+        self._written.add(target)
+        return target
+
+
+def _masks_before(out: Path) -> set[tuple[str, ...]]:
+    """Return the parts of the paths of the masks that an earlier call wrote into a folder.
+
+    Raises:
+        InvalidValueError: A predictions.csv of the user's is there.
+    """
+    table = out / run_folder.ANSWERS
+    if not table.exists():
+        return set()
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+    except (OSError, ValueError, csv.Error):
+        header, rows = [], []
+    if header[:1] != ["input"] or header[-1:] != ["error"]:
+        raise errors.InvalidValueError(
+            f"{errors.shown(table, 200)} is no table of `actzoo predict` and is not overwritten.\n"
+            "Name another folder: --out FOLDER",
+            given=str(table),
+            fix="--out FOLDER",
+        )
+    if "mask" not in header:
+        return set()
+    at = header.index("mask")
+    return {
+        Path(row[at].removeprefix("'")).parts for row in rows if len(row) == len(header) and row[at]
+    }
+
+
+def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
+    """Return the card of a model for data that is opened otherwise than that it was trained on.
+
+    Args:
+        card: Of the model.
+        options: Of its domain, such as the encoding of a file; "data options" in the plan.
+
+    Raises:
+        UnknownNameError: The domain has no such option.
+        InvalidValueError: A value is of the wrong kind.
+    """
+    if not options:
+        return card
+    from actzoo import domains, preprocessing
+
+    if not card.domain:
+        raise errors.InvalidValueError(
+            "The model belongs to no kind of data that actzoo opens, so these have no effect: "
+            f"{errors.shown(', '.join(options))}.",
+            given=tuple(options),
+        )
+    given = domains.read_options(domains.DOMAINS.get(card.domain), options)
+    return dataclasses.replace(
+        card,
+        data_options={**card.data_options, **given},
+        preprocessing=preprocessing.with_settings(card.preprocessing, given),
+    )
+
+
+def read_inputs(
+    given: Sequence[str | os.PathLike[str]], card: models.ModelCard
+) -> Iterator[tuple[str, bytes | Path | str]]:
+    """Yield what a user gives to `predict`, one input after another.
+
+    Args:
+        given: Files, folders of them, or what the domain's `read` takes.
+        card: Of the model: its domain, and how its data is opened.
+
+    Yields:
+        Name, and the bytes; for a `.npy` file its path; for a file that cannot be read, why.
+    """
+    from actzoo import domains
+
+    spec = domains.DOMAINS.get(card.domain) if card.domain else None
+    if spec is not None and spec.read:
+        yield from spec.call("read", [os.fspath(item) for item in given], card.data_options)
+        return
+    for path in domains.files_of(given):
+        try:
+            yield str(path), path if path.suffix == ".npy" else path.read_bytes()
+        except FileNotFoundError:
+            yield str(path), f"There is no file {errors.shown(path, 200)}."
+        except OSError as error:
+            yield str(path), f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
+
+
+def batches_of(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Yield items in lists of a size; the last may be shorter."""
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except FileNotFoundError as error:
+        raise errors.MissingFileError(
+            f"There is no file {errors.shown(path, 200)}.", given=str(path)
+        ) from error
+    except (ValueError, OSError, EOFError) as error:
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} is no .npy array of numbers.", given=str(path)
+        ) from error
+
+
+def named_prediction(name: str, row: np.ndarray, classes: Sequence[str]) -> Prediction:
+    """Return the prediction that a row of probabilities stands for."""
+    best = int(np.argmax(row))
+    values = {str(label): float(value) for label, value in zip(classes, row, strict=True)}
+    return Prediction(name, str(classes[best]), float(row[best]), values)

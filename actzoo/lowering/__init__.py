@@ -1,0 +1,56 @@
+"""The form each activation takes on a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actzoo import _lazy
+
+if TYPE_CHECKING:
+    from actzoo.lowering.forms import FORMS, DeviceForm, device_form
+    from actzoo.lowering.rewrite import (
+        FEW,
+        INT8_PASSTHROUGH,
+        OUTPUT_LAYER,
+        DeviceActivation,
+        Lowered,
+        ends_in,
+        keras_outputs,
+        largest_hidden_values,
+        lower,
+        lower_in_detail,
+    )
+
+_TARGETS = {
+    "DeviceActivation": "actzoo.lowering.rewrite:DeviceActivation",
+    "DeviceForm": "actzoo.lowering.forms:DeviceForm",
+    "FEW": "actzoo.lowering.rewrite:FEW",
+    "FORMS": "actzoo.lowering.forms:FORMS",
+    "INT8_PASSTHROUGH": "actzoo.lowering.rewrite:INT8_PASSTHROUGH",
+    "Lowered": "actzoo.lowering.rewrite:Lowered",
+    "OUTPUT_LAYER": "actzoo.lowering.rewrite:OUTPUT_LAYER",
+    "device_form": "actzoo.lowering.forms:device_form",
+    "ends_in": "actzoo.lowering.rewrite:ends_in",
+    "keras_outputs": "actzoo.lowering.rewrite:keras_outputs",
+    "largest_hidden_values": "actzoo.lowering.rewrite:largest_hidden_values",
+    "lower": "actzoo.lowering.rewrite:lower",
+    "lower_in_detail": "actzoo.lowering.rewrite:lower_in_detail",
+}
+
+__all__ = [
+    "FEW",
+    "FORMS",
+    "INT8_PASSTHROUGH",
+    "OUTPUT_LAYER",
+    "DeviceActivation",
+    "DeviceForm",
+    "Lowered",
+    "device_form",
+    "ends_in",
+    "keras_outputs",
+    "largest_hidden_values",
+    "lower",
+    "lower_in_detail",
+]
+
+__getattr__, __dir__ = _lazy.attach(__name__, _TARGETS)

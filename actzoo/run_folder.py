@@ -1,0 +1,155 @@
+"""Run folders: where every file of a run lies, each named in this one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")  # of device files, in every table's order
+ANSWERS = "predictions.csv"  # what `actzoo predict` writes
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, each named in this one place.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        object.__setattr__(self, "path", Path(path))
+
+    @property
+    def plan(self) -> Path:
+        """Every decision, `plan.json`."""
+        return self.path / "plan.json"
+
+    @property
+    def model(self) -> Path:
+        """The trained model, `model.keras`."""
+        return self.path / "model.keras"
+
+    @property
+    def card(self) -> Path:
+        """How to use the model, `model.json`."""
+        return self.path / "model.json"
+
+    @property
+    def history(self) -> Path:
+        """One row per epoch, `history.csv`."""
+        return self.path / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """Scores of the held-out splits, `metrics.json`."""
+        return self.path / "metrics.json"
+
+    @property
+    def diagnostics(self) -> Path:
+        """What the activations did, `diagnostics.json`."""
+        return self.path / "diagnostics.json"
+
+    @property
+    def report(self) -> Path:
+        """The page for people, `report.html`."""
+        return self.path / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Logs for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an unfinished training stands."""
+        return self.path / "checkpoint"
+
+    @property
+    def evaluation(self) -> Path:
+        """Held-out predictions and what the report shows."""
+        return self.path / "evaluation"
+
+    @property
+    def predictions(self) -> Path:
+        """One row per held-out example."""
+        return self.evaluation / "predictions.csv"
+
+    @property
+    def identities(self) -> Path:
+        """Return the table of what the names of examples stand for, where they hide it."""
+        return self.evaluation / "identities.csv"
+
+    @property
+    def panels(self) -> Path:
+        """What the domain shows of the data, `panels.json`."""
+        return self.evaluation / "panels.json"
+
+    @property
+    def export(self) -> Path:
+        """The exported files; an `ExportFolder`."""
+        return self.path / "export"
+
+    @property
+    def verification(self) -> Path:
+        """The proof, `verify.json`."""
+        return self.export / "verify.json"
+
+    def record(self, stage: str) -> Path:
+        """Return the path of a stage's record."""
+        return self.path / "stages" / f"{stage}.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportFolder:
+    """The files of one export; complete in itself, so that it can travel.
+
+    Args:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        object.__setattr__(self, "path", Path(path))
+
+    @property
+    def saved_model(self) -> Path:
+        """The SavedModel."""
+        return self.path / "saved_model"
+
+    @property
+    def labels(self) -> Path:
+        """Class names, one per line."""
+        return self.path / "labels.txt"
+
+    @property
+    def reference(self) -> Path:
+        """Recorded inputs and outputs."""
+        return self.path / "reference.npz"
+
+    @property
+    def card(self) -> Path:
+        """How to use the model, `model.json`."""
+        return self.path / "model.json"
+
+    @property
+    def record(self) -> Path:
+        """Hashes of all exported files, `export.json`."""
+        return self.path / "export.json"
+
+    @property
+    def verification(self) -> Path:
+        """The proof, `verify.json`."""
+        return self.path / "verify.json"
+
+    def tflite(self, precision: str) -> Path:
+        """Return the path of the file of a precision."""
+        return self.path / f"model_{precision}.tflite"
+
+    def precisions(self) -> list[str]:
+        """Return the precisions whose files are there."""
+        return [name for name in PRECISIONS if self.tflite(name).exists()]

@@ -1,0 +1,258 @@
+"""A class for each place of a picture or volume, scored per case."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from actzoo.tasks.measures import SMALLEST_PROBABILITY, mean_interval, surface_distance
+from actzoo.tasks.task import Assessment
+
+if TYPE_CHECKING:
+    import keras
+IGNORE_INDEX = 255  # in masks: neither learned nor scored
+
+
+class Segmentation:
+    """A class for each place of a picture or volume; the first class is the background.
+
+    Dice and intersection over union are computed per case and averaged over cases, never over
+    batches. A class that is neither in a case's truth nor in its prediction has no overlap to
+    measure there, so that case is left out of its mean; where only one of the two is empty, the
+    overlap is 0. Means over classes leave the background out.
+    """
+
+    name: ClassVar[str] = "segmentation"
+    output_activation: ClassVar[str] = "softmax"
+    monitor: ClassVar[tuple[str, str]] = ("dice", "max")
+    headline: ClassVar[str] = "dice"
+    is_dense: ClassVar[bool] = True
+
+    def encode(self, masks: np.ndarray, num_classes: int) -> np.ndarray:
+        """Return one-hot masks `(n, ..., classes)`; all zero where a mask is `IGNORE_INDEX`."""
+        masks = np.asarray(masks)
+        return (masks[..., None] == np.arange(num_classes, dtype=masks.dtype)).astype("float32")
+
+    def loss(self, *, label_smoothing: float = 0.0) -> keras.losses.Loss:
+        """Return cross-entropy plus soft Dice loss on logits.
+
+        Soft Dice is taken over the whole batch, so that a sample without foreground is no
+        special case. Label smoothing acts on the cross-entropy.
+
+        Reference:
+            Milletari et al., 2016, "V-Net", arXiv:1606.04797; the sum of both: Isensee et al.,
+            2021, "nnU-Net", arXiv:1809.10486.
+        """
+        import keras
+        from keras import ops
+
+        class DiceCrossentropy(keras.losses.Loss):
+            """Cross-entropy plus soft Dice of the classes without background."""
+
+            def call(self, truth: Any, logits: Any) -> Any:
+                classes = truth.shape[-1]
+                known = ops.sum(truth, axis=-1)
+                soft = truth * (1.0 - label_smoothing) + known[..., None] * (
+                    label_smoothing / classes
+                )
+                cross = -ops.sum(soft * ops.log_softmax(logits, axis=-1), axis=-1)
+                cross = ops.sum(cross) / ops.maximum(ops.sum(known), 1.0)
+                given = (ops.softmax(logits, axis=-1) * known[..., None])[..., 1:]
+                wanted = truth[..., 1:]
+                axes = tuple(range(len(truth.shape) - 1))
+                both = ops.sum(given * wanted, axis=axes)
+                each = ops.sum(given, axis=axes) + ops.sum(wanted, axis=axes)
+                return cross + 1.0 - ops.mean((2.0 * both + 1.0) / (each + 1.0))
+
+        return DiceCrossentropy(name="dice_crossentropy")
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Return the Dice coefficient of the predicted masks of an epoch, over all its places."""
+        import keras
+        from keras import ops
+
+        class Dice(keras.metrics.Metric):
+            """Dice of the classes without background, from counts summed over batches."""
+
+            def __init__(self) -> None:
+                super().__init__(name="dice")
+                self._both = self.add_weight(shape=(), initializer="zeros", name="both")
+                self._each = self.add_weight(shape=(), initializer="zeros", name="each")
+
+            def update_state(self, truth: Any, logits: Any, sample_weight: Any = None) -> None:
+                known = ops.sum(truth, axis=-1, keepdims=True)
+                classes = logits.shape[-1]
+                given = ops.one_hot(ops.argmax(logits, axis=-1), classes) * known
+                self._both.assign_add(ops.sum((given * truth)[..., 1:]))
+                self._each.assign_add(ops.sum(given[..., 1:]) + ops.sum(truth[..., 1:]))
+
+            def result(self) -> Any:
+                return 2.0 * self._both / ops.maximum(self._each, 1.0)
+
+        return [Dice()]
+
+    def assess(
+        self,
+        cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
+        classes: Sequence[str],
+        *,
+        distances: bool = True,
+    ) -> Assessment:
+        """Score cases; see `Task.assess`. Distances are in mm, where a case has a spacing."""
+        rows, counts, outputs = [], [], []
+        for target, probabilities, spacing in cases:
+            mask = probabilities.argmax(axis=-1).astype("uint8")
+            counted = _Counts.of(target, probabilities, len(classes))
+            row = counted.row(classes)
+            if distances and spacing is not None:
+                for number, name in enumerate(classes[1:], 1):
+                    row[f"hd95_mm_{name}"] = surface_distance(
+                        target == number, mask == number, spacing
+                    )
+            rows.append(row)
+            counts.append(counted)
+            outputs.append(mask)
+        return Assessment(_segmentation_score(rows, counts, classes), rows, outputs)
+
+    def score(
+        self,
+        targets: np.ndarray,
+        probabilities: np.ndarray,
+        classes: Sequence[str],
+        cases: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Score stacked samples `(n, ...)`, those of one case together; without distances."""
+        found = _counts_by_case(targets, probabilities, cases, len(classes))
+        return _segmentation_score([counted.row(classes) for counted in found], found, classes)
+
+    def headline_value(self, score: Mapping[str, Any]) -> float:
+        """Return the mean Dice of a score; 0 where there was no foreground at all."""
+        return float(score["dice"]["mean"] or 0.0)
+
+    def baseline_score(self, score: Mapping[str, Any]) -> float | None:
+        """Return 0: all background overlaps with nothing."""
+        return 0.0
+
+    def agreement(
+        self,
+        reference: np.ndarray,
+        candidate: np.ndarray,
+        cases: Sequence[str] | None = None,
+    ) -> float:
+        """Return the mean Dice between the masks of two outputs `(n, ..., classes)`.
+
+        Over cases and classes, without the background; 1 where neither has any foreground.
+        """
+        if len(reference) == 0:
+            return math.nan
+        found = _counts_by_case(reference.argmax(axis=-1), candidate, cases, candidate.shape[-1])
+        values = [v for counted in found for v in counted.dice()[1:] if v is not None]
+        return float(np.mean(values)) if values else 1.0
+
+
+def _counts_by_case(
+    targets: np.ndarray, probabilities: np.ndarray, cases: Sequence[str] | None, size: int
+) -> list[_Counts]:
+    """Return the counts of each case, those of its samples together."""
+    names = [str(k) for k in range(len(targets))] if cases is None else list(cases)
+    found: dict[str, _Counts] = {}
+    for name, target, outputs in zip(names, targets, probabilities, strict=True):
+        counted = _Counts.of(target, outputs, size)
+        found[name] = found[name] + counted if name in found else counted
+    return list(found.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counts:
+    """Places of a case by true and predicted class, and the sum of their log losses."""
+
+    confusion: np.ndarray
+    loss: float
+
+    @classmethod
+    def of(cls, target: np.ndarray, probabilities: np.ndarray, size: int) -> _Counts:
+        known = np.asarray(target) != IGNORE_INDEX
+        truth = np.asarray(target)[known].astype("int64")
+        values = probabilities[known]
+        predicted = values.argmax(axis=-1)
+        confusion = np.bincount(truth * size + predicted, minlength=size * size)
+        own = np.clip(values[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1.0)
+        return cls(confusion.reshape(size, size), float(-np.log(own, dtype="float64").sum()))
+
+    def __add__(self, other: _Counts) -> _Counts:
+        return _Counts(self.confusion + other.confusion, self.loss + other.loss)
+
+    def _overlap(self, both: float, each: float) -> list[float | None]:
+        hits = self.confusion.diagonal()
+        sizes = self.confusion.sum(axis=0) + self.confusion.sum(axis=1)
+        return [
+            float(both * hit / (size - each * hit)) if size else None
+            for hit, size in zip(hits, sizes, strict=True)
+        ]
+
+    def dice(self) -> list[float | None]:
+        """Return the Dice coefficient of each class; None where it does not occur."""
+        return self._overlap(2.0, 0.0)
+
+    def row(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Return Dice and intersection over union of each class but the background."""
+        union = self._overlap(1.0, 1.0)
+        return {
+            **{f"dice_{n}": v for n, v in zip(classes[1:], self.dice()[1:], strict=True)},
+            **{f"iou_{n}": v for n, v in zip(classes[1:], union[1:], strict=True)},
+        }
+
+
+def _segmentation_score(
+    rows: Sequence[Mapping[str, Any]], counts: Sequence[_Counts], classes: Sequence[str]
+) -> dict[str, Any]:
+    if not rows:
+        return {"n": 0}
+    names = list(classes[1:])
+    found: dict[str, Any] = {"n": len(rows)}
+    for measure in ("dice", "iou", "hd95_mm"):
+        means = {
+            name: mean_of_known(row.get(f"{measure}_{name}") for row in rows) for name in names
+        }
+        known = any(f"{measure}_{name}" in row for row in rows for name in names)
+        found[measure] = {**means, "mean": mean_of_known(means.values())} if known else None
+    per_case = [mean_of_known(row[f"dice_{name}"] for name in names) for row in rows]
+    places = sum(int(counted.confusion.sum()) for counted in counts)
+    found["dice_interval"] = mean_interval([value for value in per_case if value is not None])
+    found["loss"] = sum(counted.loss for counted in counts) / max(places, 1)
+    found["empty"] = sum(value is None for value in per_case)
+    found["per_class"] = {
+        name: {
+            "dice": found["dice"][name],
+            "iou": found["iou"][name],
+            "hd95_mm": found["hd95_mm"][name] if found["hd95_mm"] else None,
+            "n": sum(int(c.confusion[number].sum() > 0) for c in counts),
+        }
+        for number, name in enumerate(names, 1)
+    }
+    return found
+
+
+def mean_of_known(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are not None; None where there are none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def renumbering(names: Sequence[str], order: Sequence[str]) -> np.ndarray:
+    """Return, for each of 256 or more class indices by `names`, the index by `order`.
+
+    `IGNORE_INDEX` stays what it is.
+
+    Args:
+        names: Classes of the data, all of them in `order`.
+        order: Classes of the model.
+    """
+    positions = {name: number for number, name in enumerate(order)}
+    table = np.full(max(len(names), IGNORE_INDEX + 1), IGNORE_INDEX, "int64")
+    table[: len(names)] = [positions[name] for name in names]
+    return table
