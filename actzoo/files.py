@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors
+from actzoo import errors, spellings
 
 FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
 
@@ -199,7 +199,8 @@ def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
             given=version,
             fix="pip install -U actzoo",
         )
-    return data
+    modern: dict[str, Any] = spellings.modern(data)
+    return modern
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

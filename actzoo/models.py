@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, files, run_folder
+from actzoo import domains, errors, files, run_folder, spellings
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class TrainingDefaults:
     patience: int = 20
 
 
+@spellings.accepts_old_arguments
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
     """One architecture.

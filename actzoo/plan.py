@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import domains, errors, files, models, preprocessing, run_folder, tasks
+from actzoo import domains, errors, files, models, preprocessing, run_folder, spellings, tasks
 
 DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
 DENSE_AGREEMENT = 0.95  # mean Dice between two models' masks, where each place has an answer
@@ -303,7 +303,8 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
     """
     data = files.plain(plan)
     paths = _settable(data)
-    for key, text in settings.items():
+    for given, text in settings.items():
+        key = spellings.modern_path(given)
         wanted = key if key in paths else None
         if wanted is None:
             ends = [path for path in paths if path.endswith(f".{key}")]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import errors
+from actzoo import errors, spellings
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HEAD = "head_"  # layers that depend on the classes; the only ones that may be left out
 
 
+@spellings.accepts_old_arguments
 @dataclasses.dataclass(frozen=True)
 class WeightsSpec:
     """Published weights of one architecture.

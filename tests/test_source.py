@@ -16,7 +16,8 @@ SOURCES = [*CORE, *APPLICATIONS]
 
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
-    "errors": 0, "_lazy": 0, "registry": 0, "formatting": 0, "files": 0, "cache": 0, "archives": 0,
+    "errors": 0, "_lazy": 0, "spellings": 0, "registry": 0, "formatting": 0, "files": 0,
+    "cache": 0, "archives": 0,
     "run_folder": 1, "stage_records": 1, "domains": 1,
     "activations": 2,
     "blocks": 3, "tflite": 3,
@@ -30,6 +31,7 @@ LEVELS = {
 }  # fmt: skip
 FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
+    ("files", "spellings"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
     ("stage_records", "run_folder"),
     ("data", "preprocessing"), ("weights", "models"), ("models", "model_files"),
@@ -155,7 +157,12 @@ def names_of_domains():
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_names_no_domain(path):
-    """What only photos, texts or scans have lives in the domain's row, not in the core."""
+    """What only photos, texts or scans have lives in the domain's row, not in the core.
+
+    The table of earlier names is the exception: files of any domain are read through it.
+    """
+    if path.stem == "spellings":
+        return
     words, never_compared = names_of_domains()
     assert {"vision", "medical", "tokenize", "unet"} <= words and "text" in never_compared
     tree = ast.parse(path.read_text("utf-8"))

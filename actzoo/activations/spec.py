@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from actzoo import errors
+from actzoo import errors, spellings
 
 MAX_LENGTH = 500  # characters of a spec; the longest sensible one has about a hundred
 FORMS = (
@@ -122,6 +122,7 @@ class Parameter:
         )
 
 
+@spellings.accepts_old_arguments
 @dataclasses.dataclass(frozen=True)
 class ActivationSpec:
     """A row of the activation table. Only plain data, so that listing it costs nothing.

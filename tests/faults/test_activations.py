@@ -31,28 +31,28 @@ def refused(spec, *words):
     return caught.value
 
 
-def test_f1_unknown_name_lists_the_nearest(unchanged):
+def test_unknown_name_lists_the_nearest(unchanged):
     error = refused("relu7", "'relu7'", "'relu'", "'relu6'", "actzoo list activations")
     assert isinstance(error, ValueError) and {"relu", "relu6"} <= set(error.nearest)
 
 
 @pytest.mark.parametrize("spec", ["", "  ", None, 3, [], {}, True, ("relu",), ("relu", 3), b"relu"])
-def test_f2_nothing_and_other_kinds_are_refused(spec, unchanged):
+def test_nothing_and_other_kinds_are_refused(spec, unchanged):
     refused(spec, "'relu'", "leaky_relu(negative_slope=0.1)", "a Keras layer")
 
 
-def test_f2_none_never_means_linear():
+def test_none_never_means_linear():
     assert isinstance(refused(None, "None does not mean linear"), TypeError)
 
 
-def test_f3_unknown_parameter_lists_those_there_are():
+def test_unknown_parameter_lists_those_there_are():
     refused("leaky_relu(slope=0.1)", "'slope'", "negative_slope=0.01", "from 0 to")
     refused(("leaky_relu", {"alpha": 0.1}), "'alpha'", "negative_slope=0.01")
     refused("relu(max_value=6)", "'max_value'", "takes none")
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "1e999", "'x'", "True", "None", "-inf", "9" * 400])
-def test_f4_bad_value_says_what_is_allowed(value):
+def test_bad_value_says_what_is_allowed(value):
     refused(
         f"leaky_relu(negative_slope={value})",
         "negative_slope",
@@ -64,7 +64,7 @@ def test_f4_bad_value_says_what_is_allowed(value):
 @pytest.mark.parametrize(
     "value", [float("nan"), -1, "x", None, [1], 10**400, 1j, np.float32("inf")]
 )
-def test_f4_bad_value_in_a_dict(value):
+def test_bad_value_in_a_dict(value):
     refused(("leaky_relu", {"negative_slope": value}), "a finite number from 0 to 1e+06")
 
 
@@ -91,11 +91,11 @@ def test_f4_bad_value_in_a_dict(value):
         "relu\\u0028)",
     ],
 )
-def test_f5_nothing_is_evaluated(spec, unchanged):
+def test_nothing_is_evaluated(spec, unchanged):
     refused(spec, "actzoo list activations")
 
 
-def test_f5_the_package_calls_no_eval_exec_or_compile():
+def test_the_package_calls_no_eval_exec_or_compile():
     for path in Path(actzoo.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -125,7 +125,7 @@ def test_f5_the_package_calls_no_eval_exec_or_compile():
         "unseen",
     ],
 )
-def test_f6_huge_specs_are_refused_at_once(spec):
+def test_huge_specs_are_refused_at_once(spec):
     activations.names()
     tracemalloc.start()
     began = time.perf_counter()
@@ -137,7 +137,7 @@ def test_f6_huge_specs_are_refused_at_once(spec):
     assert len(str(caught.value)) < 1_000 and len(caught.value.given) < 1_000
 
 
-def test_f6_a_spec_is_read_within_a_millisecond():
+def test_a_spec_is_read_within_a_millisecond():
     activations.names()
     began = time.perf_counter()
     for _ in range(100):
@@ -158,13 +158,13 @@ def test_f6_a_spec_is_read_within_a_millisecond():
         ("leaky_relu(negative_slope=\u0661)", "U+0661"),  # Arabic 1
     ],
 )
-def test_f7_confusable_characters_are_shown_by_code_point(spec, code):
+def test_confusable_characters_are_shown_by_code_point(spec, code):
     refused(spec, code)
     if "(" not in spec:
         refused((spec, {}), code)
 
 
-def test_f8_a_second_row_of_a_name_is_refused_and_the_first_stays(table):
+def test_a_second_row_of_a_name_is_refused_and_the_first_stays(table):
     first = activations.describe("silu")
     for row in (
         ActivationSpec("silu", "their.package:silu"),
@@ -203,7 +203,7 @@ def fill(monkeypatch, **loads):
     return table
 
 
-def test_f8_two_plugins_of_one_name_both_named_the_first_stays(monkeypatch, capsys):
+def test_two_plugins_of_one_name_both_named_the_first_stays(monkeypatch, capsys):
     table = fill(
         monkeypatch,
         one=lambda: ActivationSpec("cube", "one:cube"),
@@ -214,7 +214,7 @@ def test_f8_two_plugins_of_one_name_both_named_the_first_stays(monkeypatch, caps
     assert "plugin 'one'" in note and "plugin 'two'" in note
 
 
-def test_f8_a_plugin_cannot_take_names_that_mean_something_else(monkeypatch, capsys):
+def test_a_plugin_cannot_take_names_that_mean_something_else(monkeypatch, capsys):
     fine = ActivationSpec("their_fine", "their:fine")
     for name in ("ReLU", "Re_LU", "torch:GELU", "bad one!", ""):
         rows = [fine, ActivationSpec(name, "their:cube")]
@@ -223,7 +223,7 @@ def test_f8_a_plugin_cannot_take_names_that_mean_something_else(monkeypatch, cap
         assert "plugin 'mine'" in capsys.readouterr().err
 
 
-def test_f9_a_failing_or_slow_plugin_is_named_once_and_harms_nobody(monkeypatch, capsys):
+def test_a_failing_or_slow_plugin_is_named_once_and_harms_nobody(monkeypatch, capsys):
     def fails():
         raise ImportError("no module named 'theirs'")
 
@@ -278,7 +278,7 @@ def own_relu_numpy(x):
     return np.maximum(x, 0)
 
 
-def test_f10_a_sound_third_party_row_passes_in_three_lines(table):
+def test_a_sound_third_party_row_passes_in_three_lines(table):
     activations.register("cube", cube, reference=cube_numpy, bounded="none", monotone=True)
     for check in activation_checks("cube"):
         check()
@@ -299,7 +299,7 @@ def test_f10_a_sound_third_party_row_passes_in_three_lines(table):
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_f10_a_fault_is_named_with_input_and_output(function, check, words, table):
+def test_a_fault_is_named_with_input_and_output(function, check, words, table):
     reference = {"reference": own_relu_numpy} if function is slightly_off else {}
     activations.register("theirs", function, **reference)
     checks = {check.name: check for check in activation_checks("theirs")}
@@ -321,14 +321,14 @@ def one_argument_more(x, y):
     ("function", "words"),
     [(written_for_numpy, "no tensor"), (one_argument_more, "TypeError")],
 )
-def test_f10_what_is_no_activation_at_all_fails_with_its_name(function, words, table):
+def test_what_is_no_activation_at_all_fails_with_its_name(function, words, table):
     activations.register("theirs", function)
     first, *_ = activation_checks("theirs")
     with pytest.raises(CheckFailedError, match=f"theirs(.|\n)*{words}"):
         first()
 
 
-def test_f10_a_false_claim_is_found(table):
+def test_a_false_claim_is_found(table):
     activations.register("theirs", cube, monotone=False, bounded="both", zero_at_zero=True)
     checks = {check.name: check for check in activation_checks("theirs")}
     with pytest.raises(CheckFailedError, match="monotone=False"):
@@ -336,7 +336,7 @@ def test_f10_a_false_claim_is_found(table):
 
 
 @pytest.mark.parametrize("name", activations.names())
-def test_f11_nan_comes_out_or_the_row_says_so(name):
+def test_nan_comes_out_or_the_row_says_so(name):
     row = activations.describe(name)
     shape = (4,) * (min(row.ranks, default=2) - 1)
     inputs = keras.Input(shape)
@@ -351,7 +351,7 @@ def test_f11_nan_comes_out_or_the_row_says_so(name):
 
 @pytest.mark.parametrize("name", activations.names(elementwise=True))
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_f12_infinity_gives_the_documented_limit(name, dtype):
+def test_infinity_gives_the_documented_limit(name, dtype):
     row = activations.describe(name)
     assert row.limits is not None
     checks = {check.name: check for check in activation_checks(name)}
@@ -360,12 +360,12 @@ def test_f12_infinity_gives_the_documented_limit(name, dtype):
         assert "NaN" in row.notes and "limit" in row.notes
 
 
-def test_f13_a_user_function_cannot_take_a_built_in_name(table):
+def test_a_user_function_cannot_take_a_built_in_name(table):
     with pytest.raises(errors.InvalidValueError, match="'relu' is taken"):
         activations.register("relu", cube)
 
 
-def test_f13_custom_objects_do_not_change_what_get_returns():
+def test_custom_objects_do_not_change_what_get_returns():
     def impostor(x):
         return x * 0 + 42.0
 
@@ -380,7 +380,7 @@ def test_f13_custom_objects_do_not_change_what_get_returns():
 
 
 @pytest.mark.parametrize("name", ["Re_LU", "Hardswish", "relu2"])
-def test_f8_a_name_that_could_be_taken_for_another_is_refused(table, name):
+def test_a_name_that_could_be_taken_for_another_is_refused(table, name):
     with pytest.raises(errors.InvalidValueError, match=r"others write|is taken"):
         activations.register(name, cube)
     assert activations.parse("ReLU") == ("relu", {})

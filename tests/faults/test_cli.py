@@ -33,7 +33,7 @@ def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("words", [["-h"], ["--help"], ["--version"], ["run", "-h"],
                                    ["list", "activations"], ["describe", "silu"], []])  # fmt: skip
-def test_f110_help_and_version_are_light(words):
+def test_help_and_version_are_light(words):
     """The seconds are a benchmark's business; what costs them is imports."""
     found = subprocess.run(
         [sys.executable, "-c", LIGHT, *words], capture_output=True, encoding="utf-8", timeout=60
@@ -54,7 +54,7 @@ def test_f110_help_and_version_are_light(words):
         (["plan", "photos", "--out", "o", "--wieghts", "none"], "--weights"),
     ],
 )
-def test_f110_unknown_words_name_the_nearest(words, nearest, capsys, tmp_path, monkeypatch):
+def test_unknown_words_name_the_nearest(words, nearest, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.run_command(words) == 2
     said = capsys.readouterr()
@@ -66,7 +66,7 @@ def test_f110_unknown_words_name_the_nearest(words, nearest, capsys, tmp_path, m
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "nan"])
-def test_f110_values_of_the_wrong_kind_are_shown(value, capsys):
+def test_values_of_the_wrong_kind_are_shown(value, capsys):
     assert cli.run_command(["run", "photos", "--out", "o", "--epochs", value]) == 2
     said = capsys.readouterr().err
     assert "--epochs" in said
@@ -95,9 +95,7 @@ def pictures(tmp_path_factory):
         ("__class__=1", "Unknown setting"),
     ],
 )
-def test_f111_settings_are_read_by_the_type_of_their_field(
-    setting, words, pictures, tmp_path, capsys
-):
+def test_settings_are_read_by_the_type_of_their_field(setting, words, pictures, tmp_path, capsys):
     out = tmp_path / "run"
     assert cli.run_command(["plan", str(pictures), "--out", str(out), "--set", setting]) == 2
     said = capsys.readouterr().err
@@ -106,7 +104,7 @@ def test_f111_settings_are_read_by_the_type_of_their_field(
     assert not (out / "plan.json").exists()
 
 
-def test_f111_a_good_setting_stands_in_the_plan(pictures, tmp_path, capsys):
+def test_a_good_setting_stands_in_the_plan(pictures, tmp_path, capsys):
     out = tmp_path / "run"
     words = ["plan", str(pictures), "--out", str(out), "--set", "learning_rate=1e-3"]
     assert cli.run_command(words) == 0
@@ -116,7 +114,7 @@ def test_f111_a_good_setting_stands_in_the_plan(pictures, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("edit", [('"epochs": 8', '"epochs": "8"'), ('"seed": 0', '"sed": 0')])
-def test_f112_an_edited_plan_is_refused_by_path_and_line(edit, tmp_path, capsys):
+def test_an_edited_plan_is_refused_by_path_and_line(edit, tmp_path, capsys):
     run = fake_run.make(tmp_path / "run", pictures=False)
     text = json.dumps(json.loads((run / "plan.json").read_text("utf-8")), indent=1)
     assert edit[0] in text
@@ -131,7 +129,7 @@ def test_f112_an_edited_plan_is_refused_by_path_and_line(edit, tmp_path, capsys)
 HOSTILE = ("[/a]", "[red]x[/red]", "\x1b[31mred", "two\nlines", "\u202etxt.exe", "\x07bell")
 
 
-def test_f114_names_are_printed_literally(tmp_path, monkeypatch, capsys):
+def test_names_are_printed_literally(tmp_path, monkeypatch, capsys):
     run = fake_run.make(tmp_path / "run", pictures=False)
     per_class = {name: {"n": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0} for name in HOSTILE}
     monkeypatch.setattr(stages, "evaluate", lambda run: {"test": {"per_class": per_class}})
@@ -144,7 +142,7 @@ def test_f114_names_are_printed_literally(tmp_path, monkeypatch, capsys):
     assert not any(c in out for c in "\x1b\x07\u202e")
 
 
-def test_f114_arguments_do_not_steer_the_terminal(capsys):
+def test_arguments_do_not_steer_the_terminal(capsys):
     for words in (["\x1b[31m"], ["describe", "\x1b[31mx"], ["evaluate", "\x1b]0;x\x07"]):
         assert cli.run_command(words) == 2
         assert "\x1b" not in capsys.readouterr().err
@@ -163,7 +161,7 @@ def test_f114_arguments_do_not_steer_the_terminal(capsys):
         "actzoo list activations </dev/null",
     ],
 )
-def test_f115_closed_streams_leave_no_traceback(command):
+def test_closed_streams_leave_no_traceback(command):
     found = in_shell(command)
     assert found.returncode == 0, found
     assert b"Traceback" not in found.stderr
@@ -172,7 +170,7 @@ def test_f115_closed_streams_leave_no_traceback(command):
 
 @POSIX
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_f115_results_that_cannot_be_written_are_no_success():
+def test_results_that_cannot_be_written_are_no_success():
     found = in_shell("actzoo list activations > /dev/full")
     assert found.returncode == 2
     assert b"Traceback" not in found.stderr
@@ -190,7 +188,7 @@ def test_f115_results_that_cannot_be_written_are_no_success():
         {"FORCE_COLOR": "1"},
     ],
 )
-def test_f115_any_terminal_will_do(environment):
+def test_any_terminal_will_do(environment):
     for command in ("actzoo list activations", "actzoo describe silu", "actzoo run --help"):
         found = in_shell(command, **environment)
         assert found.returncode == 0, found
@@ -201,7 +199,7 @@ def test_f115_any_terminal_will_do(environment):
 
 
 @POSIX
-def test_f115_json_is_whole_where_the_terminal_knows_only_ascii():
+def test_json_is_whole_where_the_terminal_knows_only_ascii():
     code = (
         "from actzoo.cli import console\n"
         "with console.safe_streams():\n"
@@ -218,12 +216,12 @@ def test_f115_json_is_whole_where_the_terminal_knows_only_ascii():
         assert read == {"名": ["😀", None, "\udc80"]}
 
 
-def test_f115_json_never_holds_nan(capsys):
+def test_json_never_holds_nan(capsys):
     console.say_json([math.nan, math.inf, -math.inf, 1.5])
     assert json.loads(capsys.readouterr().out) == [None, None, None, 1.5]
 
 
-def test_f116_a_missing_extra_names_the_install_line(monkeypatch, capsys):
+def test_a_missing_extra_names_the_install_line(monkeypatch, capsys):
     def refused(*_, **__):
         raise errors.missing_extra("nibabel", "medical", "Reading NIfTI volumes")
 
@@ -232,9 +230,7 @@ def test_f116_a_missing_extra_names_the_install_line(monkeypatch, capsys):
     assert 'pip install "actzoo[medical]"' in capsys.readouterr().err
 
 
-def test_f117_a_defect_ends_with_3_and_a_log_without_secrets(
-    tmp_path, monkeypatch, capsys, request
-):
+def test_a_defect_ends_with_3_and_a_log_without_secrets(tmp_path, monkeypatch, capsys, request):
     monkeypatch.setenv("SOME_API_KEY", "k3y-0f-the-k1ngd0m")
     monkeypatch.setenv("PLAIN_SETTING", "not-to-be-logged")
 

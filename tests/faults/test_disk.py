@@ -31,14 +31,14 @@ def left_over(folder: Path) -> list[str]:
     return [str(p) for p in folder.rglob("*") if p.name.startswith((".tmp-", ".lock", ".writ"))]
 
 
-def test_f76_a_read_only_out_is_refused_before_any_work(grids, mounted):
+def test_a_read_only_out_is_refused_before_any_work(grids, mounted):
     place = mounted("ro")
     with pytest.raises(errors.DiskError, match=r"Cannot write .*(.|\n)*another --out"):
         stages.plan(grids, place / "run")
     assert list(place.iterdir()) == []
 
 
-def test_f67_a_full_disk_keeps_the_last_checkpoint_and_resumes(grids, mounted, tmp_path):
+def test_a_full_disk_keeps_the_last_checkpoint_and_resumes(grids, mounted, tmp_path):
     whole = tmp_path / "whole"
     options = {"epochs": 4, "batch_size": 8, "settings": {"units": "[400, 300]"}}
     stages.plan(grids, whole, **options)
@@ -63,7 +63,7 @@ def test_f67_a_full_disk_keeps_the_last_checkpoint_and_resumes(grids, mounted, t
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
-def test_f66_a_failed_write_leaves_the_old_file(tmp_path, number):
+def test_a_failed_write_leaves_the_old_file(tmp_path, number):
     target = tmp_path / "file.json"
     files.write_json(target, {"a": 1})
     with pytest.raises(errors.DiskError), files.atomic_path(target) as temporary:

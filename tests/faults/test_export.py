@@ -33,7 +33,7 @@ def exported():
     ],
     ids=["none", "empty", "zero", "nan", "inf"],
 )  # fmt: skip
-def test_f94_useless_calibration_is_refused(tmp_path, samples, words):
+def test_useless_calibration_is_refused(tmp_path, samples, words):
     with pytest.raises(errors.DataError, match=words) as caught:
         toy_export.export_to(
             tmp_path / "out", toy_export.network(), precision="int8", calibration=samples
@@ -42,7 +42,7 @@ def test_f94_useless_calibration_is_refused(tmp_path, samples, words):
     assert not (tmp_path / "out").exists()
 
 
-def test_f94_few_samples_are_noted(tmp_path):
+def test_few_samples_are_noted(tmp_path):
     notes = []
     images, _ = toy_export.pictures(5, seed=0)
     toy_export.export_to(
@@ -56,7 +56,7 @@ def test_f94_few_samples_are_noted(tmp_path):
 # --- conversion ------------------------------------------------------------------------------
 
 
-def test_f95_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
+def test_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
     import keras
 
     x = keras.Input((4,), name="x")
@@ -68,7 +68,7 @@ def test_f95_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
+def test_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
     from actzoo.tflite.converter import Converter
 
     run = Converter.run
@@ -91,7 +91,7 @@ def test_f97_converter_that_dies_is_told_and_others_are_written(tmp_path, monkey
     assert verify.verify(tmp_path).passed
 
 
-def test_f97_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
+def test_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
     from actzoo.tflite.converter import Converter
 
     with Converter() as worker:
@@ -104,7 +104,7 @@ def test_f97_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
 
 
 @pytest.mark.parametrize("at", ["model_int8.tflite", "labels.txt", "reference.npz", "export.json"])
-def test_f98_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
+def test_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
     target = tmp_path / "out"
     replace = os.replace
 
@@ -125,7 +125,7 @@ def test_f98_full_disk_leaves_no_half_file(tmp_path, monkeypatch, at):
 
 
 @pytest.mark.parametrize("name", ["reference.npz", "labels.txt", "model_int8.tflite", "model.json"])
-def test_f99_edited_file_is_named(tmp_path, name):
+def test_edited_file_is_named(tmp_path, name):
     folder = toy_export.copy(tmp_path / "export")
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -155,7 +155,7 @@ def test_f99_edited_file_is_named(tmp_path, name):
     ],
     ids=["size", "channels", "batch", "0to1", "-1to1", "high", "nan", "text", "object"],
 )
-def test_f100_input_that_does_not_fit_is_refused(exported, change, words):
+def test_input_that_does_not_fit_is_refused(exported, change, words):
     images, _ = toy_export.pictures(2, seed=0)
     with inference.open_model(exported / "model_int8.tflite") as model:
         with pytest.raises(errors.InvalidValueError, match=words):
@@ -169,7 +169,7 @@ def test_f100_input_that_does_not_fit_is_refused(exported, change, words):
 # --- strangers' files ------------------------------------------------------------------------
 
 
-def test_f81_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
+def test_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
     folder = toy_export.copy(tmp_path / "export")
     path = folder / "model_int8.tflite"
     data = path.read_bytes()
@@ -182,7 +182,7 @@ def test_f81_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
             inference.open_model(path)
 
 
-def test_f82_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
+def test_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
     for content, words in (
         (b"", "empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),
@@ -195,7 +195,7 @@ def test_f82_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
             inference.open_model(path)
 
 
-def test_f106_saved_model_is_refused_without_trust(exported):
+def test_saved_model_is_refused_without_trust(exported):
     with pytest.raises(errors.InvalidValueError, match="--trust") as caught:
         inference.open_model(exported / "saved_model")
     assert "read and write files" in str(caught.value)
@@ -270,7 +270,7 @@ def _bad_buffer(model):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_f108_unsound_structure_is_refused_by_our_own_check(exported, tmp_path, change, words):
+def test_unsound_structure_is_refused_by_our_own_check(exported, tmp_path, change, words):
     model = model_of((exported / "model_float32.tflite").read_bytes())
     for part in model.subgraphs:
         for op in part.operators:
@@ -286,7 +286,7 @@ def test_f108_unsound_structure_is_refused_by_our_own_check(exported, tmp_path, 
         inference.open_model(path)
 
 
-def test_f108_check_is_quick_and_takes_our_own_files(exported):
+def test_check_is_quick_and_takes_our_own_files(exported):
     for precision in run_folder.PRECISIONS:
         data = (exported / f"model_{precision}.tflite").read_bytes()
         start = time.perf_counter()
@@ -294,7 +294,7 @@ def test_f108_check_is_quick_and_takes_our_own_files(exported):
         assert time.perf_counter() - start < 0.05
 
 
-def test_f107_mutants_leave_the_parent_alive(exported, tmp_path):
+def test_mutants_leave_the_parent_alive(exported, tmp_path):
     """A small sample of flipped bytes; each gives an answer marked as unverified, or a refusal."""
     data = (exported / "model_int8.tflite").read_bytes()
     images, _ = toy_export.pictures(1, seed=0)
@@ -313,7 +313,7 @@ def test_f107_mutants_leave_the_parent_alive(exported, tmp_path):
             assert len(str(error).splitlines()) <= 5
 
 
-def test_f107_child_has_limits_of_time(exported, tmp_path, monkeypatch):
+def test_child_has_limits_of_time(exported, tmp_path, monkeypatch):
     path = tmp_path / "m.tflite"
     path.write_bytes((exported / "model_int8.tflite").read_bytes())
     images, _ = toy_export.pictures(1, seed=0)
@@ -325,7 +325,7 @@ def test_f107_child_has_limits_of_time(exported, tmp_path, monkeypatch):
     assert child._process.poll() is not None
 
 
-def test_f109_names_in_a_file_are_shown_escaped_and_cut(exported):
+def test_names_in_a_file_are_shown_escaped_and_cut(exported):
     model = model_of((exported / "model_float32.tflite").read_bytes())
     part = model.subgraphs[0]
     part.operators.pop()
@@ -336,7 +336,7 @@ def test_f109_names_in_a_file_are_shown_escaped_and_cut(exported):
     assert "\x1b" not in text and "\\x1b" in text and len(text) < 400
 
 
-def test_f96_wrong_output_names_the_worst_case(tmp_path):
+def test_wrong_output_names_the_worst_case(tmp_path):
     folder = run_folder.ExportFolder(toy_export.copy(tmp_path / "export"))
     other = toy_export.export_to(tmp_path / "other", toy_export.network(), precision="float32")
     folder.tflite("float32").write_bytes(other.files["float32"].read_bytes())

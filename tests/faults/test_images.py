@@ -92,7 +92,7 @@ def damaged():
     }
 
 
-def test_f20_unreadable_files_are_all_named_and_set_aside(tmp_path, capfd):
+def test_unreadable_files_are_all_named_and_set_aside(tmp_path, capfd):
     root = write_classes(tmp_path / "data", count=10)
     for name, (content, _) in damaged().items():
         (root / "dog" / name).write_bytes(content)
@@ -104,23 +104,21 @@ def test_f20_unreadable_files_are_all_named_and_set_aside(tmp_path, capfd):
     assert "node" not in note and "Error" not in note and not capfd.readouterr().err
 
 
-def test_f20_a_class_that_would_lose_more_than_half_is_refused(tmp_path):
+def test_a_class_that_would_lose_more_than_half_is_refused(tmp_path):
     root = write_classes(tmp_path / "data", count=7)
     for name, (content, _) in damaged().items():
         (root / "dog" / name).write_bytes(content)
     refused(root, r"'dog' would keep 7 of 15")
 
 
-def test_f20_strict_refuses_any(tmp_path):
+def test_strict_refuses_any(tmp_path):
     root = write_classes(tmp_path / "data", count=10)
     (root / "dog/bad.png").write_bytes(b"")
     look(root)
     refused(root, r"dog/bad.png \(the file is empty\)", strict=True)
 
 
-def test_f21_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(
-    tmp_path, monkeypatch
-):
+def test_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(tmp_path, monkeypatch):
     root = write_classes(tmp_path / "data", count=16)
     monkeypatch.setattr(cases, "CACHE_BYTES", 0)  # as if memory were too small for the pictures
     run = tmp_path / "run"
@@ -152,7 +150,7 @@ def test_f21_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(
     assert len(run_folder.RunFolder(run).history.read_text().splitlines()) == 5
 
 
-def test_f22_endings_that_are_not_read_are_counted(tmp_path):
+def test_endings_that_are_not_read_are_counted(tmp_path):
     root = write_classes(tmp_path / "data")
     for number in range(12):
         (root / "cat" / f"{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
@@ -168,7 +166,7 @@ def test_f22_endings_that_are_not_read_are_counted(tmp_path):
     refused(root, r"cat/ \(12 .heic\)(.|\n)*\.jpg")
 
 
-def test_f23_hidden_and_system_files_are_ignored(tmp_path):
+def test_hidden_and_system_files_are_ignored(tmp_path):
     root = write_classes(tmp_path / "data")
     for name in (".x.jpg", "._x.jpg", "Thumbs.db", ".DS_Store", "desktop.ini"):
         (root / "cat" / name).write_bytes(encoded(noise(90)))
@@ -179,7 +177,7 @@ def test_f23_hidden_and_system_files_are_ignored(tmp_path):
     assert [note for note in notes if "drawn" not in note] == []
 
 
-def test_f24_content_decides_and_not_the_ending(tmp_path):
+def test_content_decides_and_not_the_ending(tmp_path):
     root = write_classes(tmp_path / "data")
     (root / "cat/really_png.jpg").write_bytes(encoded(noise(5)))
     source, _ = look(root)
@@ -191,7 +189,7 @@ def test_f24_content_decides_and_not_the_ending(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_f25_eight_orientations_give_one_upright_picture(tmp_path, kind):
+def test_eight_orientations_give_one_upright_picture(tmp_path, kind):
     upright = noise(3, 24, 40)
     undo = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
@@ -222,7 +220,7 @@ def test_f25_eight_orientations_give_one_upright_picture(tmp_path, kind):
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0", b"junk", b"Exif\0\0MM"]
 )
-def test_f25_broken_exif_is_no_orientation(exif):
+def test_broken_exif_is_no_orientation(exif):
     assert decode(encoded(noise(), "JPEG", exif=exif)).shape == (20, 24, 3)
 
 
@@ -231,9 +229,7 @@ def test_f25_broken_exif_is_no_orientation(exif):
     [(4095, 1, 4095, "12-bit"), (65535, 1, 65535, "16-bit"), (200, 1, 255, "8-bit"),
      (4095, 3, 4095, "12-bit"), (65535, 3, 65535, "16-bit")],
 )  # fmt: skip
-def test_f26_deep_pictures_are_scaled_by_a_rule_and_noted(
-    tmp_path, highest, channels, scale, words
-):
+def test_deep_pictures_are_scaled_by_a_rule_and_noted(tmp_path, highest, channels, scale, words):
     values = np.linspace(0, highest, 24 * 20 * channels).astype("int64").reshape(20, 24, channels)
     found = decode(png16(values))
     expected = np.repeat(np.rint(values * 255 / scale), 3 // channels, axis=2)
@@ -244,7 +240,7 @@ def test_f26_deep_pictures_are_scaled_by_a_rule_and_noted(
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 255.0), (0.0, 4095.0), (-3.0, 7.0)])
-def test_f26_floating_point_pictures_are_scaled_and_noted(tmp_path, low, high):
+def test_floating_point_pictures_are_scaled_and_noted(tmp_path, low, high):
     values = np.linspace(low, high, 480, dtype="float32").reshape(20, 24)
     raw = encoded(Image.fromarray(values), "TIFF")
     found = decode(raw)
@@ -257,7 +253,7 @@ def test_f26_floating_point_pictures_are_scaled_and_noted(tmp_path, low, high):
         decode(encoded(Image.fromarray(values), "TIFF"))
 
 
-def test_f27_every_color_mode_becomes_rgb_by_its_rule():
+def test_every_color_mode_becomes_rgb_by_its_rule():
     gray = Image.new("L", (4, 4), 77)
     assert decode(encoded(gray)).tolist() == [[[77] * 3] * 4] * 4
     assert decode(encoded(Image.new("1", (4, 4), 1)))[0, 0].tolist() == [255] * 3
@@ -277,7 +273,7 @@ def test_f27_every_color_mode_becomes_rgb_by_its_rule():
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_f28_of_several_frames_the_first_is_taken_and_noted(tmp_path, kind):
+def test_of_several_frames_the_first_is_taken_and_noted(tmp_path, kind):
     frames = [Image.new("RGB", (24, 20), color) for color in ("red", "blue", "lime")]
     settings = {"save_all": True, "append_images": frames[1:]}
     raw = encoded(frames[0], kind, **settings, **({"lossless": True} if kind == "WEBP" else {}))
@@ -287,7 +283,7 @@ def test_f28_of_several_frames_the_first_is_taken_and_noted(tmp_path, kind):
     noted(look(root)[1], "1 pictures have several frames or pages", "cat/moving")
 
 
-def test_f29_too_many_pixels_are_refused_from_the_header(tmp_path):
+def test_too_many_pixels_are_refused_from_the_header(tmp_path):
     root = write_classes(tmp_path / "data")
     (root / "cat/bomb.png").write_bytes(bomb(16_000))
     code = (
@@ -307,7 +303,7 @@ def test_f29_too_many_pixels_are_refused_from_the_header(tmp_path):
     assert "--max-pixels" in done.stderr
 
 
-def test_f29_the_limit_can_be_moved(tmp_path):
+def test_the_limit_can_be_moved(tmp_path):
     root = write_classes(tmp_path / "data")
     (root / "cat/big.png").write_bytes(encoded(noise(80, 50, 50)))
     source, notes = look(root, max_pixels=2000)
@@ -316,13 +312,13 @@ def test_f29_the_limit_can_be_moved(tmp_path):
     assert len(look(root, max_pixels=2500)[0]) == 13
 
 
-def test_f29_a_header_that_claims_more_than_memory_holds(tmp_path):
+def test_a_header_that_claims_more_than_memory_holds(tmp_path):
     raw = png(100_000, 100_000, 8, 2, b"\0")
     with pytest.raises(errors.DataError, match="100,000 x 100,000"):
         decode(raw)
 
 
-def test_f30_odd_sizes_are_trained_on_and_extreme_ones_noted(tmp_path):
+def test_odd_sizes_are_trained_on_and_extreme_ones_noted(tmp_path):
     root = write_classes(tmp_path / "data")
     for name, size in {
         "dot": (1, 1),
@@ -340,7 +336,7 @@ def test_f30_odd_sizes_are_trained_on_and_extreme_ones_noted(tmp_path):
 # --- folders -----------------------------------------------------------------------------------
 
 
-def test_f31_one_class_no_class_and_two_depths_are_refused(tmp_path):
+def test_one_class_no_class_and_two_depths_are_refused(tmp_path):
     one = write_classes(tmp_path / "one", ("cat",))
     refused(one, r"one class folder with pictures, cat/")
     loose = write_classes(tmp_path / "loose", ("",))
@@ -353,7 +349,7 @@ def test_f31_one_class_no_class_and_two_depths_are_refused(tmp_path):
     refused(beside, "'extra/' holds pictures")
 
 
-def test_f31_an_empty_class_and_loose_pictures_are_noted(tmp_path):
+def test_an_empty_class_and_loose_pictures_are_noted(tmp_path):
     root = write_classes(tmp_path / "data")
     (root / "emu").mkdir()
     (root / "stray.png").write_bytes(encoded(noise(70)))
@@ -364,14 +360,14 @@ def test_f31_an_empty_class_and_loose_pictures_are_noted(tmp_path):
 
 
 @pytest.mark.parametrize(("odd", "other"), [("val", "train"), ("train", "val")])
-def test_f32_classes_that_differ_between_splits_are_refused(tmp_path, odd, other):
+def test_classes_that_differ_between_splits_are_refused(tmp_path, odd, other):
     write_classes(tmp_path / "train", ("b", "c"))
     write_classes(tmp_path / "val", ("b", "c"), start=40)
     write_classes(tmp_path / odd, ("a",), start=60)
     refused(tmp_path, rf"in {odd}/ that are not in {other}/: a")
 
 
-def test_f32_a_class_may_be_empty_in_a_held_out_split(tmp_path):
+def test_a_class_may_be_empty_in_a_held_out_split(tmp_path):
     write_classes(tmp_path / "train", ("b", "c"))
     write_classes(tmp_path / "test", ("c",), start=40)
     (tmp_path / "test/b").mkdir()
@@ -381,7 +377,7 @@ def test_f32_a_class_may_be_empty_in_a_held_out_split(tmp_path):
     noted(notes, "Classes without a picture in test: b")
 
 
-def test_f33_copies_are_kept_on_one_side_also_when_encoded_anew(tmp_path):
+def test_copies_are_kept_on_one_side_also_when_encoded_anew(tmp_path):
     root = write_classes(tmp_path / "data", count=12)
     for number in range(12):
         (root / f"cat/copy{number}.bmp").write_bytes(encoded(noise(number), "BMP"))
@@ -395,7 +391,7 @@ def test_f33_copies_are_kept_on_one_side_also_when_encoded_anew(tmp_path):
             assert side[f"cat/copy{number}.bmp"] == side[f"cat/{number:03d}.png"]
 
 
-def test_f33_copies_across_the_users_own_splits_are_noted_in_pairs(tmp_path):
+def test_copies_across_the_users_own_splits_are_noted_in_pairs(tmp_path):
     write_classes(tmp_path / "train")
     write_classes(tmp_path / "test", start=40)
     (tmp_path / "test/cat/again.bmp").write_bytes(encoded(noise(2), "BMP"))
@@ -404,13 +400,13 @@ def test_f33_copies_across_the_users_own_splits_are_noted_in_pairs(tmp_path):
     refused(tmp_path, "more than one split", strict=True)
 
 
-def test_f34_a_picture_under_two_labels_is_noted(tmp_path):
+def test_a_picture_under_two_labels_is_noted(tmp_path):
     root = write_classes(tmp_path / "data")
     (root / "dog/actually_a_cat.png").write_bytes(encoded(noise(2)))
     noted(look(root)[1], "1 pictures have two labels", "cat/002.png = dog/actually_a_cat.png")
 
 
-def test_f35_rare_classes_are_refused_or_stay_in_train(tmp_path):
+def test_rare_classes_are_refused_or_stay_in_train(tmp_path):
     root = write_classes(tmp_path / "data", count=9)
     write_classes(root, ("emu",), count=2, start=50)
     refused(root, r"fewer than 3 examples: 'emu' \(2\)(.|\n)*--allow-rare")
@@ -422,7 +418,7 @@ def test_f35_rare_classes_are_refused_or_stay_in_train(tmp_path):
         assert 2 not in source.labels()[parts["test"]]
 
 
-def test_f36_a_large_imbalance_is_noted(tmp_path):
+def test_a_large_imbalance_is_noted(tmp_path):
     root = write_classes(tmp_path / "data", ("cat",), count=150)
     write_classes(root, ("dog",), count=4, start=200)
     noted(look(root)[1], "'cat' has 150 examples, 'dog' 4", "macro", "always answering")
@@ -438,21 +434,21 @@ def test_f36_a_large_imbalance_is_noted(tmp_path):
         ("a", " b", "space"),
     ],
 )
-def test_f37_class_names_that_mislead_are_refused(tmp_path, first, second, words):
+def test_class_names_that_mislead_are_refused(tmp_path, first, second, words):
     if sys.platform != "linux" and words == "mistaken for":
         pytest.skip("the file system itself takes these for one name")
     message = refused(write_classes(tmp_path / "data", (first, second)), words)
     assert "\u202e" not in message
 
 
-def test_f37_odd_but_clear_class_names_are_taken(tmp_path):
+def test_odd_but_clear_class_names_are_taken(tmp_path):
     names = ("-rf", "=1+1", "<script>alert(1)<", "a,b", "日本")
     assert set(look(write_classes(tmp_path / "data", names))[0].classes) == set(names)
     with pytest.raises(errors.DataError, match="300 characters"):
         data.check_classes(["a", "b" * 300])
 
 
-def test_f38_links_are_followed_out_of_the_folder_but_not_in_circles(tmp_path):
+def test_links_are_followed_out_of_the_folder_but_not_in_circles(tmp_path):
     real = write_classes(tmp_path / "real", ("cat", "dog", "emu"))
     root = write_classes(tmp_path / "data", ("dog",), start=30)
     (root / "cat").mkdir()
@@ -471,7 +467,7 @@ def test_f38_links_are_followed_out_of_the_folder_but_not_in_circles(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
-def test_f38_names_that_are_not_utf8_are_read_and_shown_escaped(tmp_path):
+def test_names_that_are_not_utf8_are_read_and_shown_escaped(tmp_path):
     root = write_classes(tmp_path / "data")
     with open(os.fsencode(root) + b"/cat/caf\xe9.png", "wb") as file:
         file.write(encoded(noise(60)))
@@ -482,7 +478,7 @@ def test_f38_names_that_are_not_utf8_are_read_and_shown_escaped(tmp_path):
     assert source.load(source.ids().index("cat/caf\\xe9.png")).inputs["image"].shape == (20, 24, 3)
 
 
-def test_f38_what_may_not_be_read_is_named(tmp_path, monkeypatch):
+def test_what_may_not_be_read_is_named(tmp_path, monkeypatch):
     root = write_classes(tmp_path / "data")
     real_open, real_scan = open, os.scandir
 
@@ -504,7 +500,7 @@ def test_f38_what_may_not_be_read_is_named(tmp_path, monkeypatch):
         look(root)
 
 
-def test_f39_nothing_is_written_beside_the_data(tmp_path, cache):
+def test_nothing_is_written_beside_the_data(tmp_path, cache):
     root = write_classes(tmp_path / "data", count=8)
     for path in root.rglob("*.png"):
         os.utime(path, (1e9, 1e9))
@@ -515,7 +511,7 @@ def test_f39_nothing_is_written_beside_the_data(tmp_path, cache):
     assert [p.name for p in cache.rglob("*") if p.is_file()] == ["scan.npz"]
 
 
-def test_f39_a_cache_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path / "file/below"))
     root = write_classes(tmp_path / "data")
@@ -524,7 +520,7 @@ def test_f39_a_cache_that_cannot_be_written_only_costs_time(tmp_path, monkeypatc
     assert len(look(root)[0]) == 12
 
 
-def test_f40_little_memory_for_each_file(tmp_path, monkeypatch, capsys):
+def test_little_memory_for_each_file(tmp_path, monkeypatch, capsys):
     root = tmp_path / "data"
     for name in ("a_class_with_a_long_name", "another_class_with_a_long_name"):
         (root / name).mkdir(parents=True)
@@ -611,7 +607,7 @@ def hostile(root):
     yield "pipe.tar.gz", tarred, {**good, "l": special(tarfile.FIFOTYPE)}, "link or a device"
 
 
-def test_f93_hostile_archives_are_refused_as_a_whole(tmp_path, cache):
+def test_hostile_archives_are_refused_as_a_whole(tmp_path, cache):
     root = write_classes(tmp_path / "data")
     for name, make, content, words in hostile(root):
         with pytest.raises(errors.DataError, match=rf"refused as a whole(.|\n)*{words}"):
@@ -620,7 +616,7 @@ def test_f93_hostile_archives_are_refused_as_a_whole(tmp_path, cache):
         assert not list(cache.rglob(".tmp*"))
 
 
-def test_f93_a_link_in_a_zip_is_refused(tmp_path):
+def test_a_link_in_a_zip_is_refused(tmp_path):
     root = write_classes(tmp_path / "data")
     path = zipped(tmp_path / "link.zip", members(root))
     info = zipfile.ZipInfo("cat/link")
@@ -632,7 +628,7 @@ def test_f93_a_link_in_a_zip_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["zip", "tar.gz"])
-def test_f93_cut_and_false_archives_are_refused(tmp_path, cache, ending):
+def test_cut_and_false_archives_are_refused(tmp_path, cache, ending):
     root = write_classes(tmp_path / "data")
     make = zipped if ending == "zip" else tarred
     whole = make(tmp_path / f"whole.{ending}", members(root)).read_bytes()
@@ -646,7 +642,7 @@ def test_f93_cut_and_false_archives_are_refused(tmp_path, cache, ending):
         assert not list(cache.rglob("*.png"))
 
 
-def test_f93_an_archive_needs_a_cache_that_can_be_written(tmp_path, monkeypatch):
+def test_an_archive_needs_a_cache_that_can_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path / "file/below"))
     path = zipped(tmp_path / "photos.zip", members(write_classes(tmp_path / "data")))

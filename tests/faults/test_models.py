@@ -30,13 +30,13 @@ from actzoo import errors, memory, models, weights
     ],
     ids=str,
 )
-def test_f14_impossible_options_are_refused_before_building(overrides):
+def test_impossible_options_are_refused_before_building(overrides):
     with pytest.raises((errors.InvalidValueError, errors.InvalidTypeError)) as caught:
         actzoo.build_model("resnet18", **overrides)
     assert next(iter(overrides)) in str(caught.value)
 
 
-def test_f15_a_step_that_does_not_fit_is_refused_with_a_batch_size(monkeypatch):
+def test_a_step_that_does_not_fit_is_refused_with_a_batch_size(monkeypatch):
     model = actzoo.build_model("simple_net", num_classes=3)
     monkeypatch.setattr(memory, "free_bytes", lambda: memory.estimate(model, 20))
     memory.check(model, 20)
@@ -44,7 +44,7 @@ def test_f15_a_step_that_does_not_fit_is_refused_with_a_batch_size(monkeypatch):
         memory.check(model, 64)
 
 
-def test_f16_unknown_model_and_option_name_the_nearest():
+def test_unknown_model_and_option_name_the_nearest():
     with pytest.raises(errors.UnknownNameError, match="Did you mean 'mobilenet_v2'"):
         actzoo.build_model("mobilnet_v2")
     with pytest.raises(errors.UnknownNameError, match="'activation'"):
@@ -64,7 +64,7 @@ def saved(tmp_path_factory):
     return folder / "model.keras"
 
 
-def test_f81_every_flipped_bit_is_found(saved, tmp_path):
+def test_every_flipped_bit_is_found(saved, tmp_path):
     whole = saved.read_bytes()
     (tmp_path / "model.json").write_bytes(saved.with_name("model.json").read_bytes())
     rng = np.random.default_rng(0)
@@ -104,14 +104,14 @@ def with_layer(model_config, layer):
     ],
     ids=lambda layer: layer["class_name"],
 )
-def test_f101_a_class_that_can_run_code_is_refused_by_name(saved, tmp_path, layer):
+def test_a_class_that_can_run_code_is_refused_by_name(saved, tmp_path, layer):
     file = rewrite(saved, tmp_path / "x.keras", lambda config: with_layer(config, layer))
     with pytest.raises(errors.InvalidValueError, match="--trust") as caught:
         actzoo.load_model(file)
     assert layer["class_name"] in str(caught.value) or "mypackage" in str(caught.value)
 
 
-def test_f102_a_config_that_names_keras_settings_is_refused(saved, tmp_path):
+def test_a_config_that_names_keras_settings_is_refused(saved, tmp_path):
     import keras
 
     before = keras.config.epsilon()
@@ -122,7 +122,7 @@ def test_f102_a_config_that_names_keras_settings_is_refused(saved, tmp_path):
     assert keras.config.epsilon() == before
 
 
-def test_f103_a_layer_wider_than_the_stored_weights_is_refused(saved, tmp_path):
+def test_a_layer_wider_than_the_stored_weights_is_refused(saved, tmp_path):
     def widen(config):
         next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Dense")[
             "config"
@@ -134,7 +134,7 @@ def test_f103_a_layer_wider_than_the_stored_weights_is_refused(saved, tmp_path):
         actzoo.load_model(file)
 
 
-def test_f83_weights_that_do_not_fit_are_refused_with_a_table():
+def test_weights_that_do_not_fit_are_refused_with_a_table():
     narrow, wide = (
         actzoo.build_model("simple_net", input_shape=(4, 4, 3), num_classes=3, units=units)
         for units in ((8,), (9,))
@@ -143,7 +143,7 @@ def test_f83_weights_that_do_not_fit_are_refused_with_a_table():
         weights.apply(wide, narrow)
 
 
-def test_f104_archive_members_outside_the_format_are_refused(saved, tmp_path):
+def test_archive_members_outside_the_format_are_refused(saved, tmp_path):
     file = tmp_path / "x.keras"
     file.write_bytes(saved.read_bytes())
     with zipfile.ZipFile(file, "a") as archive:
@@ -162,13 +162,13 @@ def test_f104_archive_members_outside_the_format_are_refused(saved, tmp_path):
     [lambda c: b"[" * 100_000, lambda c: b"\xff\xfe", lambda c: b"", lambda c: b"{"],
     ids=["deep", "not-utf8", "empty", "cut"],
 )
-def test_f105_broken_configs_are_refused_as_broken(saved, tmp_path, change):
+def test_broken_configs_are_refused_as_broken(saved, tmp_path, change):
     file = rewrite(saved, tmp_path / "x.keras", change)
     with pytest.raises(errors.InvalidValueError, match="not a whole Keras model file"):
         actzoo.load_model(file)
 
 
-def test_f105_a_truncated_file_is_not_called_missing(saved, tmp_path):
+def test_a_truncated_file_is_not_called_missing(saved, tmp_path):
     file = tmp_path / "x.keras"
     for size in (0, 100, len(saved.read_bytes()) // 2):
         file.write_bytes(saved.read_bytes()[:size])

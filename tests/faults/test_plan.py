@@ -53,12 +53,12 @@ def set_at(path, value):
         (set_at(("model",), "simplenet"), "Did you mean 'simple_net'"),
     ],
 )
-def test_f112_wrong_fields_are_named_by_path(tmp_path, change, words):
+def test_wrong_fields_are_named_by_path(tmp_path, change, words):
     with pytest.raises(errors.InvalidValueError, match=words):
         Plan.read(edited(tmp_path, change))
 
 
-def test_f112_the_line_of_a_wrong_field_is_named(tmp_path):
+def test_the_line_of_a_wrong_field_is_named(tmp_path):
     path = edited(tmp_path, set_at(("recipe", "batch_size"), "many"))
     line = next(
         n for n, text in enumerate(path.read_text().splitlines(), 1) if '"batch_size"' in text
@@ -72,7 +72,7 @@ def test_f112_the_line_of_a_wrong_field_is_named(tmp_path):
     ['{"a": 1,}', '{"a": 1 // x\n}', '{"a": 1, "a": 2}', '{"a": NaN}', "[1]", "{", "[" * 100_000],
     ids=["comma", "comment", "twice", "nan", "list", "cut", "deep"],
 )
-def test_f112_what_is_not_our_json_is_refused(tmp_path, text):
+def test_what_is_not_our_json_is_refused(tmp_path, text):
     path = tmp_path / "plan.json"
     path.write_text(text)
     with pytest.raises(errors.InvalidValueError, match=r"plan.json"):
@@ -94,6 +94,6 @@ def test_f112_what_is_not_our_json_is_refused(tmp_path, text):
         ("__class__", "1", "Unknown setting"),
     ],
 )
-def test_f111_settings_are_read_by_the_fields_type(key, text, words):
+def test_settings_are_read_by_the_fields_type(key, text, words):
     with pytest.raises(errors.InvalidValueError, match=words):
         apply_settings(example(), {key: text}).check()

@@ -62,7 +62,7 @@ KEPT = {
 
 
 @every_kind_of_run
-def test_f119_hostile_text_changes_no_element_and_no_attribute(make, tmp_path):
+def test_hostile_text_changes_no_element_and_no_attribute(make, tmp_path):
     plain = render(poisoned(make(tmp_path / "plain", classes=HARMLESS), HARMLESS))
     hostile = render(poisoned(make(tmp_path / "hostile", classes=HOSTILE)))
     assert hostile.tags == plain.tags
@@ -80,7 +80,7 @@ def test_f119_hostile_text_changes_no_element_and_no_attribute(make, tmp_path):
 
 
 @every_kind_of_run
-def test_f119_the_page_loads_nothing_and_runs_nothing(make, tmp_path):
+def test_the_page_loads_nothing_and_runs_nothing(make, tmp_path):
     run = make(tmp_path / "run", classes=HOSTILE)
     page = render(run)
     assert not {"script", "link", "iframe", "object", "embed", "base", "form", "a"} & set(page.tags)
@@ -105,7 +105,7 @@ def test_f119_the_page_loads_nothing_and_runs_nothing(make, tmp_path):
 
 
 @every_kind_of_run
-def test_f119_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
+def test_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
     import base64
     import hashlib
 
@@ -116,7 +116,7 @@ def test_f119_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_f120_cells_are_no_formulas(text):
+def test_cells_are_no_formulas(text):
     assert files.csv_cell(text) == f"'{text}"
     assert files.csv_cell("a=b") == "a=b"
     assert files.csv_cell("") == ""
@@ -148,7 +148,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("make", [fake_run.make, fake_run.make_masks])
 @pytest.mark.parametrize("name", FILES)
-def test_f121_a_missing_or_broken_file_becomes_a_named_gap(name, make, tmp_path):
+def test_a_missing_or_broken_file_becomes_a_named_gap(name, make, tmp_path):
     run = make(tmp_path / "run", pictures=False)
     for kind, content in DAMAGE.items():
         if content is None:
@@ -162,13 +162,13 @@ def test_f121_a_missing_or_broken_file_becomes_a_named_gap(name, make, tmp_path)
         assert str(tmp_path) not in words
 
 
-def test_f121_an_empty_folder_gives_a_page(tmp_path):
+def test_an_empty_folder_gives_a_page(tmp_path):
     words = render(tmp_path).words
     assert words.count("Not shown") >= 7
     assert "Not verified yet" in words
 
 
-def test_f121_partial_metrics_show_what_is_there(tmp_path):
+def test_partial_metrics_show_what_is_there(tmp_path):
     run = fake_run.make(tmp_path / "run", pictures=False)
     (run / "metrics.json").write_text('{"format": 1, "test": {"accuracy": 0.5, "n": 4}}', "utf-8")
     words = render(run).words
@@ -177,7 +177,7 @@ def test_f121_partial_metrics_show_what_is_there(tmp_path):
 
 
 @pytest.mark.parametrize("how", fake_run.DAMAGE)
-def test_f121_partial_scores_of_masks_show_what_is_there(how, tmp_path):
+def test_partial_scores_of_masks_show_what_is_there(how, tmp_path):
     run = fake_run.make_masks(tmp_path / "run", pictures=False)
     page = render(fake_run.damage(run, how))
     _inside(page)
@@ -214,7 +214,7 @@ def _spoil(value, chance):
 
 @pytest.mark.parametrize("make", [fake_run.make, fake_run.make_masks])
 @pytest.mark.parametrize("seed", range(12))
-def test_f121_any_value_anywhere_leaves_a_page(seed, make, tmp_path):
+def test_any_value_anywhere_leaves_a_page(seed, make, tmp_path):
     chance = random.Random(seed)
     run = make(tmp_path / "run", pictures=False)
     names = [name for name in FILES if name.endswith(".json")]
@@ -260,7 +260,7 @@ HEADER = "epoch,phase,learning_rate,loss,{0},val_loss,val_{0},seconds\n"
         "x,y\n,,,,,,,,,,,\n",
     ],
 )
-def test_f122_numbers_that_are_none_are_drawn_legibly(rows, make, score, tmp_path):
+def test_numbers_that_are_none_are_drawn_legibly(rows, make, score, tmp_path):
     run = make(tmp_path / "run", pictures=False)
     (run / "history.csv").write_text(HEADER.format(score) + rows, "utf-8")
     diagnostics = json.loads((run / "diagnostics.json").read_text("utf-8"))
@@ -272,7 +272,7 @@ def test_f122_numbers_that_are_none_are_drawn_legibly(rows, make, score, tmp_pat
     assert not re.search(r"\b(nan|inf)\b", page.words)
 
 
-def test_f122_a_thousand_classes_and_a_hundred_thousand_rows_fit(tmp_path):
+def test_a_thousand_classes_and_a_hundred_thousand_rows_fit(tmp_path):
     names = tuple(f"class {i}" for i in range(1000))
     run = fake_run.make(tmp_path / "run", classes=names, each=2, rows=100_000)
     page = render(run)
@@ -282,7 +282,7 @@ def test_f122_a_thousand_classes_and_a_hundred_thousand_rows_fit(tmp_path):
     assert "All 1000 classes" in page.words
 
 
-def test_f122_a_hundred_thousand_cases_and_a_hundred_structures_fit(tmp_path):
+def test_a_hundred_thousand_cases_and_a_hundred_structures_fit(tmp_path):
     names = tuple(f"structure {i}" for i in range(100))
     run = fake_run.make_masks(tmp_path / "run", classes=names, cases=50)
     own = ",".join(f"dice_{name}" for name in names[:3])
@@ -297,7 +297,7 @@ def test_f122_a_hundred_thousand_cases_and_a_hundred_structures_fit(tmp_path):
 
 @pytest.mark.parametrize("mark", [-1e300, 1e300, 0, 0.5, float("nan"), "x", [], 10**400])
 @pytest.mark.parametrize("values", [[7], [1, 2, 3000], [0.25, 0.5], [1e300, -1e300], []])
-def test_f122_a_mark_anywhere_lies_inside_of_its_histogram(values, mark, tmp_path):
+def test_a_mark_anywhere_lies_inside_of_its_histogram(values, mark, tmp_path):
     panel = {"title": "t", "kind": "histogram", "values": values, "mark": mark}
     run = fake_run.make(tmp_path / "run", pictures=False)
     (run / "evaluation" / "panels.json").write_text(json.dumps({"panels": [panel]}), "utf-8")
@@ -306,7 +306,7 @@ def test_f122_a_mark_anywhere_lies_inside_of_its_histogram(values, mark, tmp_pat
     assert "This part" not in page.words
 
 
-def test_f122_pictures_stop_before_the_page_grows_too_large(tmp_path):
+def test_pictures_stop_before_the_page_grows_too_large(tmp_path):
     run = fake_run.make(tmp_path / "run", pictures=False)
     for index in range(200):
         (run / "evaluation" / f"{index}.jpg").write_bytes(b"\xff\xd8\xff" + bytes(100_000))
@@ -320,7 +320,7 @@ def test_f122_pictures_stop_before_the_page_grows_too_large(tmp_path):
 
 
 @every_kind_of_run
-def test_f123_names_of_any_script_are_text_that_the_reader_draws(make, tmp_path):
+def test_names_of_any_script_are_text_that_the_reader_draws(make, tmp_path):
     names = ("قميص", "连衣裙", "👩🏽‍🔬", "שמלה", "เสื้อ", "naïve")
     run = make(tmp_path / "run", classes=names)
     page = render(run)
@@ -332,12 +332,12 @@ def test_f123_names_of_any_script_are_text_that_the_reader_draws(make, tmp_path)
     assert '<meta charset="utf-8">' in run_folder.RunFolder(run).report.read_text("utf-8")
 
 
-def test_f123_a_class_in_a_confusion_matrix_has_a_number_beside_its_name(tmp_path):
+def test_a_class_in_a_confusion_matrix_has_a_number_beside_its_name(tmp_path):
     names = ("قميص", "连衣裙", "naïve")
     assert "2 连衣裙" in render(fake_run.make(tmp_path / "run", classes=names)).words
 
 
 @every_kind_of_run
-def test_f123_names_that_are_not_unicode_do_not_stop_the_page(make, tmp_path):
+def test_names_that_are_not_unicode_do_not_stop_the_page(make, tmp_path):
     run = make(tmp_path / "run", classes=("a\udc80", "b"))
     assert "a\\udc80" in render(run).words

@@ -57,7 +57,7 @@ def with_header(values, change, *, pack=True):
 # --- 53 ----------------------------------------------------------------------------------------
 
 
-def test_f53_cut_volumes_are_refused(tmp_path):
+def test_cut_volumes_are_refused(tmp_path):
     write_volumes(tmp_path)
     path = tmp_path / "images" / "scan_1.nii.gz"
     path.write_bytes(path.read_bytes()[:-40])
@@ -65,7 +65,7 @@ def test_f53_cut_volumes_are_refused(tmp_path):
     assert "images/scan_1.nii.gz" in text and "damaged or ends early" in text
 
 
-def test_f53_every_flipped_bit_is_found():
+def test_every_flipped_bit_is_found():
     raw = packed(ball()[0])
     rng = np.random.default_rng(0)
     for place in rng.integers(10, len(raw), 100):
@@ -75,7 +75,7 @@ def test_f53_every_flipped_bit_is_found():
             read_scan(bytes(damaged))
 
 
-def test_f53_cut_pictures_are_refused(tmp_path):
+def test_cut_pictures_are_refused(tmp_path):
     write_pictures(tmp_path)
     path = tmp_path / "images" / "cell_02.png"
     path.write_bytes(path.read_bytes()[:-30])
@@ -85,7 +85,7 @@ def test_f53_cut_pictures_are_refused(tmp_path):
 # --- 54 ----------------------------------------------------------------------------------------
 
 
-def test_f54_a_header_that_claims_too_much_is_refused_at_once(tmp_path):
+def test_a_header_that_claims_too_much_is_refused_at_once(tmp_path):
     def claim(header):
         header["dim"][1:4] = 30_000
 
@@ -99,7 +99,7 @@ def test_f54_a_header_that_claims_too_much_is_refused_at_once(tmp_path):
     assert peak < 50e6
 
 
-def test_f54_a_small_gzip_of_much_is_refused():
+def test_a_small_gzip_of_much_is_refused():
     big = nibabel.Nifti1Image(np.zeros((64, 64, 2), "uint8"), affine(1, 1, 1))
     raw = bytearray(big.to_bytes())
     struct.pack_into("<3h", raw, 42, 512, 512, 1024)
@@ -119,7 +119,7 @@ def test_f54_a_small_gzip_of_much_is_refused():
     assert peak < 20e6
 
 
-def test_f54_the_limit_is_an_option(tmp_path):
+def test_the_limit_is_an_option(tmp_path):
     write_volumes(tmp_path)
     assert "1,680 voxels; the limit is 1,000" in refused(tmp_path, max_voxels=1000)
 
@@ -127,7 +127,7 @@ def test_f54_the_limit_is_an_option(tmp_path):
 # --- 55 ----------------------------------------------------------------------------------------
 
 
-def test_f55_four_axes_are_refused_with_the_option_that_takes_one():
+def test_four_axes_are_refused_with_the_option_that_takes_one():
     values = np.stack([ball(0)[0], ball(1)[0]], axis=-1)
     raw = packed(values)
     with pytest.raises(errors.DataError, match=r"12 x 14 x 10 x 2.*--volume 0"):
@@ -139,13 +139,13 @@ def test_f55_four_axes_are_refused_with_the_option_that_takes_one():
 
 
 @pytest.mark.parametrize("shape", [(12, 14, 1), (1, 14, 10), (12, 14)])
-def test_f55_slices_are_refused_with_their_shape(shape):
+def test_slices_are_refused_with_their_shape(shape):
     raw = packed(np.ones(shape, "int16"))
     with pytest.raises(errors.DataError, match=" x ".join(map(str, shape[:2]))):
         read_scan(raw)
 
 
-def test_f55_of_a_mask_with_one_volume_that_one_is_taken(tmp_path):
+def test_of_a_mask_with_one_volume_that_one_is_taken(tmp_path):
     image, mask = ball()
     put(tmp_path / "images" / "a.nii.gz", packed(np.stack([image, 2 * image], axis=-1)))
     put(tmp_path / "masks" / "a.nii.gz", packed(mask[..., None]))
@@ -161,7 +161,7 @@ def test_f55_of_a_mask_with_one_volume_that_one_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0.0, -1.0, np.nan])
-def test_f56_an_impossible_spacing_is_refused(size):
+def test_an_impossible_spacing_is_refused(size):
     def change(header):
         header["pixdim"][2] = size
 
@@ -170,7 +170,7 @@ def test_f56_an_impossible_spacing_is_refused(size):
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0])
-def test_f56_a_singular_affine_is_refused(value):
+def test_a_singular_affine_is_refused(value):
     def change(header):
         header["srow_x"] = value
 
@@ -179,7 +179,7 @@ def test_f56_a_singular_affine_is_refused(value):
 
 
 @pytest.mark.parametrize("size", [5e-4, 1e-6])
-def test_f56_the_finest_voxels_are_read_and_differences_seen(size):
+def test_the_finest_voxels_are_read_and_differences_seen(size):
     values = ball()[0]
 
     def header(*spacing, away=0.0):
@@ -193,7 +193,7 @@ def test_f56_the_finest_voxels_are_read_and_differences_seen(size):
     assert "column 3" in volumes.differences(image, header(size, size, size, away=2 * size))
 
 
-def test_f56_no_orientation_at_all_is_refused():
+def test_no_orientation_at_all_is_refused():
     def change(header):
         header["qform_code"] = header["sform_code"] = 0
 
@@ -212,7 +212,7 @@ def test_f56_no_orientation_at_all_is_refused():
         ((12, 14, 10), None, "affine"),
     ],
 )
-def test_f57_a_mask_on_another_grid_is_refused_with_both_values(tmp_path, shape, spacing, told):
+def test_a_mask_on_another_grid_is_refused_with_both_values(tmp_path, shape, spacing, told):
     write_volumes(tmp_path)
     matrix = affine(*(spacing or (1, 1, 1)))
     if spacing is None:
@@ -228,14 +228,14 @@ def test_f57_a_mask_on_another_grid_is_refused_with_both_values(tmp_path, shape,
     assert any("resampled" in note for note in source.fingerprint().notes)
 
 
-def test_f57_a_difference_within_the_tolerance_passes(tmp_path):
+def test_a_difference_within_the_tolerance_passes(tmp_path):
     write_volumes(tmp_path)
     matrix = affine(1.0005, 1, 1)
     nibabel.save(nifti(ball(2)[1], matrix), tmp_path / "masks" / "scan_2.nii.gz")
     assert len(opened(tmp_path)) == 4
 
 
-def test_f57_resampling_takes_the_nearest_voxel(tmp_path):
+def test_resampling_takes_the_nearest_voxel(tmp_path):
     image, mask = ball()
     twice = mask.repeat(2, 0).repeat(2, 1).repeat(2, 2)
     fine = affine(0.5, 0.5, 0.5)
@@ -245,7 +245,7 @@ def test_f57_resampling_takes_the_nearest_voxel(tmp_path):
     np.testing.assert_array_equal(found, mask)
 
 
-def test_f57_a_picture_and_its_mask_of_another_size(tmp_path):
+def test_a_picture_and_its_mask_of_another_size(tmp_path):
     write_pictures(tmp_path)
     put(tmp_path / "masks" / "cell_03.png", png(disc(3, 80, 96)[1]))
     text = refused(tmp_path)
@@ -257,7 +257,7 @@ def test_f57_a_picture_and_its_mask_of_another_size(tmp_path):
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LAS", "LPS", "PIR", "SAL"])
-def test_f58_orientation_changes_nothing(tmp_path, codes):
+def test_orientation_changes_nothing(tmp_path, codes):
     image, mask = ball()
     stored = nifti(image, affine(1, 2, 3), codes)
     raw = gzip.compress(stored.to_bytes(), mtime=0)
@@ -279,14 +279,14 @@ def with_mask(root, mask):
     return root
 
 
-def test_f59_0_and_255_are_mapped_by_a_written_table(tmp_path):
+def test_0_and_255_are_mapped_by_a_written_table(tmp_path):
     source = opened(write_pictures(tmp_path))
     assert source.classes == ("background", "foreground")
     assert set(np.unique(source.load(0).target)) == {0, 1}
     assert any("0 is 0, 255 is 1" in note for note in source.fingerprint().notes)
 
 
-def test_f59_0_1_3_are_mapped_in_order(tmp_path):
+def test_0_1_3_are_mapped_in_order(tmp_path):
     write_volumes(tmp_path)
     nibabel.save(nifti(ball(1)[1] // 2 * 3), tmp_path / "masks" / "scan_1.nii.gz")
     for number in (0, 2, 3):
@@ -299,7 +299,7 @@ def test_f59_0_1_3_are_mapped_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0.5, -1.0, np.nan])
-def test_f59_other_numbers_are_refused(tmp_path, value):
+def test_other_numbers_are_refused(tmp_path, value):
     write_volumes(tmp_path)
     mask = ball(1)[1].astype("float32")
     mask[2, 3, 4] = value
@@ -308,21 +308,21 @@ def test_f59_other_numbers_are_refused(tmp_path, value):
     assert "images/scan_1.nii.gz" in text and f"{value:g}" in text
 
 
-def test_f59_jpeg_masks_are_refused(tmp_path):
+def test_jpeg_masks_are_refused(tmp_path):
     write_pictures(tmp_path)
     (tmp_path / "masks" / "cell_01.png").unlink()
     put(tmp_path / "masks" / "cell_01.jpg", png(disc(1)[1], "JPEG"))
     assert "cannot be a JPEG" in refused(tmp_path)
 
 
-def test_f59_colored_masks_and_too_many_values_are_refused(tmp_path):
+def test_colored_masks_and_too_many_values_are_refused(tmp_path):
     colors = np.dstack([disc(1)[1], 0 * disc(1)[1], disc(1)[1]])
     assert "has colors" in refused(with_mask(tmp_path / "a", colors))
     many = np.arange(40 * 48, dtype="uint16").reshape(40, 48)
     assert "at most 64 classes" in refused(with_mask(tmp_path / "b", many))
 
 
-def test_f59_palettes_that_differ_are_refused(tmp_path):
+def test_palettes_that_differ_are_refused(tmp_path):
     write_pictures(tmp_path)
     black, red = (0, 0, 0), (255, 0, 0)
     for number in range(6):
@@ -338,14 +338,14 @@ def test_f59_palettes_that_differ_are_refused(tmp_path):
     assert "(255, 0, 0) in masks/cell_04.png" in text and "one palette" in text
 
 
-def test_f59_values_without_a_name_are_refused(tmp_path):
+def test_values_without_a_name_are_refused(tmp_path):
     write_volumes(tmp_path)
     (tmp_path / "labels.json").write_text('{"0": "background", "1": "anterior"}')
     text = refused(tmp_path)
     assert "without a name: 2" in text and "anterior" in text
 
 
-def test_f59_named_values_keep_their_names():
+def test_named_values_keep_their_names():
     table, classes, notes = masks.table_of([0, 255], {0: "background", 1: "nucleus"})
     assert classes == ("background", "nucleus") and table == {0: 0, 255: 1} and notes
 
@@ -353,7 +353,7 @@ def test_f59_named_values_keep_their_names():
 # --- 60 ----------------------------------------------------------------------------------------
 
 
-def test_f60_what_has_no_counterpart_is_named(tmp_path):
+def test_what_has_no_counterpart_is_named(tmp_path):
     write_pictures(tmp_path)
     (tmp_path / "masks" / "cell_00.png").unlink()
     (tmp_path / "images" / "cell_05.png").unlink()
@@ -362,7 +362,7 @@ def test_f60_what_has_no_counterpart_is_named(tmp_path):
     assert "masks/cell_05.png (has no image)" in text
 
 
-def test_f60_empty_masks_are_counted(tmp_path):
+def test_empty_masks_are_counted(tmp_path):
     source = opened(with_mask(tmp_path, np.zeros((40, 48), "uint8")))
     note = next(note for note in source.fingerprint().notes if "empty" in note)
     assert "1 of 6" in note and source.ids()[1] in note
@@ -370,7 +370,7 @@ def test_f60_empty_masks_are_counted(tmp_path):
     assert "--strict" in refused(tmp_path, strict=True)
 
 
-def test_f60_only_empty_masks_are_refused(tmp_path):
+def test_only_empty_masks_are_refused(tmp_path):
     write_pictures(tmp_path)
     for path in (tmp_path / "masks").iterdir():
         path.write_bytes(png(np.zeros((40, 48), "uint8")))
@@ -382,7 +382,7 @@ def test_f60_only_empty_masks_are_refused(tmp_path):
 PLANTED = "mueller_anna_1958"
 
 
-def test_f63_one_patient_in_two_splits_is_refused_by_number(tmp_path):
+def test_one_patient_in_two_splits_is_refused_by_number(tmp_path):
     for split, seed in (("train", 0), ("test", 10)):
         write_pictures(tmp_path, 4, split, seed)
     for split, seed in (("train", 90), ("test", 91)):
@@ -394,7 +394,7 @@ def test_f63_one_patient_in_two_splits_is_refused_by_number(tmp_path):
     assert PLANTED not in text
 
 
-def test_f63_of_one_patient_alone_no_split_is_asked_for(tmp_path):
+def test_of_one_patient_alone_no_split_is_asked_for(tmp_path):
     for number, split in enumerate(("train", "val", "test")):
         for folder, pixels in zip(("images", "masks"), disc(number), strict=True):
             put(tmp_path / split / folder / f"sub-{'0' * number}1_T1w.png", png(pixels))
@@ -403,7 +403,7 @@ def test_f63_of_one_patient_alone_no_split_is_asked_for(tmp_path):
     assert "rename the files" in text and "let actzoo split" not in text
 
 
-def test_f63_slices_of_one_patient_are_one_group(tmp_path):
+def test_slices_of_one_patient_are_one_group(tmp_path):
     for number in range(6):
         image, mask = disc(number)
         stem = f"patient{number // 2:02d}_slice{number}"
@@ -413,7 +413,7 @@ def test_f63_slices_of_one_patient_are_one_group(tmp_path):
     assert len(set(groups)) == 3 and groups[0] == groups[1]
 
 
-def test_f63_copies_of_an_image_are_one_group_and_may_not_be_torn(tmp_path):
+def test_copies_of_an_image_are_one_group_and_may_not_be_torn(tmp_path):
     write_pictures(tmp_path / "a")
     put(tmp_path / "a" / "images" / "cell_04.png", png(disc(0)[0]))
     source = opened(tmp_path / "a")
@@ -424,7 +424,7 @@ def test_f63_copies_of_an_image_are_one_group_and_may_not_be_torn(tmp_path):
     assert "more than one split" in refused(tmp_path / "b")
 
 
-def test_f63_names_stay_out_of_ids_and_notes(tmp_path):
+def test_names_stay_out_of_ids_and_notes(tmp_path):
     write_pictures(tmp_path)
     image, mask = disc(7)
     put(tmp_path / "images" / f"{PLANTED}.png", png(image))
@@ -436,7 +436,7 @@ def test_f63_names_stay_out_of_ids_and_notes(tmp_path):
     assert source.identities()[6] == f"images/{PLANTED}.png"
 
 
-def test_f63_the_digest_is_salted(tmp_path):
+def test_the_digest_is_salted(tmp_path):
     import hashlib
 
     source = opened(write_pictures(tmp_path))
@@ -448,7 +448,7 @@ def test_f63_the_digest_is_salted(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_f64_voxels_that_are_no_numbers_are_refused(tmp_path, value):
+def test_voxels_that_are_no_numbers_are_refused(tmp_path, value):
     write_volumes(tmp_path)
     image = ball(1)[0].astype("float32")
     image[2, 3, 4] = image[5, 6, 7] = value
@@ -459,7 +459,7 @@ def test_f64_voxels_that_are_no_numbers_are_refused(tmp_path, value):
     assert filled[2, 3, 4, 0] == -7 and np.isfinite(filled).all()
 
 
-def test_f64_options_are_checked(tmp_path):
+def test_options_are_checked(tmp_path):
     write_pictures(tmp_path)
     for name, value in (("fill_nan", np.nan), ("max_voxels", 0), ("strict", 1), ("volume", -1)):
         with pytest.raises(errors.InvalidValueError, match=name):
@@ -482,7 +482,7 @@ def test_a_split_of_groups_keeps_them_together(tmp_path):
     assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
 
 
-def test_f63_texts_of_headers_do_not_travel(tmp_path):
+def test_texts_of_headers_do_not_travel(tmp_path):
     """Recorded cases are the bytes of files, and their headers may hold names."""
     write_volumes(tmp_path)
     place = tmp_path / "images" / "scan_0.nii.gz"
@@ -502,7 +502,7 @@ def test_f63_texts_of_headers_do_not_travel(tmp_path):
     )
 
 
-def test_f59_voc_void_is_ignored_where_names_leave_it_out(tmp_path):
+def test_voc_void_is_ignored_where_names_leave_it_out(tmp_path):
     write_pictures(tmp_path)
     (tmp_path / "classes.txt").write_text("background\ncell\n")
     for number in range(6):
@@ -515,7 +515,7 @@ def test_f59_voc_void_is_ignored_where_names_leave_it_out(tmp_path):
     assert source.fingerprint().counts["train"] == {"background": 6, "cell": 6}
 
 
-def test_f53_no_flipped_bit_of_a_header_ends_in_a_traceback():
+def test_no_flipped_bit_of_a_header_ends_in_a_traceback():
     raw = nifti(ball()[0]).to_bytes()
     random = np.random.default_rng(0)
     for bit in random.choice(348 * 8, 400, replace=False):
@@ -531,7 +531,7 @@ def test_f53_no_flipped_bit_of_a_header_ends_in_a_traceback():
             pass
 
 
-def test_f63_texts_beside_pixels_do_not_travel(tmp_path):
+def test_texts_beside_pixels_do_not_travel(tmp_path):
     from PIL import PngImagePlugin
 
     write_pictures(tmp_path)

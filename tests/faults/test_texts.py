@@ -42,13 +42,13 @@ def opened(path, **options):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
-def test_f41_a_byte_order_mark_is_read_and_taken_off(tmp_path, encoding):
+def test_a_byte_order_mark_is_read_and_taken_off(tmp_path, encoding):
     source, notes = opened(write(tmp_path / "a.csv", as_csv(rows()), encoding))
     assert source.text(0) == "a fine film number 0" and not notes.count("\ufeff")
     assert source.classes == ("neg", "pos") and len(source) == 40
 
 
-def test_f41_other_encodings_are_refused_with_line_and_byte_or_read_by_name(tmp_path):
+def test_other_encodings_are_refused_with_line_and_byte_or_read_by_name(tmp_path):
     content = as_csv([*rows(), ("un café", "pos")])
     path = write(tmp_path / "a.csv", content, "cp1252")
     at = content.encode("cp1252").index(b"\xe9")
@@ -59,14 +59,14 @@ def test_f41_other_encodings_are_refused_with_line_and_byte_or_read_by_name(tmp_
         refused(path, name, encoding=name)
 
 
-def test_f41_nul_bytes_are_refused_with_line_and_byte(tmp_path):
+def test_nul_bytes_are_refused_with_line_and_byte(tmp_path):
     path = write(tmp_path / "a.csv", as_csv([*rows(), ("nul \0 byte", "pos")]))
     refused(path, "a.csv, line 42", "NUL byte")
     refused(write(tmp_path / "b.csv", as_csv(rows()), "utf-16-le"), "--encoding utf-16-le")
     assert len(opened(str(tmp_path / "b.csv"), encoding="utf-16-le")[0]) == 40
 
 
-def test_f42_huge_fields_are_read_and_what_is_cut_is_counted(tmp_path):
+def test_huge_fields_are_read_and_what_is_cut_is_counted(tmp_path):
     path = write(tmp_path / "a.csv", as_csv([*rows(), ("word " * 200_000, "pos")]))
     source, _ = opened(path)
     assert len(source.text(40)) == 1_000_000
@@ -79,7 +79,7 @@ def test_f42_huge_fields_are_read_and_what_is_cut_is_counted(tmp_path):
     assert made["attention_mask"].all()
 
 
-def test_f43_empty_texts_are_named_set_aside_below_and_refused_above_one_percent(tmp_path):
+def test_empty_texts_are_named_set_aside_below_and_refused_above_one_percent(tmp_path):
     blank = [(" ", "pos"), ("\u200b\u200d", "neg"), ("😀😀", "pos")]
     source, notes = opened(write(tmp_path / "a.csv", as_csv([*rows(400), *blank])))
     assert len(source) == 401
@@ -89,7 +89,7 @@ def test_f43_empty_texts_are_named_set_aside_below_and_refused_above_one_percent
     refused(str(tmp_path / "a.csv"), "set aside", "--strict", strict=True)
 
 
-def test_f43_texts_of_unknown_tokens_only_are_refused_when_many(tmp_path):
+def test_texts_of_unknown_tokens_only_are_refused_when_many(tmp_path):
     source, _ = opened(write(tmp_path / "a.csv", as_csv([*rows(), ("фильм", "pos")])))
     split = {"train": np.arange(41)}
     step = {"step": "tokenize", "length": 16, "vocabulary": tokenizer.train(["a film"], 50)}
@@ -106,19 +106,19 @@ def test_f43_texts_of_unknown_tokens_only_are_refused_when_many(tmp_path):
         '"said ""yes"" and "no",pos\n',
     ],
 )
-def test_f44_a_stray_quote_is_refused_with_its_line(tmp_path, stray):
+def test_a_stray_quote_is_refused_with_its_line(tmp_path, stray):
     lines = as_csv(rows(20))
     content = lines + stray + "\n".join(f"later {i},neg" for i in range(20)) + "\n"
     refused(write(tmp_path / "a.csv", content), "a.csv, line 22", "quote")
 
 
-def test_f44_rows_swallowed_by_a_quoted_field_are_found(tmp_path):
+def test_rows_swallowed_by_a_quoted_field_are_found(tmp_path):
     inner = "\n".join(f"later {i},neg" for i in range(20))
     content = as_csv(rows(20)) + f'"open,pos\n{inner}\nlast",pos\n'
     refused(write(tmp_path / "a.csv", content), "a.csv, line 22", "22 lines")
 
 
-def test_f44_quoted_fields_with_line_breaks_and_commas_are_read(tmp_path):
+def test_quoted_fields_with_line_breaks_and_commas_are_read(tmp_path):
     content = as_csv(rows()) + '"two lines,\nwith a comma, here",pos\n"a ""quoted"" word",neg\n'
     source, _ = opened(write(tmp_path / "a.csv", content))
     assert source.text(40) == "two lines,\nwith a comma, here"
@@ -126,19 +126,19 @@ def test_f44_quoted_fields_with_line_breaks_and_commas_are_read(tmp_path):
     assert source.ids()[41] == "a.csv:44"
 
 
-def test_f44_letters_of_several_lines_are_no_swallowed_rows(tmp_path):
+def test_letters_of_several_lines_are_no_swallowed_rows(tmp_path):
     letter = '"Dear all,\nthank you, Bob\nyours, Ann\nbye",pos\n'
     source, _ = opened(write(tmp_path / "a.csv", as_csv(rows()) + letter))
     assert source.text(40).splitlines()[1] == "thank you, Bob"
 
 
-def test_f44_a_tsv_without_quoting_keeps_its_quotes(tmp_path):
+def test_a_tsv_without_quoting_keeps_its_quotes(tmp_path):
     lines = "".join(f"{text}\t{label}\n" for text, label in rows())
     path = write(tmp_path / "a.tsv", f'text\tlabel\n{lines}"Heat" is long\tpos\n')
     assert opened(path)[0].text(40) == '"Heat" is long'
 
 
-def test_f44_a_tsv_without_quoting_loses_no_row_between_two_quotes(tmp_path):
+def test_a_tsv_without_quoting_loses_no_row_between_two_quotes(tmp_path):
     lines = "".join(f"{text}\t{label}\n" for text, label in rows())
     content = f'text\tlabel\n{lines}"I will go\tpos\nhe said"\tneg\n'
     source, _ = opened(write(tmp_path / "a.tsv", content))
@@ -150,12 +150,12 @@ def test_f44_a_tsv_without_quoting_loses_no_row_between_two_quotes(tmp_path):
     assert [source.text(i) for i in (40, 41)] == ["two\nlines", "plain"]
 
 
-def test_f44_a_field_of_two_rows_is_found(tmp_path):
+def test_a_field_of_two_rows_is_found(tmp_path):
     path = write(tmp_path / "a.csv", as_csv(rows(20)) + '"good film,pos\nbad film",neg\n')
     refused(path, "a.csv, line 22", "2 lines, 2 of which look like rows")
 
 
-def test_f44_letters_beside_empty_notes_and_numbers_are_read(tmp_path):
+def test_letters_beside_empty_notes_and_numbers_are_read(tmp_path):
     lines = "".join(f"{text},{label},\n" for text, label in rows())
     letter = '"Hello\nDear team, dear all,\nbye",pos,late\n'
     source, _ = opened(write(tmp_path / "a.csv", f"text,label,note\n{lines}{letter}"))
@@ -169,7 +169,7 @@ def test_f44_letters_beside_empty_notes_and_numbers_are_read(tmp_path):
     ("header", "row", "option"),
     [('"text";"label"', '"{}";"{}"', '--delimiter ";"'), ("text\tlabel", "{}\t{}", r"\t")],
 )
-def test_f45_another_delimiter_is_named_as_it_can_be_typed(tmp_path, header, row, option):
+def test_another_delimiter_is_named_as_it_can_be_typed(tmp_path, header, row, option):
     content = "\n".join([header, *(row.format(*pair) for pair in rows())])
     path = write(tmp_path / "a.csv", content)
     refused(path, option)
@@ -188,13 +188,13 @@ def test_a_table_in_a_folder_in_an_archive_is_found(tmp_path, monkeypatch):
     assert len(opened(str(tmp_path / "b.zip"))[0]) == 40
 
 
-def test_f45_ragged_rows_and_double_columns_are_refused(tmp_path):
+def test_ragged_rows_and_double_columns_are_refused(tmp_path):
     path = write(tmp_path / "a.csv", as_csv([*rows(), ("one, two", "pos")]))
     refused(path, "a.csv, line 42", "3 fields", "header has 2")
     refused(write(tmp_path / "b.csv", as_csv(rows(), "text,text")), "'text' is there twice")
 
 
-def test_f45_a_missing_label_column_is_refused_with_what_is_there(tmp_path):
+def test_a_missing_label_column_is_refused_with_what_is_there(tmp_path):
     path = write(tmp_path / "a.csv", as_csv(rows(), "text,lable"))
     refused(path, "text, lable", "Nearest is 'lable'", "--label-column")
     assert len(opened(path, label_column="lable")[0]) == 40
@@ -206,7 +206,7 @@ def test_f45_a_missing_label_column_is_refused_with_what_is_there(tmp_path):
     refused(write(tmp_path / "c.csv", many), "--text-column", "first, second, label")
 
 
-def test_f45_another_delimiter_is_named(tmp_path):
+def test_another_delimiter_is_named(tmp_path):
     path = write(tmp_path / "a.csv", as_csv(rows()).replace(",", ";"))
     refused(path, '--delimiter ";"')
     assert len(opened(path, delimiter=";")[0]) == 40
@@ -215,7 +215,7 @@ def test_f45_another_delimiter_is_named(tmp_path):
     refused(write(tmp_path / "b.csv", mixed), '--delimiter ";"')
 
 
-def test_f46_missing_labels_are_set_aside_by_a_stated_rule(tmp_path):
+def test_missing_labels_are_set_aside_by_a_stated_rule(tmp_path):
     odd = [("x 1", ""), ("x 2", "nan"), ("x 3", " pos")]
     source, notes = opened(write(tmp_path / "a.csv", as_csv([*rows(), *odd])))
     assert len(source) == 41 and source.classes == ("neg", "pos")
@@ -228,12 +228,12 @@ def test_f46_missing_labels_are_set_aside_by_a_stated_rule(tmp_path):
 
 
 @pytest.mark.parametrize(("one", "other"), [("cat", "Cat"), ("1", "1.0"), ("a  b", "a b")])
-def test_f46_spellings_of_one_label_are_refused_with_their_rows(tmp_path, one, other):
+def test_spellings_of_one_label_are_refused_with_their_rows(tmp_path, one, other):
     lines = [(f"t {i}", (one, other, "dog")[i % 3]) for i in range(30)]
     refused(write(tmp_path / "a.csv", as_csv(lines)), f"'{one}' (10)", f"'{other}' (10)")
 
 
-def test_f47_labels_that_are_numbers_are_mapped_and_the_mapping_is_written(tmp_path):
+def test_labels_that_are_numbers_are_mapped_and_the_mapping_is_written(tmp_path):
     lines = [(f"t {i}", (0, 5, 999, -1)[i % 4]) for i in range(40)]
     source, notes = opened(write(tmp_path / "a.csv", as_csv(lines)))
     assert source.classes == ("-1", "0", "5", "999")
@@ -244,7 +244,7 @@ def test_f47_labels_that_are_numbers_are_mapped_and_the_mapping_is_written(tmp_p
     assert source.classes == ("0", "1") and "numbers" not in notes
 
 
-def test_f48_labels_that_look_alike_are_noted_with_code_points(tmp_path):
+def test_labels_that_look_alike_are_noted_with_code_points(tmp_path):
     lines = [(f"t {i}", ("cat", "c\u0430t", "dog")[i % 3]) for i in range(30)]
     _, notes = opened(write(tmp_path / "a.csv", as_csv(lines)))
     assert "look alike" in notes and "U+0061 and U+0430" in notes
@@ -262,13 +262,13 @@ def test_f48_labels_that_look_alike_are_noted_with_code_points(tmp_path):
         ('{"text": "x", "label": "pos", "more": 1}', "'more' is new"),
     ],
 )
-def test_f49_a_broken_line_of_jsonl_is_named(tmp_path, line, words):
+def test_a_broken_line_of_jsonl_is_named(tmp_path, line, words):
     good = [json.dumps({"text": text, "label": label}) for text, label in rows()]
     path = write(tmp_path / "a.jsonl", "\n".join([*good, line, good[0]]))
     refused(path, "a.jsonl, line 41", words)
 
 
-def test_f49_jsonl_takes_numbers_truth_values_and_half_surrogates(tmp_path):
+def test_jsonl_takes_numbers_truth_values_and_half_surrogates(tmp_path):
     lines = [json.dumps({"text": f"t {i} \ud800", "label": bool(i % 2)}) for i in range(20)]
     source, _ = opened(write(tmp_path / "a.jsonl", "\n".join(lines)))
     assert source.classes == ("false", "true") and source.text(0) == "t 0 ?"
@@ -290,7 +290,7 @@ def hostile_texts(count=1000):
     return [*texts, "a" + "\u0301" * 5000, "[CLS] [SEP] [PAD] [MASK] [UNK]"]
 
 
-def test_f50_the_same_ids_in_training_prediction_and_the_exported_tokenizer():
+def test_the_same_ids_in_training_prediction_and_the_exported_tokenizer():
     from tokenizers import Tokenizer
 
     vocabulary = tokenizer.train(hostile_texts(200) + [text for text, _ in rows()], 2000)
@@ -304,7 +304,7 @@ def test_f50_the_same_ids_in_training_prediction_and_the_exported_tokenizer():
         assert predicted["attention_mask"].tolist() == elsewhere.attention_mask
 
 
-def test_f50_what_cannot_be_seen_changes_no_id():
+def test_what_cannot_be_seen_changes_no_id():
     vocabulary = tokenizer.train([text for text, _ in rows()], 500)
 
     def ids(text):
@@ -321,7 +321,7 @@ def test_f50_what_cannot_be_seen_changes_no_id():
     assert ids("caf\u00e9") == ids("cafe\u0301")  # NFC
 
 
-def test_f51_copies_stay_on_one_side_or_are_noted(tmp_path):
+def test_copies_stay_on_one_side_or_are_noted(tmp_path):
     lines = [*rows(), *[(text.upper(), label) for text, label in rows()]]
     source, notes = opened(write(tmp_path / "a.csv", as_csv(lines)))
     assert "40 texts are there more than once" in notes
@@ -341,7 +341,7 @@ def test_f51_copies_stay_on_one_side_or_are_noted(tmp_path):
     refused(str(folder), "--strict", strict=True)
 
 
-def test_f52_measurements_are_no_classes(tmp_path):
+def test_measurements_are_no_classes(tmp_path):
     lines = [(f"t {i}", f"{i * 0.37:.2f}") for i in range(60)]
     refused(write(tmp_path / "a.csv", as_csv(lines)), "60 different numbers", "--label-column")
 
@@ -353,7 +353,7 @@ def test_two_tables_for_one_split_are_refused(tmp_path):
         open_texts(str(tmp_path), {})
 
 
-def test_f116_a_missing_library_is_named_before_work_begins(tmp_path, monkeypatch):
+def test_a_missing_library_is_named_before_work_begins(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "tokenizers", None)
@@ -367,7 +367,7 @@ def test_one_class_is_refused(tmp_path):
     refused(path, "only 'pos' for a class")
 
 
-def test_f32_a_class_that_is_only_tested_is_refused(tmp_path):
+def test_a_class_that_is_only_tested_is_refused(tmp_path):
     folder = tmp_path / "two"
     folder.mkdir()
     write(folder / "train.csv", as_csv(rows()))

@@ -46,9 +46,7 @@ def test_same_plan_gives_the_same_weights(grids, tmp_path):
 
 
 @pytest.mark.parametrize("whole_epochs", [1, 3])
-def test_f65_a_run_stopped_between_steps_goes_on_exactly(
-    grids, tmp_path, monkeypatch, whole_epochs
-):
+def test_a_run_stopped_between_steps_goes_on_exactly(grids, tmp_path, monkeypatch, whole_epochs):
     stages.train(planned(grids, tmp_path / "whole"))
     run = planned(grids, tmp_path / "cut")
     calls = {"epochs": 0}
@@ -107,7 +105,7 @@ def wait_for_epochs(run, count, seconds=90):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
-def test_f65_f68_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, sent):
+def test_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, sent):
     stages.train(planned(grids, tmp_path / "whole", epochs=60, settings={"patience": "60"}))
     run = planned(grids, tmp_path / "cut", epochs=60, settings={"patience": "60"})
     child = train_in_child(run)
@@ -122,7 +120,7 @@ def test_f65_f68_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, se
     assert not list(Path(run).rglob(".tmp-*"))
 
 
-def test_f69_a_loss_that_is_not_finite_stops_at_once_and_says_why(grids, tmp_path):
+def test_a_loss_that_is_not_finite_stops_at_once_and_says_why(grids, tmp_path):
     run = planned(grids, tmp_path / "run", settings={"learning_rate": "10", "warmup": "0"})
     plan = json.loads((run / "plan.json").read_text())
     plan["model_config"]["activation"] = "exponential"
@@ -133,7 +131,7 @@ def test_f69_a_loss_that_is_not_finite_stops_at_once_and_says_why(grids, tmp_pat
         assert all(np.isfinite(w).all() for w in weights_of(run))
 
 
-def test_f74_a_changed_plan_cannot_be_resumed(grids, tmp_path, monkeypatch):
+def test_a_changed_plan_cannot_be_resumed(grids, tmp_path, monkeypatch):
     run = planned(grids, tmp_path / "run")
     saved = checkpoint.Checkpoint.save
 
@@ -151,14 +149,14 @@ def test_f74_a_changed_plan_cannot_be_resumed(grids, tmp_path, monkeypatch):
         stages.train(run, resume=True)
 
 
-def test_f74_other_data_is_refused(grids, tmp_path):
+def test_other_data_is_refused(grids, tmp_path):
     run = planned(grids, tmp_path / "run")
     toy_domain.write(Path(grids), seed=5)
     with pytest.raises(errors.DataError, match="not the data of the plan"):
         stages.train(run)
 
 
-def test_f75_a_folder_in_use_is_refused_and_a_dead_lock_taken_over(grids, tmp_path):
+def test_a_folder_in_use_is_refused_and_a_dead_lock_taken_over(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1)
     (run / ".lock").write_text(f"{os.getppid()} 2026-01-01 00:00:00")
     with pytest.raises(errors.InvalidValueError, match=f"in use by process {os.getppid()} since"):
@@ -168,7 +166,7 @@ def test_f75_a_folder_in_use_is_refused_and_a_dead_lock_taken_over(grids, tmp_pa
     assert not (run / ".lock").exists()
 
 
-def test_f76_outputs_that_cannot_be_used_are_refused_before_any_work(grids, tmp_path):
+def test_outputs_that_cannot_be_used_are_refused_before_any_work(grids, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(errors.InvalidValueError, match="is a file"):
         stages.plan(grids, tmp_path / "file")
@@ -185,9 +183,7 @@ def test_f76_outputs_that_cannot_be_used_are_refused_before_any_work(grids, tmp_
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_f77_a_damaged_checkpoint_falls_back_to_the_epoch_before(
-    grids, tmp_path, monkeypatch, damage
-):
+def test_a_damaged_checkpoint_falls_back_to_the_epoch_before(grids, tmp_path, monkeypatch, damage):
     stages.train(planned(grids, tmp_path / "whole"))
     run = planned(grids, tmp_path / "cut")
     saved, count = checkpoint.Checkpoint.save, {"n": 0}
@@ -213,19 +209,19 @@ def test_f77_a_damaged_checkpoint_falls_back_to_the_epoch_before(
 
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("batch_size", 0), ("epochs", -3)])
-def test_f79_impossible_numbers_are_refused(grids, tmp_path, key, value):
+def test_impossible_numbers_are_refused(grids, tmp_path, key, value):
     with pytest.raises(errors.InvalidValueError, match="must be 1 or more"):
         stages.plan(grids, tmp_path / "run", **{key: value})
     assert not (tmp_path / "run").exists()
 
 
-def test_f79_a_batch_larger_than_the_data_trains(grids, tmp_path):
+def test_a_batch_larger_than_the_data_trains(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1, batch_size=5000)
     assert stages.train(run).epochs == 1
     assert Plan.read(run / "plan.json").recipe.batch_size == 5000
 
 
-def test_f71_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
+def test_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 0, 1, 2], 30)  # unrelated to the grids
     with open(tmp_path / "noise.grids.npz", "wb") as file:
@@ -238,7 +234,7 @@ def test_f71_a_model_no_better_than_a_constant_is_noted(toy, tmp_path):
     assert constant == any("ignores the input" in text for text in noted)
 
 
-def test_f113_paths_of_a_plan_are_read_and_never_written(grids, tmp_path):
+def test_paths_of_a_plan_are_read_and_never_written(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1)
     before = Path(grids).read_bytes(), sorted(p.name for p in Path(grids).parent.iterdir())
     stages.train(run)
@@ -260,7 +256,7 @@ def interrupt_after(monkeypatch, epochs):
     monkeypatch.setattr(checkpoint.Checkpoint, "save", save_and_stop)
 
 
-def test_f65_resuming_in_the_second_phase_is_exact(grids, toy, tmp_path, monkeypatch):
+def test_resuming_in_the_second_phase_is_exact(grids, toy, tmp_path, monkeypatch):
     stages.train(planned(grids, tmp_path / "parent", epochs=2))
     other = str(toy.write(tmp_path / "other.grids.npz", count=60, seed=4))
     for name in ("whole", "cut"):
@@ -275,7 +271,7 @@ def test_f65_resuming_in_the_second_phase_is_exact(grids, toy, tmp_path, monkeyp
     assert_same(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_f74_training_anew_leaves_nothing_of_an_interrupted_one(grids, tmp_path, monkeypatch):
+def test_training_anew_leaves_nothing_of_an_interrupted_one(grids, tmp_path, monkeypatch):
     run = planned(grids, tmp_path / "run")
     interrupt_after(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
@@ -290,7 +286,7 @@ def test_f74_training_anew_leaves_nothing_of_an_interrupted_one(grids, tmp_path,
     stages.train(run, resume=True)
 
 
-def test_f74_resume_with_other_options_is_refused_and_with_the_same_is_not(grids, tmp_path):
+def test_resume_with_other_options_is_refused_and_with_the_same_is_not(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1)
     with pytest.raises(errors.InvalidValueError, match="epochs: 1 there, 9 asked for"):
         stages.run(grids, run, resume=True, epochs=9)
@@ -310,7 +306,7 @@ def test_a_seed_beside_a_plan_changes_the_run(grids, tmp_path):
         stages.plan(run / "plan.json", tmp_path / "c", weights=tmp_path / "nothing")
 
 
-def test_f69_a_validation_loss_of_nan_is_never_the_best():
+def test_a_validation_loss_of_nan_is_never_the_best():
     class Model:
         def get_weights(self):
             return [np.zeros(1)]
@@ -321,7 +317,7 @@ def test_f69_a_validation_loss_of_nan_is_never_the_best():
     assert (state.best_epoch, state.best_value) == (3, 0.5)
 
 
-def test_f112_preprocessing_that_does_not_fit_the_model_is_refused(grids, tmp_path):
+def test_preprocessing_that_does_not_fit_the_model_is_refused(grids, tmp_path):
     run = planned(grids, tmp_path / "run", epochs=1)
     plan = json.loads((run / "plan.json").read_text())
     plan["model_config"]["input_shape"] = [8, 8, 1]

@@ -1,0 +1,80 @@
+"""Earlier names of fields, steps and options, still read wherever a file or a row has them.
+
+Files of ours and rows of plug-ins outlive a renaming. Each old name stands in this one table;
+`files.read_json` and the rows' constructors ask it, and nothing else knows that there was one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind", bound=type)
+
+# Object that a key stands in -> old key -> new key; "" is the whole file.
+KEYS: dict[str, dict[str, str]] = {
+    "": {"travelling": "traveling"},
+    "augmentation": {"colour": "color"},
+    "preprocessing": {"neighbours": "neighbors"},
+    "weights": {"licence": "license"},
+    "float32": {"float_islands": "float_runs"},
+    "float16": {"float_islands": "float_runs"},
+    "dynamic": {"float_islands": "float_runs"},
+    "int8": {"float_islands": "float_runs"},
+    "findings": {"fix": "suggestion"},
+}
+# Key -> old value -> new value.
+VALUES: dict[str, dict[str, str]] = {
+    "step": {"normalise_scan": "normalize_scan"},
+    "code": {"float_island": "float_run"},
+}
+# Class of a row -> old argument -> new argument.
+ARGUMENTS: dict[str, dict[str, str]] = {
+    "ActivationSpec": {"gain_centred": "gain_centered"},
+    "ModelSpec": {"small": "low_data_options", "tiny": "test_options"},
+    "WeightsSpec": {"licence": "license"},
+}
+
+
+def modern(data: Any, owner: str = "") -> Any:
+    """Return JSON data with every old name replaced.
+
+    Args:
+        data: As read from a file of ours.
+        owner: Key that the data stands under; "" for a whole file.
+    """
+    if isinstance(data, list):
+        return [modern(item, owner) for item in data]
+    if not isinstance(data, Mapping):
+        return VALUES.get(owner, {}).get(data, data) if isinstance(data, str) else data
+    names = KEYS.get(owner, {})
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        new = key if names.get(key, key) in data else names.get(key, key)
+        found[new] = modern(value, new)
+    return found
+
+
+def modern_path(path: str) -> str:
+    """Return the path of a setting (`recipe.augmentation.colour`) with every old name replaced."""
+    *owners, last = path.split(".")
+    old = [KEYS.get(owners[-1], {})] if owners else list(KEYS.values())
+    return ".".join([*owners, next((names[last] for names in old if last in names), last)])
+
+
+def accepts_old_arguments(kind: Kind) -> Kind:
+    """Let the constructor of a row take the names its arguments had before.
+
+    Args:
+        kind: A dataclass with an entry in `ARGUMENTS`.
+    """
+    names = ARGUMENTS[kind.__name__]
+    plain: Callable[..., None] = kind.__init__
+
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **given: Any) -> None:
+        plain(self, *args, **{names.get(key, key): value for key, value in given.items()})
+
+    kind.__init__ = init  # type: ignore[misc]
+    return kind

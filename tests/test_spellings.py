@@ -1,0 +1,61 @@
+"""Files and rows written with earlier names are read as those of today."""
+
+import json
+
+import pytest
+
+from actzoo import files, models, spellings, weights
+from actzoo.activations import ActivationSpec
+
+
+def test_every_old_key_is_read_as_the_new_one(tmp_path):
+    for owner, names in spellings.KEYS.items():
+        for old, new in names.items():
+            held = {old: 1, "kept": {old: 2}}
+            path = tmp_path / "file.json"
+            path.write_text(json.dumps({owner: held} if owner else held))
+            data = files.read_json(path, "file")
+            found = data[owner] if owner else data
+            assert found[new] == 1 and old not in found
+            assert found["kept"] == {old: 2}  # the same word elsewhere is a name of the user's
+
+
+def test_old_keys_are_found_in_lists_and_steps(tmp_path):
+    path = tmp_path / "plan.json"
+    steps = [{"step": "normalise_scan", "low": 0.5}, {"step": "tile_scan", "neighbours": 1}]
+    path.write_text(json.dumps({"preprocessing": steps, "classes": ["colour", "normalise_scan"]}))
+    assert files.read_json(path, "plan") == {
+        "preprocessing": [
+            {"step": "normalize_scan", "low": 0.5},
+            {"step": "tile_scan", "neighbors": 1},
+        ],
+        "classes": ["colour", "normalise_scan"],
+    }
+
+
+def test_where_both_names_stand_the_new_one_counts(tmp_path):
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps({"weights": {"licence": "old", "license": "new"}}))
+    assert files.read_json(path, "card")["weights"]["license"] == "new"
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("recipe.augmentation.colour", "recipe.augmentation.color"),
+        ("colour", "color"),
+        ("recipe.weight_decay", "recipe.weight_decay"),
+        ("recipe.colour", "recipe.colour"),
+    ],
+)
+def test_settings_of_the_command_line_may_have_old_names(old, new):
+    assert spellings.modern_path(old) == new
+
+
+def test_rows_of_plugins_may_be_made_with_old_arguments():
+    row = weights.WeightsSpec(name="net.tag", model="net", source="hub", licence="MIT", sha256="0")
+    assert row.license == "MIT"
+    assert {"ActivationSpec", "ModelSpec", "WeightsSpec"} == set(spellings.ARGUMENTS)
+    for kind in (ActivationSpec, models.ModelSpec, weights.WeightsSpec):
+        for new in spellings.ARGUMENTS[kind.__name__].values():
+            assert new in kind.__dataclass_fields__
