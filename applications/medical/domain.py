@@ -26,9 +26,9 @@ DOMAIN = DomainSpec(
     inputs=f"{_HERE}.domain:inputs",
     planned=("input_shape", "widths"),
     steps=(
-        ("read_scan", f"{_HERE}.scans:read_scan"),
-        ("normalize_scan", f"{_HERE}.scans:normalize_scan"),
-        ("tile_scan", f"{_HERE}.scans:tile_scan"),
+        ("read_scan", f"{_HERE}.preprocessing:read_scan"),
+        ("normalize_scan", f"{_HERE}.preprocessing:normalize_scan"),
+        ("tile_scan", f"{_HERE}.preprocessing:tile_scan"),
     ),
     augmenter=f"{_HERE}.augmentation:augmenter",
     cutter=f"{_HERE}.tiling:cutter",
