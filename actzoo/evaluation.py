@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,10 +139,8 @@ def _held_out(run: run_folder.RunFolder, data_room: Any) -> tuple[Any, np.ndarra
     from actzoo.plan import Plan
 
     plan: Plan = Plan.read(run.plan)
-    source, splits = data_room.open_planned(
-        plan, note=lambda text: print(f"warning: {text}", file=sys.stderr)
-    )
-    return source, np.asarray(splits["test"])
+    run_data = data_room.RunData.open(plan)
+    return run_data.source, np.asarray(run_data.splits["test"])
 
 
 def renumbering(source: Any, card: models.ModelCard) -> np.ndarray:

@@ -435,7 +435,8 @@ def evaluate(run: RunLike) -> dict[str, Any]:
     task = tasks.get_task(made.task)
     with _stage(folder, "evaluate") as log:
         model = models.by_input_name(models.load_model(folder.path))
-        source, splits = data_room.open_planned(made, note=log.note)
+        run_data = data_room.RunData.open(made, log.note)
+        source, splits = run_data.source, run_data.splits
         preparation = data_room.Preparation.of(made.domain, made.preprocessing)
         found: dict[str, Any] = {"format": files.FORMAT, "task": made.task}
         assessed = {}
@@ -541,7 +542,8 @@ def diagnose(run: RunLike) -> Any:
     task = tasks.get_task(made.task)
     with _stage(folder, "diagnose") as log:
         model = models.load_model(folder.path)
-        source, splits = data_room.open_planned(made, note=log.note)
+        run_data = data_room.RunData.open(made, log.note)
+        source, splits = run_data.source, run_data.splits
         order = data_room.rng(made.recipe.seed, "diagnose").permutation(splits["train"])
         chosen = order[:DIAGNOSED]
         inputs, targets = data_room.load_training_samples(

@@ -144,7 +144,8 @@ class _Material:
     def __init__(self, plan: Plan, note: errors.Note) -> None:
         self.plan = plan
         self.task = tasks.get_task(plan.task)
-        self.source, self.split = data.open_planned(plan, note=note)
+        opened = data.RunData.open(plan, note)
+        self.source, self.split = opened.source, opened.splits
         self.preparation = data.Preparation.of(
             plan.domain, plan.preprocessing, plan.recipe.augmentation
         )

@@ -85,7 +85,8 @@ def test_a_plan_made_from_it_opens_it_again(folder, tmp_path):
 
     build(folder, "Tiny", FEATURES, pictures(30, 6))
     made = stages.plan("tfds:tiny", tmp_path / "run", model="simple_net", weights="none")
-    source, parts = data.open_planned(made, note=lambda _: None)
+    run_data = data.RunData.open(made, note=lambda _: None)
+    source, parts = run_data.source, run_data.splits
     assert made.data == "tfds:tiny" and len(source) == 36
     assert np.concatenate(list(parts.values())).size == 36
 

@@ -34,7 +34,7 @@ FRIENDS = {
     ("files", "spellings"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
     ("stage_records", "run_folder"),
-    ("data", "preprocessing"), ("weights", "models"), ("models", "model_files"),
+    ("data", "preprocessing"), ("data", "tasks"), ("weights", "models"), ("models", "model_files"),
     ("models", "weights"),  # inside build_model: the one upward call
     ("planning", "plan"),
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from actzoo.data.pipeline import feeding, training_batches
     from actzoo.data.preparation import Augmenter, Cutter, Preparation, samples_of, traveling_files
-    from actzoo.data.run_data import open_planned
+    from actzoo.data.run_data import RunData
     from actzoo.data.source import (
         Example,
         Fingerprint,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from actzoo.data.splitting import FRACTIONS, SPLITS, split
 
 _TARGETS = {
+    "RunData": "actzoo.data.run_data:RunData",
     "Augmenter": "actzoo.data.preparation:Augmenter",
     "Case": "actzoo.data.cases:Case",
     "Cutter": "actzoo.data.preparation:Cutter",
@@ -47,7 +48,6 @@ _TARGETS = {
     "load_samples": "actzoo.data.cases:load_samples",
     "load_training_samples": "actzoo.data.cases:load_training_samples",
     "notes_on_copies": "actzoo.data.source:notes_on_copies",
-    "open_planned": "actzoo.data.run_data:open_planned",
     "open_source": "actzoo.data.source:open_source",
     "training_batches": "actzoo.data.pipeline:training_batches",
     "rng": "actzoo.data.source:rng",
@@ -67,6 +67,7 @@ __all__ = [
     "Example",
     "Fingerprint",
     "Preparation",
+    "RunData",
     "Source",
     "check_classes",
     "counts_by_split",
@@ -75,7 +76,6 @@ __all__ = [
     "load_samples",
     "load_training_samples",
     "notes_on_copies",
-    "open_planned",
     "open_source",
     "rng",
     "run_cases",

@@ -1,10 +1,19 @@
-"""The data of a run, opened once and handed on."""
+"""The data of a run, opened once in a process and handed on.
+
+Training, evaluation, diagnosis and export all look at the same examples. They receive this object
+and not a path, so that a run opens, checks and splits its data one time.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from actzoo import errors
+import numpy as np
+
+from actzoo import errors, tasks
+from actzoo.data.preparation import Preparation
 from actzoo.data.source import Source, open_source
 from actzoo.data.splitting import split
 
@@ -12,24 +21,69 @@ if TYPE_CHECKING:
     from actzoo.plan import Plan
 
 
-def open_planned(plan: Plan, note: errors.Note | None = None) -> tuple[Source, dict]:
-    """Open the data of a plan and split it as planned.
+@dataclasses.dataclass(frozen=True)
+class RunData:
+    """What a plan says, with its data opened.
 
-    Returns:
-        The source, and split -> indices.
-
-    Raises:
-        DataError: It is not the data the plan was made from.
+    Attributes:
+        plan: Every decision of the run.
+        source: The opened data.
+        splits: Split ("train", "val", "test") -> indices `(n,)` into the source.
+        preparation: How examples become samples; nothing is augmented.
+        task: What the model does.
     """
-    source = open_source(plan.data, plan.domain, plan.data_options, note)
-    found = source.fingerprint()
-    if found.content_hash != plan.content_hash or tuple(source.classes) != tuple(plan.classes):
-        raise errors.DataError(
-            f"What lies at {errors.shown(plan.data, 200)} is not the data of the plan: "
-            f"{found.num_examples} examples of {len(source.classes)} classes now, "
-            f"{sum(plan.num_examples.values())} of {len(plan.classes)} then, or other contents.\n"
-            "Bring the data back, or make a new plan: actzoo plan DATA --out RUN",
-            given=plan.data,
-            fix="actzoo plan DATA --out RUN",
-        )
-    return source, split(source, seed=plan.split_seed, note=note, options=plan.data_options)
+
+    plan: Plan
+    source: Source
+    splits: Mapping[str, np.ndarray]
+    preparation: Preparation
+    task: tasks.Task
+
+    @classmethod
+    def open(cls, plan: Plan, note: errors.Note | None = None) -> RunData:
+        """Open the data of a plan and split it as planned.
+
+        Args:
+            plan: The plan.
+            note: Takes each warning; None prints it to stderr.
+
+        Raises:
+            MissingFileError: There is no data at the plan's place.
+            DataError: It is not the data the plan was made from.
+        """
+        source = open_source(plan.data, plan.domain, plan.data_options, note)
+        _check_same_data(source, plan)
+        splits = split(source, seed=plan.split_seed, note=note, options=plan.data_options)
+        return cls.of(plan, source, splits)
+
+    @classmethod
+    def of(cls, plan: Plan, source: Source, splits: Mapping[str, np.ndarray]) -> RunData:
+        """Return the data of a plan that was just made from an opened source."""
+        preparation = Preparation.of(plan.domain, plan.preprocessing)
+        return cls(plan, source, splits, preparation, tasks.get_task(plan.task))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of the model's outputs."""
+        return self.plan.classes
+
+    def training_preparation(self) -> Preparation:
+        """Return how examples become training samples, augmentation included."""
+        plan = self.plan
+        return Preparation.of(plan.domain, plan.preprocessing, plan.recipe.augmentation)
+
+
+def _check_same_data(source: Source, plan: Plan) -> None:
+    """Refuse data that a plan was not made from."""
+    summary = source.fingerprint()
+    same = summary.content_hash == plan.content_hash
+    if same and tuple(source.classes) == tuple(plan.classes):
+        return
+    raise errors.DataError(
+        f"The data at {errors.shown(plan.data, 200)} is not the data of the plan: "
+        f"{summary.num_examples} examples of {len(source.classes)} classes now, "
+        f"{sum(plan.num_examples.values())} of {len(plan.classes)} then, or other contents.\n"
+        "Bring the data back, or make a new plan: actzoo plan DATA --out RUN",
+        given=plan.data,
+        fix="actzoo plan DATA --out RUN",
+    )

@@ -188,7 +188,8 @@ def export_run(
         plan = Plan.read(run.plan)
         model = models.load_model(run.path)
         card = models.ModelCard.read(run.card)
-        source, splits = data.open_planned(plan, note=note or _say_nothing)
+        run_data = data.RunData.open(plan, note=note or _say_nothing)
+        source, splits = run_data.source, run_data.splits
         return export_model(
             model,
             run.export,

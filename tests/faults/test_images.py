@@ -126,7 +126,8 @@ def test_a_file_that_vanishes_ends_the_epoch_by_name_and_training_goes_on(tmp_pa
         root, run, model="simple_net", weights="none", epochs=4, batch_size=8,
         settings={"units": "[8]"},
     )  # fmt: skip
-    _, parts = data.open_planned(stages.Plan.read(run / "plan.json"), note=lambda _: None)
+    plan = stages.Plan.read(run / "plan.json")
+    parts = data.RunData.open(plan, note=lambda _: None).splits
     names = data.open_source(str(root), note=lambda _: None).ids()
     victim = root / names[parts["train"][0]]
     kept = victim.read_bytes()
