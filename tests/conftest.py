@@ -5,15 +5,45 @@ import shutil
 import signal
 import sys
 import tempfile
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["ACTZOO_CACHE"] = tempfile.mkdtemp(prefix="actzoo-test-cache-")
 
+import matrix_pairs
 import pytest
+
+# scripts/test.sh gives whole files to two workers in this order: the longest first, so that both
+# end together.
+LONGEST = (
+    "test_matrix.py", "test_scripts.py", "test_backends.py", "test_readme.py",
+    "test_activations.py", "test_lowering.py", "faults/test_training.py", "test_text.py",
+    "test_photos.py", "test_medical.py", "test_export.py", "test_in_networks.py",
+    "test_stages.py", "faults/test_export.py", "test_fourth_domain.py",
+)  # fmt: skip
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background has Ctrl-C ignored, in their children, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).as_posix(), len(places)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    number = matrix_pairs.todays_tenth()
+    if number is None:
+        return
+    names = ["-".join(pair) for pair in matrix_pairs.tenth(number)]
+    ends = [report.nodeid.rpartition("[")[2] for report in terminalreporter.getreports("passed")]
+    passed = [name for name in names if f"{name}]" in ends]
+    terminalreporter.write_line(
+        f"Tenth {number} (of 0 to 9) of the pairs outside the suite: {', '.join(names)}; "
+        f"{len(passed)} of {len(names)} passed."
+    )
 
 
 def pytest_sessionfinish():
