@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from actzoo import activations, errors
 from actzoo.activations.channelwise import check_axis
@@ -319,7 +320,7 @@ class PositionEmbedding(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Return `inputs` `(batch, length, width)` plus the vectors of its positions."""
-        return inputs + self.embeddings[: keras.ops.shape(inputs)[1]]
+        return inputs + self.embeddings[: ops.shape(inputs)[1]]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -352,20 +353,18 @@ class Attention(keras.layers.Layer):
         """
         query, key, value, mask = inputs
         size = query.shape[-1] // self.heads
-        length = keras.ops.shape(query)[1]
+        length = ops.shape(query)[1]
 
         def split(x: keras.KerasTensor) -> keras.KerasTensor:
-            x = keras.ops.reshape(x, (-1, length, self.heads, size))
-            return keras.ops.transpose(x, (0, 2, 1, 3))
+            x = ops.reshape(x, (-1, length, self.heads, size))
+            return ops.transpose(x, (0, 2, 1, 3))
 
-        scores = keras.ops.matmul(
-            split(query) / math.sqrt(size), keras.ops.transpose(split(key), (0, 1, 3, 2))
-        )
-        hidden = 1.0 - keras.ops.cast(mask, scores.dtype)
+        scores = ops.matmul(split(query) / math.sqrt(size), ops.transpose(split(key), (0, 1, 3, 2)))
+        hidden = 1.0 - ops.cast(mask, scores.dtype)
         scores = scores + self.mask_bias * hidden[:, None, None, :]
-        seen = keras.ops.matmul(keras.ops.softmax(scores, axis=-1), split(value))
-        seen = keras.ops.transpose(seen, (0, 2, 1, 3))
-        return keras.ops.reshape(seen, (-1, length, self.heads * size))
+        seen = ops.matmul(ops.softmax(scores, axis=-1), split(value))
+        seen = ops.transpose(seen, (0, 2, 1, 3))
+        return ops.reshape(seen, (-1, length, self.heads * size))
 
     def compute_output_shape(self, shapes: Sequence[tuple[int | None, ...]]) -> Any:
         """Return the shape of the query."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from actzoo import activations, errors, models
 
@@ -218,8 +219,8 @@ class _Statistics:
     def _share_flat(self, before: np.ndarray, step: float = 1e-2) -> float:
         """Return the share of inputs with a derivative near 0, by a central difference."""
         part = before[: max(1, 40_000 // max(1, before[0].size))]
-        up = keras.ops.convert_to_numpy(self.layer(part + step))
-        down = keras.ops.convert_to_numpy(self.layer(part - step))
+        up = ops.convert_to_numpy(self.layer(part + step))
+        down = ops.convert_to_numpy(self.layer(part - step))
         return float((np.abs(up - down) < FLAT * 2 * step).mean())
 
     def site(self, role: str, gradient_norm: float | None) -> Site:
@@ -252,7 +253,7 @@ class _Shift(keras.layers.Layer):
         )
 
     def call(self, x: Any) -> Any:
-        return x + keras.ops.cast(self.shift, x.dtype)
+        return x + ops.cast(self.shift, x.dtype)
 
 
 def _gradient_norms(
@@ -292,7 +293,7 @@ def _gradient_norms(
     twin.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
     twin.train_on_batch(inputs, targets)
     return {
-        name: float(np.linalg.norm(keras.ops.convert_to_numpy(layer.shift)))
+        name: float(np.linalg.norm(ops.convert_to_numpy(layer.shift)))
         for name, layer in shifts.items()
     }
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from actzoo import activations, data, errors, files, memory, models, run_folder, tasks, weights
 from actzoo.checkpoint import Checkpoint
@@ -65,11 +66,11 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of a step, counted from 0."""
-        step = keras.ops.cast(step, "float32")
+        step = ops.cast(step, "float32")
         rise = (step + 1.0) / max(self.warmup_steps, 1)
         share = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
-        fall = 0.505 + 0.495 * keras.ops.cos(math.pi * keras.ops.clip(share, 0.0, 1.0))
-        return self.peak * keras.ops.minimum(keras.ops.minimum(rise, 1.0), fall)
+        fall = 0.505 + 0.495 * ops.cos(math.pi * ops.clip(share, 0.0, 1.0))
+        return self.peak * ops.minimum(ops.minimum(rise, 1.0), fall)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""

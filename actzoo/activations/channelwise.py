@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from actzoo import errors
 from actzoo.activations.numerics import in_float32
@@ -31,7 +32,7 @@ def softmin(x: Any, *, axis: int = -1) -> Any:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return keras.ops.softmax(-x, axis=axis)
+    return ops.softmax(-x, axis=axis)
 
 
 @in_float32
@@ -51,10 +52,10 @@ def softmax_one(x: Any, *, axis: int = -1) -> Any:
         Miller, 2023, "Attention Is Off By One" (blog post).
     """
     # The value does not depend on the shift, so its gradient is 0 and need not be taken.
-    shift = keras.ops.relu(keras.ops.max(x, axis=axis, keepdims=True))
-    shift = keras.ops.stop_gradient(shift)
-    powers = keras.ops.exp(x - shift)
-    total = keras.ops.exp(-shift) + keras.ops.sum(powers, axis=axis, keepdims=True)
+    shift = ops.relu(ops.max(x, axis=axis, keepdims=True))
+    shift = ops.stop_gradient(shift)
+    powers = ops.exp(x - shift)
+    total = ops.exp(-shift) + ops.sum(powers, axis=axis, keepdims=True)
     return powers / total
 
 
@@ -75,13 +76,13 @@ def sparsemax(x: Any, *, axis: int = -1) -> Any:
     Reference:
         Martins & Astudillo, 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
     """
-    z = _below_largest(keras.ops.moveaxis(x, axis, -1))
+    z = _below_largest(ops.moveaxis(x, axis, -1))
     falling, rank = _ranked(z)
-    inside = 1.0 + rank * falling > keras.ops.cumsum(falling, axis=-1)
-    kept = keras.ops.where(inside, falling, keras.ops.zeros_like(falling))
-    count = keras.ops.sum(keras.ops.cast(inside, z.dtype), axis=-1, keepdims=True)
-    tau = (keras.ops.sum(kept, axis=-1, keepdims=True) - 1.0) / count
-    return keras.ops.moveaxis(keras.ops.relu(z - tau), -1, axis)
+    inside = 1.0 + rank * falling > ops.cumsum(falling, axis=-1)
+    kept = ops.where(inside, falling, ops.zeros_like(falling))
+    count = ops.sum(ops.cast(inside, z.dtype), axis=-1, keepdims=True)
+    tau = (ops.sum(kept, axis=-1, keepdims=True) - 1.0) / count
+    return ops.moveaxis(ops.relu(z - tau), -1, axis)
 
 
 @in_float32
@@ -101,35 +102,33 @@ def entmax15(x: Any, *, axis: int = -1) -> Any:
     Reference:
         Peters, Niculae & Martins, 2019, "Sparse Sequence-to-Sequence Models", arXiv:1905.05702.
     """
-    z = 0.5 * _below_largest(keras.ops.moveaxis(x, axis, -1))
+    z = 0.5 * _below_largest(ops.moveaxis(x, axis, -1))
     falling, rank = _ranked(z)
-    mean = keras.ops.cumsum(falling, axis=-1) / rank
-    spread = keras.ops.cumsum(keras.ops.square(falling), axis=-1) / rank - keras.ops.square(mean)
+    mean = ops.cumsum(falling, axis=-1) / rank
+    spread = ops.cumsum(ops.square(falling), axis=-1) / rank - ops.square(mean)
     # The threshold, were the support the first 1, 2, 3 ... of the sorted scores.
-    candidates = mean - keras.ops.sqrt(keras.ops.relu(1.0 / rank - spread))
-    inside = keras.ops.cast(candidates <= falling, z.dtype)
-    last = rank == keras.ops.sum(inside, axis=-1, keepdims=True)
-    tau = keras.ops.sum(
-        keras.ops.where(last, candidates, keras.ops.zeros_like(z)), axis=-1, keepdims=True
-    )
+    candidates = mean - ops.sqrt(ops.relu(1.0 / rank - spread))
+    inside = ops.cast(candidates <= falling, z.dtype)
+    last = rank == ops.sum(inside, axis=-1, keepdims=True)
+    tau = ops.sum(ops.where(last, candidates, ops.zeros_like(z)), axis=-1, keepdims=True)
     # One step of Newton's method takes off what the sums have rounded, and its derivative with
     # respect to z is that of the exact threshold; that of the search above is not needed.
-    above = keras.ops.relu(z - keras.ops.stop_gradient(tau))
-    slope = keras.ops.stop_gradient(2.0 * keras.ops.sum(above, axis=-1, keepdims=True))
-    excess = keras.ops.sum(keras.ops.square(above), axis=-1, keepdims=True) - 1.0
-    tau = keras.ops.stop_gradient(tau) + excess / slope
-    return keras.ops.moveaxis(keras.ops.square(keras.ops.relu(z - tau)), -1, axis)
+    above = ops.relu(z - ops.stop_gradient(tau))
+    slope = ops.stop_gradient(2.0 * ops.sum(above, axis=-1, keepdims=True))
+    excess = ops.sum(ops.square(above), axis=-1, keepdims=True) - 1.0
+    tau = ops.stop_gradient(tau) + excess / slope
+    return ops.moveaxis(ops.square(ops.relu(z - tau)), -1, axis)
 
 
 def _below_largest(z: Any) -> Any:
     """Shift by the largest score: all that matters then lies in (-2, 0], and sums keep digits."""
-    return z - keras.ops.stop_gradient(keras.ops.max(z, axis=-1, keepdims=True))
+    return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
 
 
 def _ranked(z: Any) -> tuple[Any, Any]:
     """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
-    falling = -keras.ops.sort(-keras.ops.maximum(z, -2.0), axis=-1)
-    return falling, keras.ops.arange(1, keras.ops.shape(z)[-1] + 1, dtype=z.dtype)
+    falling = -ops.sort(-ops.maximum(z, -2.0), axis=-1)
+    return falling, ops.arange(1, ops.shape(z)[-1] + 1, dtype=z.dtype)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -178,16 +177,16 @@ class GumbelSoftmax(keras.layers.Layer):
     def _draw(self, x: Any, training: bool) -> Any:
         if training:
             even = keras.random.uniform(  # 0 would give an infinite noise
-                keras.ops.shape(x), 1e-20, 1.0, dtype=x.dtype, seed=self.seed_generator
+                ops.shape(x), 1e-20, 1.0, dtype=x.dtype, seed=self.seed_generator
             )
-            x = x - keras.ops.log(-keras.ops.log(even))
-        y = keras.ops.softmax(x / self.tau, axis=self.axis)
+            x = x - ops.log(-ops.log(even))
+        y = ops.softmax(x / self.tau, axis=self.axis)
         if not self.hard:
             return y
-        best = keras.ops.argmax(y, axis=self.axis)
-        chosen = keras.ops.one_hot(best, y.shape[self.axis], axis=self.axis, dtype=y.dtype)
+        best = ops.argmax(y, axis=self.axis)
+        chosen = ops.one_hot(best, y.shape[self.axis], axis=self.axis, dtype=y.dtype)
         # Exactly one-hot, with the gradient of y: y - y is 0, or NaN where a score is.
-        return keras.ops.stop_gradient(chosen) + (y - keras.ops.stop_gradient(y))
+        return ops.stop_gradient(chosen) + (y - ops.stop_gradient(y))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the input."""
@@ -305,8 +304,8 @@ class Maxout(AlongAxis):
     def call(self, x: Any) -> Any:
         """Return the largest of each group, of the dtype of `x`."""
         # A reduction shares the gradient of equal ones alike in all backends; maximum() does not.
-        parts = keras.ops.split(x, self.pool_size, axis=self.axis)
-        return keras.ops.max(keras.ops.stack(parts, axis=0), axis=0)
+        parts = ops.split(x, self.pool_size, axis=self.axis)
+        return ops.max(ops.stack(parts, axis=0), axis=0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -333,7 +332,7 @@ class CReLU(AlongAxis):
 
     def call(self, x: Any) -> Any:
         """Return both parts one after the other, of the dtype of `x`."""
-        return keras.ops.relu(keras.ops.concatenate([x, -x], axis=self.axis))
+        return ops.relu(ops.concatenate([x, -x], axis=self.axis))
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -355,7 +354,7 @@ class ConcatELU(AlongAxis):
 
     def call(self, x: Any) -> Any:
         """Return both one after the other, of the dtype of `x`."""
-        return keras.ops.elu(keras.ops.concatenate([x, -x], axis=self.axis))
+        return ops.elu(ops.concatenate([x, -x], axis=self.axis))
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -381,13 +380,13 @@ class MaxMin(AlongAxis):
 
     def call(self, x: Any) -> Any:
         """Return the sorted pairs, of the shape and dtype of `x`."""
-        z = keras.ops.moveaxis(x, self.axis, -1)
+        z = ops.moveaxis(x, self.axis, -1)
         first, second = z[..., 0::2], z[..., 1::2]
         swapped = second > first
-        larger = keras.ops.where(swapped, second, first)
-        smaller = keras.ops.where(swapped, first, second)
-        pairs = keras.ops.stack([larger, smaller], axis=-1)
-        return keras.ops.moveaxis(keras.ops.reshape(pairs, keras.ops.shape(z)), -1, self.axis)
+        larger = ops.where(swapped, second, first)
+        smaller = ops.where(swapped, first, second)
+        pairs = ops.stack([larger, smaller], axis=-1)
+        return ops.moveaxis(ops.reshape(pairs, ops.shape(z)), -1, self.axis)
 
 
 def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
@@ -409,9 +408,9 @@ def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
     """
     shape = [1] * len(x.shape)
     shape[axis] = -1
-    is_odd = keras.ops.arange(keras.ops.shape(x)[axis], dtype="int32") % 2
-    side = keras.ops.reshape(keras.ops.cast(1 - 2 * is_odd, x.dtype), shape)
-    return side * keras.ops.relu(side * x)
+    is_odd = ops.arange(ops.shape(x)[axis], dtype="int32") % 2
+    side = ops.reshape(ops.cast(1 - 2 * is_odd, x.dtype), shape)
+    return side * ops.relu(side * x)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -451,13 +450,13 @@ class KWinners(keras.layers.Layer):
         rivals = self._rivals(x.shape)
         # The sum of rounded numbers may fall short of a whole one by less than this.
         winners = max(1, math.floor(self.ratio * rivals + 1e-9))
-        values = keras.ops.stop_gradient(x)
+        values = ops.stop_gradient(x)
         if self.across == "sample":
-            values = keras.ops.reshape(values, (-1, rivals))
-        least = keras.ops.top_k(values, winners)[0][..., -1:]
+            values = ops.reshape(values, (-1, rivals))
+        least = ops.top_k(values, winners)[0][..., -1:]
         if self.across == "sample":
-            least = keras.ops.reshape(least, (-1,) + (1,) * (len(x.shape) - 1))
-        return keras.ops.where(x < least, keras.ops.zeros_like(x), x)
+            least = ops.reshape(least, (-1,) + (1,) * (len(x.shape) - 1))
+        return ops.where(x < least, ops.zeros_like(x), x)
 
     def _rivals(self, shape: tuple[int | None, ...]) -> int:
         """Return how many values compete."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from actzoo import errors
 from actzoo.activations.numerics import in_float32
@@ -94,8 +95,8 @@ class Dice(keras.layers.Layer):
         return in_float32(self._mix)(x, training=training)
 
     def _mix(self, x: Any, training: bool) -> Any:
-        share = keras.ops.sigmoid(self.norm(x, training=training))
-        return x * (share + (1.0 - share) * keras.ops.cast(self.slopes, x.dtype))
+        share = ops.sigmoid(self.norm(x, training=training))
+        return x * (share + (1.0 - share) * ops.cast(self.slopes, x.dtype))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the input."""
@@ -156,17 +157,17 @@ class EvoNormB0(keras.layers.Layer):
         return in_float32(self._normalize)(x, training=training)
 
     def _normalize(self, x: Any, training: bool) -> Any:
-        gamma, beta, v = (keras.ops.cast(w, x.dtype) for w in (self.gamma, self.beta, self.v))
-        of_batch = keras.ops.cast(self.moving_variance, x.dtype)
+        gamma, beta, v = (ops.cast(w, x.dtype) for w in (self.gamma, self.beta, self.v))
+        of_batch = ops.cast(self.moving_variance, x.dtype)
         if training and self.trainable:  # as Keras' BatchNormalization: frozen means inference
-            of_batch = keras.ops.var(x, axis=(0, 1, 2))
-            seen = keras.ops.cast(of_batch, self.moving_variance.dtype)
+            of_batch = ops.var(x, axis=(0, 1, 2))
+            seen = ops.cast(of_batch, self.moving_variance.dtype)
             kept = self.momentum * self.moving_variance
             self.moving_variance.assign(kept + (1.0 - self.momentum) * seen)
-        of_image = keras.ops.var(x, axis=(1, 2), keepdims=True)
-        scale = keras.ops.maximum(
-            keras.ops.sqrt(of_batch + self.epsilon),
-            v * x + keras.ops.sqrt(of_image + self.epsilon),
+        of_image = ops.var(x, axis=(1, 2), keepdims=True)
+        scale = ops.maximum(
+            ops.sqrt(of_batch + self.epsilon),
+            v * x + ops.sqrt(of_image + self.epsilon),
         )
         return gamma * x / scale + beta
 
@@ -226,7 +227,7 @@ class FunnelReLU(keras.layers.Layer):
         """Return the larger of `x` and its condition, of the shape and dtype of `x`."""
         condition = self.norm(self.window(x), training=training)
         # Unlike maximum(), this gives the gradient of equal ones alike in all backends.
-        return keras.ops.where(condition > x, condition, x)
+        return ops.where(condition > x, condition, x)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the input."""
@@ -240,7 +241,7 @@ class FunnelReLU(keras.layers.Layer):
 def _context(x: Any) -> Any:
     """Return the mean over all places: `(batch, 1, ..., 1, channels)`."""
     places = tuple(range(1, len(x.shape) - 1))
-    return keras.ops.mean(x, axis=places, keepdims=True) if places else x
+    return ops.mean(x, axis=places, keepdims=True) if places else x
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -292,10 +293,10 @@ class DyReLU(keras.layers.Layer):
     def _larger(self, x: Any) -> Any:
         found = self.excite(self.squeeze(_context(x)))
         # tanh(z / 2) is 2 sigmoid(z) - 1, as the paper writes it.
-        slope1, slope2, offset1, offset2 = keras.ops.split(keras.ops.tanh(0.5 * found), 4, axis=-1)
+        slope1, slope2, offset1, offset2 = ops.split(ops.tanh(0.5 * found), 4, axis=-1)
         first = (1.0 + slope1) * x + 0.5 * offset1
         second = slope2 * x + 0.5 * offset2
-        return keras.ops.where(second > first, second, first)
+        return ops.where(second > first, second, first)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the input."""
@@ -362,10 +363,10 @@ class MetaACON(keras.layers.Layer):
         return in_float32(self._acon)(x)
 
     def _acon(self, x: Any) -> Any:
-        upper, lower = (keras.ops.cast(w, x.dtype) for w in (self.upper, self.lower))
-        beta = keras.ops.sigmoid(self.excite(self.squeeze(_context(x))))
+        upper, lower = (ops.cast(w, x.dtype) for w in (self.upper, self.lower))
+        beta = ops.sigmoid(self.excite(self.squeeze(_context(x))))
         scaled = (upper - lower) * x
-        return scaled * keras.ops.sigmoid(beta * scaled) + lower * x
+        return scaled * ops.sigmoid(beta * scaled) + lower * x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the input."""

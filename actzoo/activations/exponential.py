@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from actzoo.activations.numerics import in_float32, negative_part, sign
@@ -26,7 +25,7 @@ def celu(x: Any, *, alpha: float = 1.0) -> Any:
     Reference:
         Barron, 2017, "Continuously Differentiable Exponential Linear Units", arXiv:1704.07483.
     """
-    return keras.ops.elu(x) if alpha == 1.0 else alpha * keras.ops.elu(x * (1.0 / alpha))
+    return ops.elu(x) if alpha == 1.0 else alpha * ops.elu(x * (1.0 / alpha))
 
 
 @in_float32

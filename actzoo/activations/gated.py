@@ -11,6 +11,7 @@ import fractions
 from typing import Any
 
 import keras
+from keras import ops
 
 from actzoo.activations.channelwise import AlongAxis
 
@@ -28,7 +29,7 @@ class Gated(AlongAxis):
 
     def call(self, x: Any) -> Any:
         """Return the gated half of `x`, of its dtype."""
-        value, gate = keras.ops.split(x, 2, axis=self.axis)
+        value, gate = ops.split(x, 2, axis=self.axis)
         return self.value(value) * self.gate(gate)
 
     def value(self, a: Any) -> Any:
@@ -59,7 +60,7 @@ class GLU(Gated):
 
     def gate(self, b: Any) -> Any:
         """Return `sigmoid(b)`."""
-        return keras.ops.sigmoid(b)
+        return ops.sigmoid(b)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -80,11 +81,11 @@ class GTU(Gated):
 
     def value(self, a: Any) -> Any:
         """Return `tanh(a)`."""
-        return keras.ops.tanh(a)
+        return ops.tanh(a)
 
     def gate(self, b: Any) -> Any:
         """Return `sigmoid(b)`."""
-        return keras.ops.sigmoid(b)
+        return ops.sigmoid(b)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -105,7 +106,7 @@ class GEGLU(Gated):
 
     def gate(self, b: Any) -> Any:
         """Return `gelu(b)`."""
-        return keras.ops.gelu(b, approximate=False)
+        return ops.gelu(b, approximate=False)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -126,7 +127,7 @@ class SwiGLU(Gated):
 
     def gate(self, b: Any) -> Any:
         """Return `silu(b)`."""
-        return keras.ops.silu(b)
+        return ops.silu(b)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -147,7 +148,7 @@ class ReGLU(Gated):
 
     def gate(self, b: Any) -> Any:
         """Return `max(b, 0)`."""
-        return keras.ops.relu(b)
+        return ops.relu(b)
 
 
 @keras.saving.register_keras_serializable(package="actzoo")

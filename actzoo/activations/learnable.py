@@ -1038,11 +1038,11 @@ class RReLU(keras.layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         """Return the activation of `x`, of its shape and dtype."""
         if not training:
-            return keras.ops.leaky_relu(x, negative_slope=(self.lower + self.upper) / 2)
+            return ops.leaky_relu(x, negative_slope=(self.lower + self.upper) / 2)
         slope = keras.random.uniform(
-            keras.ops.shape(x), self.lower, self.upper, dtype=x.dtype, seed=self.seed_generator
+            ops.shape(x), self.lower, self.upper, dtype=x.dtype, seed=self.seed_generator
         )
-        return keras.ops.where(x >= 0, x, slope * x)
+        return ops.where(x >= 0, x, slope * x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the input."""

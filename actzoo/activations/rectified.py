@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from actzoo.activations.numerics import in_float32
@@ -27,7 +26,7 @@ def threshold(x: Any, *, threshold: float = 0.5, value: float = 0.0) -> Any:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return keras.ops.where(x <= threshold, keras.ops.cast(value, x.dtype), x)
+    return ops.where(x <= threshold, ops.cast(value, x.dtype), x)
 
 
 def thresholded_relu(x: Any, *, threshold: float = 1.0) -> Any:
@@ -46,7 +45,7 @@ def thresholded_relu(x: Any, *, threshold: float = 1.0) -> Any:
         Konda et al., 2014, "Zero-bias autoencoders and the benefits of co-adapting features",
         arXiv:1402.3337.
     """
-    return keras.ops.where(x <= threshold, keras.ops.zeros_like(x), x)
+    return ops.where(x <= threshold, ops.zeros_like(x), x)
 
 
 def plu(x: Any, *, alpha: float = 0.1, c: float = 1.0) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
+from keras import ops
 
 
 def soft_shrink(x: Any, *, threshold: float = 0.5) -> Any:
@@ -19,7 +19,7 @@ def soft_shrink(x: Any, *, threshold: float = 0.5) -> Any:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return x - keras.ops.clip(x, -threshold, threshold)
+    return x - ops.clip(x, -threshold, threshold)
 
 
 def hard_shrink(x: Any, *, threshold: float = 0.5) -> Any:
@@ -34,4 +34,4 @@ def hard_shrink(x: Any, *, threshold: float = 0.5) -> Any:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return keras.ops.where(keras.ops.abs(x) <= threshold, keras.ops.zeros_like(x), x)
+    return ops.where(ops.abs(x) <= threshold, ops.zeros_like(x), x)

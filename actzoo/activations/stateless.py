@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from actzoo import errors
 from actzoo.activations import lookup
@@ -38,7 +39,7 @@ class Function:
 
     def __call__(self, x: Any) -> Any:
         """Return the activation of `x`."""
-        return self._function(keras.ops.convert_to_tensor(x), **self.params)
+        return self._function(ops.convert_to_tensor(x), **self.params)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Function) and str(self) == str(other)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from keras import ops as K
+from keras import ops
 
 from actzoo.lowering import stable
 from actzoo.lowering.stable import leaky
@@ -48,17 +48,17 @@ def apl_supports(*, slope: float, hinge: float, pieces: int = 1, **_: Any) -> bo
 
 def pact(x: Any, *, alpha: float, **_: Any) -> Any:
     """RELU6 where that is the range."""
-    return K.relu6(x) if alpha == 6.0 else K.minimum(K.relu(x), alpha)
+    return ops.relu6(x) if alpha == 6.0 else ops.minimum(ops.relu(x), alpha)
 
 
 def flexible_relu(x: Any, *, bias: float, **_: Any) -> Any:
     """The sum melts into the layer behind."""
-    return K.relu(x) + bias
+    return ops.relu(x) + bias
 
 
 def tlu(x: Any, *, tau: float, **_: Any) -> Any:
     """RELU where the threshold is 0."""
-    return K.relu(x) if tau == 0.0 else K.maximum(x, tau)
+    return ops.relu(x) if tau == 0.0 else ops.maximum(x, tau)
 
 
 def tlu_affine(x: Any, *, alpha: float, tau: float, **_: Any) -> Any:
@@ -74,12 +74,12 @@ def tlu_affine_supports(*, alpha: float, **_: Any) -> bool:
 
 def star_relu(x: Any, *, scale: float, bias: float, **_: Any) -> Any:
     """Factor and sum melt into the layer behind."""
-    return scale * K.square(K.relu(x)) + bias
+    return scale * ops.square(ops.relu(x)) + bias
 
 
 def poly_relu(x: Any, **_: Any) -> Any:
     """Fitted for the coefficients 1/3."""
-    return 0.281561 * K.exp(3.05057 * K.log(K.relu(x) + 0.517721)) - 0.02187
+    return 0.281561 * ops.exp(3.05057 * ops.log(ops.relu(x) + 0.517721)) - 0.02187
 
 
 def poly_relu_supports(*, a0: float, a1: float, a2: float, a3: float, **_: Any) -> bool:
@@ -89,7 +89,7 @@ def poly_relu_supports(*, a0: float, a1: float, a2: float, a3: float, **_: Any) 
 
 def sine_relu(x: Any, **_: Any) -> Any:
     """The wave is below one step."""
-    return K.relu(x)
+    return ops.relu(x)
 
 
 def sine_relu_supports(*, epsilon: float, **_: Any) -> bool:
@@ -99,12 +99,12 @@ def sine_relu_supports(*, epsilon: float, **_: Any) -> bool:
 
 def pelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
     """A scaled ELU."""
-    return max(alpha, 0.1) * K.elu((1.0 / max(beta, 0.1)) * x)
+    return max(alpha, 0.1) * ops.elu((1.0 / max(beta, 0.1)) * x)
 
 
 def mpelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
     """A scaled ELU with a leaky knee behind."""
-    y = leaky(K.elu(x if beta == 1.0 else beta * x), alpha * beta)
+    y = leaky(ops.elu(x if beta == 1.0 else beta * x), alpha * beta)
     return y if beta == 1.0 else (1.0 / beta) * y
 
 
@@ -115,7 +115,7 @@ def mpelu_supports(*, beta: float, **_: Any) -> bool:
 
 def elu_plus_one(x: Any, **_: Any) -> Any:
     """The sum melts into the layer behind."""
-    return K.elu(x) + 1.0
+    return ops.elu(x) + 1.0
 
 
 def soft_exponential(x: Any, *, alpha: float, **_: Any) -> Any:
@@ -123,9 +123,9 @@ def soft_exponential(x: Any, *, alpha: float, **_: Any) -> Any:
     if abs(alpha) < 1e-6:
         return x
     if alpha > 0:
-        return (1.0 / alpha) * K.exp(alpha * x) + (alpha - 1.0 / alpha)
-    inside = K.maximum(-alpha * x + (1.0 - alpha * alpha), 1e-7)
-    return (-1.0 / alpha) * K.log(inside)
+        return (1.0 / alpha) * ops.exp(alpha * x) + (alpha - 1.0 / alpha)
+    inside = ops.maximum(-alpha * x + (1.0 - alpha * alpha), 1e-7)
+    return (-1.0 / alpha) * ops.log(inside)
 
 
 def soft_exponential_supports(*, alpha: float, **_: Any) -> bool:
@@ -135,7 +135,7 @@ def soft_exponential_supports(*, alpha: float, **_: Any) -> bool:
 
 def xielu(x: Any, **_: Any) -> Any:
     """Fitted for its start."""
-    inner = K.elu(0.796317 * leaky(x, 0.528689)) + 0.284368
+    inner = ops.elu(0.796317 * leaky(x, 0.528689)) + 0.284368
     return x * (leaky(inner, 0.628485) + 0.230071)
 
 
@@ -151,70 +151,70 @@ def smelu(x: Any, *, beta: float, **_: Any) -> Any:
     y = leaky(x - 1.5007 * unit, 0.745123) + 0.778406 * unit
     y = leaky(y, 0.651209) + 0.499771 * unit
     y = leaky(y, 0.464708) + 0.235861 * unit
-    return K.relu(y)
+    return ops.relu(y)
 
 
 def gelu_linear(x: Any, **_: Any) -> Any:
     """GELU, stretched a little."""
-    return 0.981923 * K.gelu(1.01725 * x, approximate=False)
+    return 0.981923 * ops.gelu(1.01725 * x, approximate=False)
 
 
 def gelu_clipped(x: Any, *, min_value: float, max_value: float, **_: Any) -> Any:
     """GELU and a minimum; it never falls below -0.17."""
-    y = K.minimum(K.gelu(x, approximate=False), max_value)
-    return y if min_value <= -0.17 else K.maximum(y, min_value)
+    y = ops.minimum(ops.gelu(x, approximate=False), max_value)
+    return y if min_value <= -0.17 else ops.maximum(y, min_value)
 
 
 def gated_sigmoid(x: Any, *, beta: float, **_: Any) -> Any:
     """Swish: x times the sigmoid of beta x."""
-    return x * K.sigmoid(x if beta == 1.0 else beta * x)
+    return x * ops.sigmoid(x if beta == 1.0 else beta * x)
 
 
 def e_swish(x: Any, *, beta: float, **_: Any) -> Any:
     """The factor stays within the gate, so that the product is last."""
-    return x * (beta * K.sigmoid(x))
+    return x * (beta * ops.sigmoid(x))
 
 
 def flatten_t_swish(x: Any, *, threshold: float, **_: Any) -> Any:
     """A steep leaky ReLU shuts the gate below 0."""
-    return x * K.sigmoid(leaky(x, 1000.0)) + threshold
+    return x * ops.sigmoid(leaky(x, 1000.0)) + threshold
 
 
 def hard_mish(x: Any, **_: Any) -> Any:
     """A ramp as the gate."""
-    return x * (0.5 * K.minimum(K.relu(x + 2.0), 2.0))
+    return x * (0.5 * ops.minimum(ops.relu(x + 2.0), 2.0))
 
 
 def serf(x: Any, **_: Any) -> Any:
     """The error function of a softplus as a tanh of one."""
-    return x * K.tanh(1.72729 * K.log(0.629685 * K.exp(x) + 1.0))
+    return x * ops.tanh(1.72729 * ops.log(0.629685 * ops.exp(x) + 1.0))
 
 
 def colu(x: Any, **_: Any) -> Any:
     """A fitted gate."""
-    return x * (1.11219 * K.sin(2.01136 * K.tanh(0.699425 * K.exp(1.49635 * x))))
+    return x * (1.11219 * ops.sin(2.01136 * ops.tanh(0.699425 * ops.exp(1.49635 * x))))
 
 
 def suish(x: Any, **_: Any) -> Any:
     """An exponential of the negative part as the gate."""
-    return x * K.exp(K.minimum(x, 0.0))
+    return x * ops.exp(ops.minimum(x, 0.0))
 
 
 def elish(x: Any, **_: Any) -> Any:
     """A fitted gate."""
-    return x * K.sigmoid(leaky(leaky(x, 1.65957) + 1.2428, 0.794593) - 1.25294)
+    return x * ops.sigmoid(leaky(leaky(x, 1.65957) + 1.2428, 0.794593) - 1.25294)
 
 
 def hard_elish(x: Any, **_: Any) -> Any:
     """A fitted gate."""
-    inner = leaky(K.maximum(x, -1.0) + 0.658124, 0.67174) + 0.229151
-    return x * K.minimum(0.533315 * inner, 1.0)
+    inner = leaky(ops.maximum(x, -1.0) + 0.658124, 0.67174) + 0.229151
+    return x * ops.minimum(0.533315 * inner, 1.0)
 
 
 def isru(x: Any, *, alpha: float, **_: Any) -> Any:
     """A tanh of a fitted ratio."""
     root = math.sqrt(alpha)
-    y = K.tanh(x * (6.05961 / (K.abs(x) + 5.11283 / root) - 0.119151 * root))
+    y = ops.tanh(x * (6.05961 / (ops.abs(x) + 5.11283 / root) - 0.119151 * root))
     return y if root == 1.0 else (1.0 / root) * y
 
 
@@ -225,20 +225,20 @@ def isru_ends_in_a_factor(*, alpha: float, **_: Any) -> bool:
 
 def sinlu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
     """A table for the wave; gate, sum and product are int8 operators of their own."""
-    wave = K.sin(x if beta == 1.0 else beta * x)
-    return (x + (wave if alpha == 1.0 else alpha * wave)) * K.sigmoid(x)
+    wave = ops.sin(x if beta == 1.0 else beta * x)
+    return (x + (wave if alpha == 1.0 else alpha * wave)) * ops.sigmoid(x)
 
 
 def aria2(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
     """A sigmoid as the gate, its power by a logarithm where the exponent is not 1."""
-    gate = K.sigmoid(x if beta == 1.0 else beta * x)
-    return x * (gate if alpha == 1.0 else K.exp(alpha * K.log(gate)))
+    gate = ops.sigmoid(x if beta == 1.0 else beta * x)
+    return x * (gate if alpha == 1.0 else ops.exp(alpha * ops.log(gate)))
 
 
 def acon(x: Any, *, p1: float, p2: float, beta: float, **_: Any) -> Any:
     """A gate that carries both slopes."""
     width = p1 - p2
-    gate = width * K.sigmoid(beta * width * x)
+    gate = width * ops.sigmoid(beta * width * x)
     return x * (gate if p2 == 0.0 else gate + p2)
 
 
@@ -251,7 +251,7 @@ def smu(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
     """GELU has the error function that TFLite has not by itself."""
     a = negative_slope
     k = math.sqrt(2.0) * mu * (1.0 - a)
-    bend = K.gelu(k * x, approximate=False)
+    bend = ops.gelu(k * x, approximate=False)
     share = (1.0 - a) / k
     return share * bend if a == 0 else a * (x + (share / a) * bend)
 
@@ -264,38 +264,38 @@ def smu_supports(*, negative_slope: float, mu: float, **_: Any) -> bool:
 def smu1(x: Any, *, negative_slope: float, mu: float, **_: Any) -> Any:
     """A hyperbola."""
     a = negative_slope
-    scaled = ((1.0 - a) / (1.0 + a)) ** 2 * K.square(x) + (mu / (1.0 + a)) ** 2
-    return (0.5 * (1.0 + a)) * (x + K.sqrt(scaled))
+    scaled = ((1.0 - a) / (1.0 + a)) ** 2 * ops.square(x) + (mu / (1.0 + a)) ** 2
+    return (0.5 * (1.0 + a)) * (x + ops.sqrt(scaled))
 
 
 def hard_sigmoid_keras2(x: Any, **_: Any) -> Any:
     """Both ends melt into the layers beside."""
-    return (1.0 / 6.0) * K.relu6(1.2 * x + 3.0)
+    return (1.0 / 6.0) * ops.relu6(1.2 * x + 3.0)
 
 
 def lecun_tanh(x: Any, **_: Any) -> Any:
     """Both factors melt into the layers beside."""
-    return 1.7159 * K.tanh((2.0 / 3.0) * x)
+    return 1.7159 * ops.tanh((2.0 / 3.0) * x)
 
 
 def penalized_tanh(x: Any, *, alpha: float, **_: Any) -> Any:
     """A leaky knee behind the tanh."""
-    return leaky(K.tanh(x), alpha)
+    return leaky(ops.tanh(x), alpha)
 
 
 def elliott_sigmoid(x: Any, **_: Any) -> Any:
     """A sigmoid of a fitted ratio."""
-    return K.sigmoid(x * (2.49699 / (K.abs(x) + 1.42977) + 0.0841272))
+    return ops.sigmoid(x * (2.49699 / (ops.abs(x) + 1.42977) + 0.0841272))
 
 
 def arctan(x: Any, **_: Any) -> Any:
     """A tanh of a fitted ratio."""
-    return 1.54304 * K.tanh(x * (2.4646 / (K.abs(x) + 3.4555)))
+    return 1.54304 * ops.tanh(x * (2.4646 / (ops.abs(x) + 3.4555)))
 
 
 def sigmoid_algebraic(x: Any, **_: Any) -> Any:
     """Fitted for alpha = 1/2."""
-    return K.sigmoid(K.sin(x * (1.64379 / (K.abs(x) + 1.57))))
+    return ops.sigmoid(ops.sin(x * (1.64379 / (ops.abs(x) + 1.57))))
 
 
 def sigmoid_algebraic_supports(*, alpha: float, **_: Any) -> bool:
@@ -305,43 +305,43 @@ def sigmoid_algebraic_supports(*, alpha: float, **_: Any) -> bool:
 
 def sqnl(x: Any, **_: Any) -> Any:
     """A product, cut at its ends."""
-    return K.clip(x * K.maximum(-0.25 * K.abs(x) + 1.0, 0.5), -1.0, 1.0)
+    return ops.clip(x * ops.maximum(-0.25 * ops.abs(x) + 1.0, 0.5), -1.0, 1.0)
 
 
 def sqrt_softplus(x: Any, **_: Any) -> Any:
     """As written."""
-    return K.sqrt(K.log(K.exp(x) + 1.0))
+    return ops.sqrt(ops.log(ops.exp(x) + 1.0))
 
 
 def logcosh(x: Any, **_: Any) -> Any:
     """Two fitted hyperbolas, one in the other; a square and a sum in one operator."""
     import tensorflow as tf  # keras.ops has no squared difference
 
-    y = tf.math.squared_difference(K.sqrt(K.square(x) + 2.24666), -1.10457)
-    return K.sqrt(y - 3.9118) - 1.69464
+    y = tf.math.squared_difference(ops.sqrt(ops.square(x) + 2.24666), -1.10457)
+    return ops.sqrt(y - 3.9118) - 1.69464
 
 
 def blu(x: Any, *, beta: float, **_: Any) -> Any:
     """A hyperbola and the input."""
     bend = min(max(beta, -1.0), 1.0)
-    return x if bend == 0 else x + (bend * K.sqrt(K.square(x) + 1.0) - bend)
+    return x if bend == 0 else x + (bend * ops.sqrt(ops.square(x) + 1.0) - bend)
 
 
 def symlog(x: Any, **_: Any) -> Any:
     """ln(1 + ELU(x)) is the logarithm above 0 and the identity below; twice, mirrored."""
-    mirrored = -K.log(K.elu(-x) + 1.0)
-    return K.log(K.elu(mirrored) + 1.0)
+    mirrored = -ops.log(ops.elu(-x) + 1.0)
+    return ops.log(ops.elu(mirrored) + 1.0)
 
 
 def symexp(x: Any, **_: Any) -> Any:
     """A fitted exponent as the gate."""
-    return x * K.exp(K.sqrt(K.square(K.abs(x) + 4.82346) + 52.6456) - 8.81736)
+    return x * ops.exp(ops.sqrt(ops.square(ops.abs(x) + 4.82346) + 52.6456) - 8.81736)
 
 
 def soft_clipping(x: Any, *, alpha: float, **_: Any) -> Any:
     """One logarithm of a ratio."""
     e = math.exp(alpha)
-    return (1.0 / alpha) * K.log(e - (e * (e - 1.0)) / (K.exp(alpha * x) + e))
+    return (1.0 / alpha) * ops.log(e - (e * (e - 1.0)) / (ops.exp(alpha * x) + e))
 
 
 def soft_clipping_supports(*, alpha: float, **_: Any) -> bool:
@@ -351,8 +351,8 @@ def soft_clipping_supports(*, alpha: float, **_: Any) -> bool:
 
 def laplace(x: Any, **_: Any) -> Any:
     """Fitted for its defaults."""
-    cut = K.minimum(K.maximum(x, -0.189052), 1.51143)
-    return K.sigmoid(2.64647 * K.log(1.85008 / (1.63215 - cut) - 1.0))
+    cut = ops.minimum(ops.maximum(x, -0.189052), 1.51143)
+    return ops.sigmoid(2.64647 * ops.log(1.85008 / (1.63215 - cut) - 1.0))
 
 
 def laplace_supports(*, mu: float, sigma: float, **_: Any) -> bool:
@@ -362,12 +362,12 @@ def laplace_supports(*, mu: float, sigma: float, **_: Any) -> bool:
 
 def swoosh_l(x: Any, **_: Any) -> Any:
     """The constant melts into the logarithm."""
-    return -0.08 * (x - 12.5 * K.log(0.0176857 * K.exp(x) + 0.9656054))
+    return -0.08 * (x - 12.5 * ops.log(0.0176857 * ops.exp(x) + 0.9656054))
 
 
 def swoosh_r(x: Any, **_: Any) -> Any:
     """The constant melts into the logarithm."""
-    return -0.08 * (x - 12.5 * K.log(0.2689414 * K.exp(x) + 0.7310586))
+    return -0.08 * (x - 12.5 * ops.log(0.2689414 * ops.exp(x) + 0.7310586))
 
 
 def atlu(x: Any, **_: Any) -> Any:
@@ -377,7 +377,7 @@ def atlu(x: Any, **_: Any) -> Any:
     and the longest run that the runtime folds is not exceeded.
     """
     bent = 2.26219 * leaky(x + 0.382181, 0.723143)
-    return -0.67278 - -0.440538 * K.log(K.exp(bent) + 2.26472)
+    return -0.67278 - -0.440538 * ops.log(ops.exp(bent) + 2.26472)
 
 
 def xatlu_supports(*, alpha: float, **_: Any) -> bool:
@@ -387,25 +387,25 @@ def xatlu_supports(*, alpha: float, **_: Any) -> bool:
 
 def seagull(x: Any, **_: Any) -> Any:
     """As written; no int8 range reaches where the square overflows."""
-    return K.log(K.square(x) + 1.0)
+    return ops.log(ops.square(x) + 1.0)
 
 
 def erf(x: Any, **_: Any) -> Any:
     """A tanh of a fitted logarithm."""
-    cut = K.minimum(K.maximum(x, -2.26251), 2.20833)
-    return K.tanh(1.3224 * K.log(4.63506 / (2.31752 - cut) - 1.0))
+    cut = ops.minimum(ops.maximum(x, -2.26251), 2.20833)
+    return ops.tanh(1.3224 * ops.log(4.63506 / (2.31752 - cut) - 1.0))
 
 
 def dyt(x: Any, *, alpha: float, gamma: float, beta: float, **_: Any) -> Any:
     """A scaled tanh."""
-    y = K.tanh(alpha * x)
+    y = ops.tanh(alpha * x)
     y = y if gamma == 1.0 else gamma * y
     return y if beta == 0.0 else y + beta
 
 
 def prob_act(x: Any, **_: Any) -> Any:
     """There is no noise at inference."""
-    return K.relu(x)
+    return ops.relu(x)
 
 
 def arelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
@@ -416,39 +416,39 @@ def arelu(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
 
 def med_relu(x: Any, **_: Any) -> Any:
     """A reciprocal as the gate."""
-    return x * (1.0 / (K.relu(-x) + 1.0))
+    return x * (1.0 / (ops.relu(-x) + 1.0))
 
 
 def relu_n(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
     """Both factors melt into the neighboring convolutions, which leaves CONV + RELU6."""
-    return (max_value / 6.0) * K.relu6((6.0 / max_value) * x)
+    return (max_value / 6.0) * ops.relu6((6.0 / max_value) * x)
 
 
 def threshold(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
     """A ramp of width 1e-4 stands for the jump: narrower than any int8 step."""
     edge = 1e-4 * max(1.0, abs(threshold))
     top = threshold + edge
-    return leaky(K.maximum(x, threshold) - top, (top - value) / edge) + top
+    return leaky(ops.maximum(x, threshold) - top, (top - value) / edge) + top
 
 
 def softplus(x: Any, **_: Any) -> Any:
     """As written; no int8 range reaches where the power overflows."""
-    return K.log(K.exp(x) + 1.0)
+    return ops.log(ops.exp(x) + 1.0)
 
 
 def squareplus(x: Any, *, b: float = 4.0, **_: Any) -> Any:
     """As written; what cancels far below 0 is less than a step."""
-    return 0.5 * (x + K.sqrt(K.square(x) + float(b)))
+    return 0.5 * (x + ops.sqrt(ops.square(x) + float(b)))
 
 
 def softsign(x: Any, **_: Any) -> Any:
     """A tanh of a fitted ratio; the exact one needs the input twice and one node too many."""
-    return K.tanh(x * (1.24089 / (K.abs(x) + 1.41938) + 0.04302))
+    return ops.tanh(x * (1.24089 / (ops.abs(x) + 1.41938) + 0.04302))
 
 
 def log_sigmoid(x: Any, **_: Any) -> Any:
     """As written."""
-    return K.log(K.sigmoid(x))
+    return ops.log(ops.sigmoid(x))
 
 
 def soft_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
@@ -462,7 +462,7 @@ def soft_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
 
 def hard_shrink(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
     """A gate of 0 and 1."""
-    return x * K.ceil(K.minimum(K.relu(K.abs(x) - threshold), 1.0))
+    return x * ops.ceil(ops.minimum(ops.relu(ops.abs(x) - threshold), 1.0))
 
 
 def sparse_plus(x: Any, **_: Any) -> Any:
@@ -470,9 +470,9 @@ def sparse_plus(x: Any, **_: Any) -> Any:
     y = leaky(x - 0.746778, 0.74507) + 0.383984
     y = leaky(y, 0.652693) + 0.252249
     y = leaky(y, 0.463679) + 0.117922
-    return K.relu(y)
+    return ops.relu(y)
 
 
 def maxmin(x: Any, *, axis: int = -1, **_: Any) -> Any:
     """The quantizer knows MAXIMUM and not MINIMUM."""
-    return stable.in_pairs(x, axis, lambda a, b: (K.maximum(a, b), -K.maximum(-a, -b)))
+    return stable.in_pairs(x, axis, lambda a, b: (ops.maximum(a, b), -ops.maximum(-a, -b)))

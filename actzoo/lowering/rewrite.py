@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops as K
+from keras import ops
 
 from actzoo import activations, errors, models
 from actzoo.activations.learnable import Learned
@@ -26,7 +26,7 @@ from actzoo.run_folder import PRECISIONS
 
 def _held(form: Form, x: Any) -> Any:
     """Apply a form and end it in a minimum that changes nothing but keeps the end in place."""
-    return K.minimum(form(x), 3e38)
+    return ops.minimum(form(x), 3e38)
 
 
 # --- rebuilding a model ------------------------------------------------------------------------
@@ -172,13 +172,13 @@ def keras_outputs(
         given = _ordered(plain, inputs)
         outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
     if output_activation and not ends_in(model, output_activation):
-        outputs = np.asarray(_output_form(output_activation)(K.convert_to_tensor(outputs)))
+        outputs = np.asarray(_output_form(output_activation)(ops.convert_to_tensor(outputs)))
     return outputs
 
 
 def _outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return what a model gives out, computed without tracing a graph."""
-    return K.convert_to_numpy(model(_ordered(model, inputs), training=False)).astype("float32")
+    return ops.convert_to_numpy(model(_ordered(model, inputs), training=False)).astype("float32")
 
 
 def _check_copy(model: keras.Model, copy: keras.Model, inputs: Mapping[str, np.ndarray]) -> None:
@@ -457,7 +457,7 @@ def _own_form(layer: Any) -> Form | None:
         constants[name] = plain[..., 0] if single else plain
 
     def form(x: Any, **_: Any) -> Any:
-        weights = {name: K.convert_to_tensor(value) for name, value in constants.items()}
+        weights = {name: ops.convert_to_tensor(value) for name, value in constants.items()}
         return layer.compute(x, **weights)
 
     return form

@@ -213,6 +213,7 @@ class _Subject:
 
 def _shape_and_dtype(subject: _Subject) -> None:
     import keras
+    from keras import ops
 
     for shape in ((4, 6), (2, 3, 6), (2, 3, 3, 6)):
         if subject.row.ranks and len(shape) not in subject.row.ranks:
@@ -221,7 +222,7 @@ def _shape_and_dtype(subject: _Subject) -> None:
         for dtype in DTYPES:
             x = np.linspace(-2, 2, math.prod(shape)).reshape(shape)
             y = subject.layer(dtype)(_tensor(x, dtype))
-            if not keras.ops.is_tensor(y):
+            if not ops.is_tensor(y):
                 subject.fail(f"a {type(y).__name__} comes out, no tensor: write it in keras.ops")
             if tuple(y.shape) != wanted:
                 subject.fail("the shape changes", f"of shape {shape}", tuple(y.shape), wanted)
@@ -359,11 +360,11 @@ def _weights(shape: tuple[int, ...], subject: _Subject) -> np.ndarray:
 def _value_and_gradient(
     subject: _Subject, x: np.ndarray, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    import keras
+    from keras import ops
 
     def weights(output: Any) -> Any:
         own = _weights(subject.rows(output).shape, subject).reshape(output.shape)
-        return keras.ops.cast(keras.ops.convert_to_tensor(own), output.dtype)
+        return ops.cast(ops.convert_to_tensor(own), output.dtype)
 
     layer, tensor = subject.layer(dtype), subject.tensor(x, dtype)
     output, gradient = gradients.by_input(layer, tensor, weights)
@@ -492,10 +493,10 @@ def _model(subject: _Subject) -> Any:
 
 def _nudge(layer: Any) -> None:
     """Move the weights off the values that training starts from."""
-    import keras
+    from keras import ops
 
     for weight in layer.trainable_weights:
-        weight.assign(keras.ops.convert_to_numpy(weight) + 0.0625)
+        weight.assign(ops.convert_to_numpy(weight) + 0.0625)
 
 
 def _file_round_trip(subject: _Subject) -> None:
@@ -558,15 +559,15 @@ def _as_function(subject: _Subject) -> None:
 
 
 def _tensor(x: np.ndarray, dtype: str) -> Any:
-    import keras
+    from keras import ops
 
-    return keras.ops.cast(keras.ops.convert_to_tensor(np.asarray(x, "float64")), dtype)
+    return ops.cast(ops.convert_to_tensor(np.asarray(x, "float64")), dtype)
 
 
 def _numpy(tensor: Any) -> np.ndarray:
-    import keras
+    from keras import ops
 
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float64")), "float64")
+    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float64")), "float64")
 
 
 def _first(subject: _Subject, what: str, x: np.ndarray, y: np.ndarray, bad: np.ndarray) -> None:

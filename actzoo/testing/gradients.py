@@ -46,6 +46,7 @@ def by_weights(layer: Any, tensor: Any, *, training: bool) -> list[np.ndarray]:
         training: As in its call.
     """
     import keras
+    from keras import ops
 
     backend = keras.backend.backend()
     mode = {"training": True} if training else {}  # not every layer takes it
@@ -58,13 +59,13 @@ def by_weights(layer: Any, tensor: Any, *, training: bool) -> list[np.ndarray]:
 
         def loss(trained: Any) -> Any:
             output, _ = layer.stateless_call(trained, others, tensor, **mode)
-            return keras.ops.sum(keras.ops.square(output))
+            return ops.sum(ops.square(output))
 
         found = jax.grad(loss)(values)
     elif backend == "torch":
         import torch
 
-        square = keras.ops.sum(keras.ops.square(layer(tensor, **mode)))
+        square = ops.sum(ops.square(layer(tensor, **mode)))
         found = torch.autograd.grad(square, values, allow_unused=True)
     else:
         import tensorflow as tf
@@ -73,6 +74,5 @@ def by_weights(layer: Any, tensor: Any, *, training: bool) -> list[np.ndarray]:
             square = tf.reduce_sum(tf.square(layer(tensor, **mode)))
         found = tape.gradient(square, values)
     return [
-        np.zeros(1) if gradient is None else keras.ops.convert_to_numpy(gradient)
-        for gradient in found
+        np.zeros(1) if gradient is None else ops.convert_to_numpy(gradient) for gradient in found
     ]
