@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from actzoo import activations, errors, models
+from actzoo.findings import Finding
 
 FLAT = 0.01  # a derivative below this passes hardly any gradient on
 QUANTILE = 99.9  # per cent of values that an int8 range should be made for
@@ -54,25 +55,6 @@ class Site:
     gradient_norm: float | None
     input_range: tuple[float, float]
     outlier_ratio: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something a user should know.
-
-    Attributes:
-        code: Short name of the rule.
-        site: Layer it is about; "model" for the whole.
-        what: What was seen, with the number.
-        why: Why it matters.
-        suggestion: What to try.
-    """
-
-    code: str
-    site: str
-    what: str
-    why: str
-    suggestion: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors, files, models, run_folder, tasks, tflite
+from actzoo.findings import Finding
 
 # Held unless the card says otherwise. Errors are absolute differences of probabilities.
 DEFAULT_LIMITS: dict[str, float] = {
@@ -46,25 +47,6 @@ _DAMAGED = (
 PREPARED_TOLERANCE = 1 / 255
 CONSTANT = 1e-6  # outputs that vary less over all cases are constant
 LATENCY_ROUNDS = 30
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One thing that does not hold.
-
-    Attributes:
-        code: Stable name of the check.
-        what: What was found, with the file, value and limit.
-        why: What it means.
-        fix: The way out.
-        precision: The file it concerns; None for the whole folder.
-    """
-
-    code: str
-    what: str
-    why: str
-    fix: str
-    precision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,11 +177,11 @@ class _Verifier:
         self.changed: set[str] = set()
 
     def add(
-        self, code: str, what: str, why: str, fix: str = "", precision: str | None = None
+        self, code: str, what: str, why: str, suggestion: str = "", precision: str | None = None
     ) -> None:
         """Note a finding."""
-        way_out = fix or "Export again: actzoo export RUN"
-        self.findings.append(Finding(code, what, why, way_out, precision))
+        suggestion = suggestion or "Export again: actzoo export RUN"
+        self.findings.append(Finding(code, None, what, why, suggestion, precision))
 
     @property
     def precisions(self) -> list[str]:

@@ -299,7 +299,7 @@ def _export(folder: Path, score: dict, card: dict, passed: bool) -> None:
         "precision": "int8",
         "what": "int8: it gives Keras' class in 93.1% of 370 cases; the limit is 97.0%.",
         "why": "The file does not compute what was trained; worst: 'dress/12.jpg'.",
-        "fix": "For int8: more calibration samples, or another activation.",
+        "suggestion": "For int8: more calibration samples, or another activation.",
     }
     for found in verification.values():
         found["limits"] = {"agreement": 0.97, "score_drop": 0.015}

@@ -106,6 +106,7 @@ def test_a_failed_verification_is_said_at_the_top_with_its_reason(tmp_path):
     assert "✗ Not verified" in words
     assert "1 of 4 exported files missed a limit: int8" in words
     assert words.index("93.1% of 370 cases; the limit is 97.0%") < words.index("The data")
+    assert "For int8: more calibration samples" in words
     assert "✓ Verified" not in words
 
 

@@ -17,6 +17,7 @@ SOURCES = [*CORE, *APPLICATIONS]
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
     "errors": 0, "_lazy": 0, "spellings": 0, "registry": 0, "formatting": 0, "files": 0,
+    "findings": 0,
     "cache": 0, "archives": 0,
     "run_folder": 1, "stage_records": 1, "domains": 1,
     "activations": 2,

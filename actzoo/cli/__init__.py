@@ -506,7 +506,7 @@ def _draw_curve(spec: str) -> None:
 def _say_verification(verification: Mapping[str, Any]) -> None:
     console.say(summaries.verification_table(verification))
     for finding in stage_records.verification_findings(verification):
-        console.tell(f"not verified: {finding.get('what')} {finding.get('fix')}")
+        console.tell(f"not verified: {finding.get('what')} {finding.get('suggestion')}")
 
 
 # --- arguments ---------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ class ReportView:
             return {"state": "open", "gap": self.verification.gap or "verify.json names no file."}
         failed = [name for name, found in measures.items() if found.get("passed") is not True]
         findings = [
-            {key: finding.get(key) for key in ("what", "why", "fix")}
+            {key: finding.get(key) for key in ("what", "why", "suggestion")}
             for finding in stage_records.verification_findings(self.verification.data)
         ]
         good = not failed and not findings
