@@ -7,6 +7,7 @@ module behind a name is loaded at first use.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,6 +32,35 @@ def attach(
 
     def __dir__() -> list[str]:
         return sorted({*vars(sys.modules[package]), *targets})
+
+    return __getattr__, __dir__
+
+
+def attach_modules(
+    package: str, *modules: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` for a package that offers all names of its modules.
+
+    For packages whose modules hold one public name per entry of a table: the names are not listed
+    a second time, and none of the modules is imported before one of them is asked for.
+
+    Args:
+        package: The package's `__name__`.
+        modules: Modules of it, without the package.
+    """
+
+    def __getattr__(name: str) -> Any:
+        # `from package import module` asks here first, and must not import the others for it.
+        if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}") is None:
+            for module in modules:
+                own = vars(importlib.import_module(f"{package}.{module}"))
+                if name in own:
+                    return own[name]
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        own = [vars(importlib.import_module(f"{package}.{module}")) for module in modules]
+        return sorted({*vars(sys.modules[package]), *(n for names in own for n in names)})
 
     return __getattr__, __dir__
 

@@ -22,7 +22,7 @@ from PIL import Image
 import actzoo
 from actzoo import activations
 from actzoo.activations import curves
-from actzoo.activations.catalog import FAMILIES
+from actzoo.activations.catalog import FAMILIES, rows_of
 from actzoo.activations.peers import PEERS
 from actzoo.lowering import forms
 
@@ -365,8 +365,8 @@ def cards() -> list[dict[str, Any]]:
     """Return what the page shows of each activation."""
     costs = json.loads(COSTS.read_text("utf-8")) if COSTS.exists() else {}
     called = spellings()
-    families = {row.name: module.__name__.rpartition(".")[2] for module in FAMILIES
-                for row in module.ROWS}  # fmt: skip
+    families = {row.name: family for family in FAMILIES
+                for row in rows_of(family)}  # fmt: skip
     found = []
     for name in activations.names():
         row = activations.describe(name)

@@ -2,7 +2,7 @@
 
 Command: python scripts/make_figures.py
 Time: about two minutes.
-Result: actzoo/activations/catalog/figures.py: gains for initialization, largest slope, where
+Result: actzoo/activations/figures.py: gains for initialization, largest slope, where
 float16 overflows, and what becomes of a signal in a plain net of 30 layers. All from the NumPy
 references; tests hold them against answers from elsewhere and against real layers.
 """
@@ -15,7 +15,7 @@ from actzoo import activations
 from actzoo.activations import analysis
 from actzoo.lowering import forms
 
-TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "catalog" / "figures.py"
+TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "figures.py"
 
 
 def main() -> None:

@@ -1,14 +1,15 @@
-"""Write the generated tables of README.md and docs/activations.md anew from the registries.
+"""Write the generated tables of README.md and docs/activations.md again from the registries.
 
 Command: python scripts/readme_tables.py [--check]        (1 second)
 Result: both with fresh tables; with --check, exit code 1 if one was stale.
 """
 
+import importlib
 import re
 import sys
 from pathlib import Path
 
-from actzoo.activations.catalog import FAMILIES
+from actzoo.activations import catalog
 from actzoo.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -22,8 +23,12 @@ def models_table() -> str:
 
 def families() -> list[tuple[str, tuple]]:
     """Return what each family is, and its rows."""
+    folders = {
+        name: importlib.import_module(f"actzoo.activations.{name}") for name in catalog.FAMILIES
+    }
     return [
-        ((family.__doc__ or "").splitlines()[0].rstrip("."), family.ROWS) for family in FAMILIES
+        ((folder.__doc__ or "").splitlines()[0].rstrip("."), catalog.rows_of(name))
+        for name, folder in folders.items()
     ]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from actzoo import activations, errors, export, lowering, tflite
-from actzoo.activations.learnable import Learned
+from actzoo.activations.learnable.layers import Learned
 from actzoo.lowering import forms
 from actzoo.tflite import converter
 

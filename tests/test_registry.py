@@ -412,7 +412,7 @@ def test_kinds_of_other_packages_are_told_apart(table):
     ]:
         activations.register(
             ActivationSpec(
-                name, "actzoo.activations.learnable:PReLU", elementwise=False, **kind,
+                name, "actzoo.activations.learnable.layers:PReLU", elementwise=False, **kind,
                 parameters=(Parameter("negative_slope", 0.1),),
             )
         )  # fmt: skip

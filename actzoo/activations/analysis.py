@@ -1,6 +1,6 @@
 """Numbers of an activation, computed from its NumPy reference: gains, slopes, deep plain nets.
 
-Those of the built-in rows with their defaults are in the table (`catalog/figures.py`, made by
+Those of the built-in rows with their defaults are in the table (`figures.py`, made by
 `scripts/make_figures.py`). Needs no Keras.
 """
 

@@ -316,7 +316,7 @@ def _row(name: str, function: Callable[..., Any], fields: dict[str, Any]) -> Act
         raise errors.InvalidValueError(
             f"{name} has weights, draws random numbers or changes the number of channels, which "
             "a function cannot.\nWrite it as a Keras layer, such as "
-            "actzoo.activations.channelwise.CReLU, and register that class.",
+            "actzoo.activations.channelwise.layers.CReLU, and register that class.",
             given=name,
         )
     takes = inspect.signature(function).parameters

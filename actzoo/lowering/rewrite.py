@@ -19,7 +19,7 @@ import numpy as np
 from keras import ops
 
 from actzoo import activations, errors, models
-from actzoo.activations.learnable import Learned
+from actzoo.activations.learnable.layers import Learned
 from actzoo.lowering.forms import FORMS, DeviceForm, Form, device_form
 from actzoo.run_folder import PRECISIONS
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from actzoo.activations.channelwise import AlongAxis
+from actzoo.activations.channelwise.layers import AlongAxis
 
 
 class Gated(AlongAxis):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import KERAS, OURS, row
+from actzoo.activations.rows import KERAS, OURS, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
@@ -21,7 +21,7 @@ ROWS = (
     ),
     row(
         "soft_shrink",
-        OURS + "shrinking:soft_shrink",
+        OURS + "shrinking.functions:soft_shrink",
         aliases=("softshrink",),
         summary="Pulls toward 0 by a fixed amount; the step of sparse coding.",
         formula="sign(x) * max(|x| - threshold, 0)",
@@ -38,7 +38,7 @@ ROWS = (
     ),
     row(
         "hard_shrink",
-        OURS + "shrinking:hard_shrink",
+        OURS + "shrinking.functions:hard_shrink",
         aliases=("hardshrink",),
         summary="Puts small inputs to 0 and leaves the others as they are.",
         formula="x if |x| > threshold, else 0",

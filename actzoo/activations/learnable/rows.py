@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import FUSED_RELU, NAN_AT_MINUS_INF, OURS, PER, PER_LAYER, row
+from actzoo.activations.rows import FUSED_RELU, NAN_AT_MINUS_INF, OURS, PER, PER_LAYER, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
     row(
         "prelu",
-        OURS + "learnable:PReLU",
+        OURS + "learnable.layers:PReLU",
         aliases=("parametric_relu",),
         summary="Leaky ReLU that learns one slope per channel.",
         formula="x if x >= 0, else a_c * x with a_c learned",
@@ -32,7 +32,7 @@ ROWS = (
     ),
     row(
         "rrelu",
-        OURS + "learnable:RReLU",
+        OURS + "learnable.layers:RReLU",
         aliases=("randomized_relu",),
         summary="Leaky ReLU with a random slope per element in training, the mean slope after.",
         formula="x if x >= 0, else a * x with a ~ U(lower, upper); a = (lower + upper) / 2 later",
@@ -54,7 +54,7 @@ ROWS = (
     ),
     row(
         "srelu",
-        OURS + "learnable:SReLU",
+        OURS + "learnable.layers:SReLU",
         aliases=("s_relu",),
         summary="Three straight pieces with learned knees and slopes.",
         formula=(
@@ -81,7 +81,7 @@ ROWS = (
     ),
     row(
         "apl",
-        OURS + "learnable:APL",
+        OURS + "learnable.layers:APL",
         summary="ReLU plus learned hinges: any piecewise linear curve.",
         formula="max(x, 0) + sum_s slope_s max(-x + hinge_s, 0)",
         parameters=(
@@ -103,7 +103,7 @@ ROWS = (
     ),
     row(
         "pact",
-        OURS + "learnable:PACT",
+        OURS + "learnable.layers:PACT",
         summary="ReLU cut at a learned value: finds its own range for few bits.",
         formula="clip(x, 0, alpha)",
         parameters=(
@@ -130,7 +130,7 @@ ROWS = (
     ),
     row(
         "flexible_relu",
-        OURS + "learnable:FlexibleReLU",
+        OURS + "learnable.layers:FlexibleReLU",
         summary="ReLU moved by a learned amount: negative outputs, mean near 0.",
         formula="max(x, 0) + bias",
         parameters=(
@@ -151,7 +151,7 @@ ROWS = (
     ),
     row(
         "tlu",
-        OURS + "learnable:TLU",
+        OURS + "learnable.layers:TLU",
         summary=(
             "The larger of the input and a learned threshold; made for filter response "
             "normalization."
@@ -173,7 +173,7 @@ ROWS = (
     ),
     row(
         "tlu_affine",
-        OURS + "learnable:TLUAffine",
+        OURS + "learnable.layers:TLUAffine",
         summary="TLU whose threshold is a learned line; starts as ReLU.",
         formula="max(x, alpha x + tau)",
         parameters=(
@@ -194,7 +194,7 @@ ROWS = (
     ),
     row(
         "star_relu",
-        OURS + "learnable:StarReLU",
+        OURS + "learnable.layers:StarReLU",
         summary="Squared ReLU, scaled and moved to mean 0 and variance 1.",
         formula="scale max(x, 0)^2 + bias",
         parameters=(
@@ -215,7 +215,7 @@ ROWS = (
     ),
     row(
         "poly_relu",
-        OURS + "learnable:PolyReLU",
+        OURS + "learnable.layers:PolyReLU",
         summary="A learned cubic polynomial of ReLU, for transformers.",
         formula="a0 + a1 r + a2 r^2 + a3 r^3, with r = max(x, 0)",
         parameters=(
@@ -240,7 +240,7 @@ ROWS = (
     ),
     row(
         "pelu",
-        OURS + "learnable:PELU",
+        OURS + "learnable.layers:PELU",
         summary="ELU that learns its scale and its decay, always with a continuous derivative.",
         formula="(alpha / beta) x if x >= 0, else alpha (exp(x / beta) - 1)",
         parameters=(
@@ -258,7 +258,7 @@ ROWS = (
     ),
     row(
         "mpelu",
-        OURS + "learnable:MPELU",
+        OURS + "learnable.layers:MPELU",
         summary="PReLU and ELU in one.",
         formula="x if x > 0, else alpha (exp(beta x) - 1)",
         parameters=(
@@ -279,7 +279,7 @@ ROWS = (
     ),
     row(
         "soft_exponential",
-        OURS + "learnable:SoftExponential",
+        OURS + "learnable.layers:SoftExponential",
         summary="Learns to be a logarithm, the identity or an exponential.",
         formula=(
             "-ln(1 - alpha (x + alpha)) / alpha if alpha < 0, x if 0, (exp(alpha x) - 1) / "
@@ -301,7 +301,7 @@ ROWS = (
     ),
     row(
         "xielu",
-        OURS + "learnable:XIELU",
+        OURS + "learnable.layers:XIELU",
         summary=(
             "A parabola above 0 and an exponential below, with learned sizes; for language models."
         ),
@@ -341,7 +341,7 @@ ROWS = (
     ),
     row(
         "trainable_swish",
-        OURS + "learnable:TrainableSwish",
+        OURS + "learnable.layers:TrainableSwish",
         aliases=("swish_beta",),
         summary="Swish that learns how sharply it gates.",
         formula="x sigmoid(beta x)",
@@ -360,7 +360,7 @@ ROWS = (
     ),
     row(
         "sinlu",
-        OURS + "learnable:SinLU",
+        OURS + "learnable.layers:SinLU",
         summary="SiLU with a learned wave.",
         formula="(x + alpha sin(beta x)) sigmoid(x)",
         parameters=(
@@ -379,7 +379,7 @@ ROWS = (
     ),
     row(
         "aria2",
-        OURS + "learnable:Aria2",
+        OURS + "learnable.layers:Aria2",
         summary="Swish with a learned exponent on its gate, the two-parameter Richards curve.",
         formula="x (1 + exp(-beta x))^(-alpha)",
         parameters=(
@@ -400,7 +400,7 @@ ROWS = (
     ),
     row(
         "acon_b",
-        OURS + "learnable:AconB",
+        OURS + "learnable.layers:AconB",
         summary="A learned switch between the identity and its scaled copy: a smooth leaky ReLU.",
         formula="(1 - p) x sigmoid(beta (1 - p) x) + p x",
         parameters=(
@@ -419,7 +419,7 @@ ROWS = (
     ),
     row(
         "acon_c",
-        OURS + "learnable:AconC",
+        OURS + "learnable.layers:AconC",
         summary="A learned switch between two lines.",
         formula="(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x",
         parameters=(
@@ -442,7 +442,7 @@ ROWS = (
     ),
     row(
         "smu",
-        OURS + "learnable:SMU",
+        OURS + "learnable.layers:SMU",
         summary="Smooth maximum of x and a x, by the error function; learns its sharpness.",
         formula="((1 + a) x + (1 - a) x erf(mu (1 - a) x)) / 2, a = negative_slope",
         parameters=(
@@ -464,7 +464,7 @@ ROWS = (
     ),
     row(
         "smu1",
-        OURS + "learnable:SMU1",
+        OURS + "learnable.layers:SMU1",
         summary="Smooth maximum of x and a x, by a square root; learns its width.",
         formula="((1 + a) x + sqrt(((1 - a) x)^2 + mu^2)) / 2, a = negative_slope",
         parameters=(
@@ -486,7 +486,7 @@ ROWS = (
     ),
     row(
         "pau",
-        OURS + "learnable:PAU",
+        OURS + "learnable.layers:PAU",
         aliases=("rational", "pade_activation"),
         summary="A learned rational function, safe from poles; starts close to ReLU.",
         formula="(a0 + a1 x + ... + a5 x^5) / (1 + |b1 x + ... + b4 x^4|)",
@@ -506,7 +506,7 @@ ROWS = (
     ),
     row(
         "blu",
-        OURS + "learnable:BLU",
+        OURS + "learnable.layers:BLU",
         aliases=("bendable_linear_unit",),
         summary="Bends between a concave and a convex curve, as learned.",
         formula="beta (sqrt(x^2 + 1) - 1) + x",
@@ -525,7 +525,7 @@ ROWS = (
     ),
     row(
         "xatlu",
-        OURS + "learnable:XATLU",
+        OURS + "learnable.layers:XATLU",
         summary="ATLU with a learned gating range.",
         formula="x (g (1 + 2 alpha) - alpha), with g = (arctan(x) + pi / 2) / pi",
         parameters=(
@@ -551,7 +551,7 @@ ROWS = (
     ),
     row(
         "dyt",
-        OURS + "learnable:DyT",
+        OURS + "learnable.layers:DyT",
         aliases=("dynamic_tanh",),
         summary=(
             "Dynamic tanh: scales, squashes, scales again; takes the place of layer normalization."
@@ -575,7 +575,7 @@ ROWS = (
     ),
     row(
         "arelu",
-        OURS + "learnable:AReLU",
+        OURS + "learnable.layers:AReLU",
         summary="Learned slopes: above 1 for positive inputs, within (0, 1) for negative ones.",
         formula="(1 + sigmoid(beta)) max(x, 0) - clip(alpha, 0.01, 0.99) max(-x, 0)",
         parameters=(
@@ -603,7 +603,7 @@ ROWS = (
     ),
     row(
         "prob_act",
-        OURS + "learnable:ProbAct",
+        OURS + "learnable.layers:ProbAct",
         summary="ReLU plus noise of a learned size in training: a regularizer.",
         formula="max(x, 0) + sigma e, e ~ N(0, 1); max(x, 0) at inference",
         parameters=(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import AXIS, KERAS, OURS, row
+from actzoo.activations.rows import AXIS, KERAS, OURS, row
 from actzoo.activations.spec import Parameter
 
 REFERENCES = OURS + "channel_references:"
@@ -47,7 +47,7 @@ ROWS = (
     ),
     row(
         "softmin",
-        OURS + "channelwise:softmin",
+        OURS + "channelwise.layers:softmin",
         reference=REFERENCES + "softmin",
         summary="Turns costs into probabilities: the smallest gets the largest.",
         formula="exp(-x_i) / sum_j exp(-x_j)",
@@ -64,7 +64,7 @@ ROWS = (
     ),
     row(
         "softmax_one",
-        OURS + "channelwise:softmax_one",
+        OURS + "channelwise.layers:softmax_one",
         aliases=("softmax1", "quiet_softmax"),
         reference=REFERENCES + "softmax_one",
         summary="Softmax that may say none of them: all probabilities can go to 0.",
@@ -83,7 +83,7 @@ ROWS = (
     ),
     row(
         "sparsemax",
-        OURS + "channelwise:sparsemax",
+        OURS + "channelwise.layers:sparsemax",
         reference=REFERENCES + "sparsemax",
         summary="Probabilities that can be exactly 0: the projection on the simplex.",
         formula="max(x_i - tau, 0), with tau such that the sum is 1",
@@ -103,7 +103,7 @@ ROWS = (
     ),
     row(
         "entmax15",
-        OURS + "channelwise:entmax15",
+        OURS + "channelwise.layers:entmax15",
         aliases=("entmax",),
         reference=REFERENCES + "entmax15",
         summary="Probabilities between softmax and sparsemax: some 0, yet with a continuous slope.",
@@ -124,7 +124,7 @@ ROWS = (
     ),
     row(
         "gumbel_softmax",
-        OURS + "channelwise:GumbelSoftmax",
+        OURS + "channelwise.layers:GumbelSoftmax",
         reference=REFERENCES + "gumbel_softmax",
         summary="Draws from a softmax so that gradients pass; plain softmax at inference.",
         formula="softmax((x + g) / tau), g = -ln(-ln(u)), u ~ U(0, 1); g = 0 at inference",
@@ -152,7 +152,7 @@ ROWS = (
     ),
     row(
         "maxout",
-        OURS + "channelwise:Maxout",
+        OURS + "channelwise.layers:Maxout",
         reference=REFERENCES + "maxout",
         summary="Largest of each group of channels: a convex function that is learned.",
         formula="max(a, b, ...), with (a, b, ...) the pool_size equal parts of x",
@@ -176,7 +176,7 @@ ROWS = (
     ),
     row(
         "crelu",
-        OURS + "channelwise:CReLU",
+        OURS + "channelwise.layers:CReLU",
         aliases=("concatenated_relu",),
         reference=REFERENCES + "crelu",
         summary="Positive and negative parts as channels of their own; doubles the channels.",
@@ -192,7 +192,7 @@ ROWS = (
     ),
     row(
         "concat_elu",
-        OURS + "channelwise:ConcatELU",
+        OURS + "channelwise.layers:ConcatELU",
         reference=REFERENCES + "concat_elu",
         summary="ELU of the values and of their negatives; doubles the channels.",
         formula="[elu(x), elu(-x)], elu(x) = x if x > 0, else exp(x) - 1",
@@ -206,7 +206,7 @@ ROWS = (
     ),
     row(
         "bipolar_relu",
-        OURS + "channelwise:bipolar_relu",
+        OURS + "channelwise.layers:bipolar_relu",
         reference=REFERENCES + "bipolar_relu",
         summary="ReLU in every other channel, its mirror image between: the mean stays near 0.",
         formula="max(x, 0) in channels 0, 2, 4 ..., min(x, 0) in channels 1, 3, 5 ...",
@@ -223,7 +223,7 @@ ROWS = (
     ),
     row(
         "maxmin",
-        OURS + "channelwise:MaxMin",
+        OURS + "channelwise.layers:MaxMin",
         aliases=("oplu", "group_sort2"),
         reference=REFERENCES + "maxmin",
         summary="Sorts each pair of channels: keeps all norms, for nets of bounded slope.",
@@ -242,7 +242,7 @@ ROWS = (
     ),
     row(
         "k_winners",
-        OURS + "channelwise:KWinners",
+        OURS + "channelwise.layers:KWinners",
         aliases=("kwta", "k_winners_take_all"),
         reference=REFERENCES + "k_winners",
         summary="Keeps the largest values of a sample, 0 elsewhere: sparse by design.",

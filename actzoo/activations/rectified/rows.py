@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import FUSED_RELU, KERAS, LAYERS, OURS, SLOPE, row
+from actzoo.activations.rows import FUSED_RELU, KERAS, LAYERS, OURS, SLOPE, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
@@ -75,7 +75,7 @@ ROWS = (
     ),
     row(
         "thresholded_relu",
-        OURS + "rectified:thresholded_relu",
+        OURS + "rectified.functions:thresholded_relu",
         aliases=("trec",),
         summary="Passes what is above a threshold; jumps there, so few units fire at a time.",
         formula="x if x > threshold, else 0",
@@ -92,7 +92,7 @@ ROWS = (
     ),
     row(
         "threshold",
-        OURS + "rectified:threshold",
+        OURS + "rectified.functions:threshold",
         summary="Passes what is above a threshold and puts a fixed value elsewhere.",
         formula="x if x > threshold, else value",
         parameters=(
@@ -134,7 +134,7 @@ ROWS = (
     ),
     row(
         "plu",
-        OURS + "rectified:plu",
+        OURS + "rectified.functions:plu",
         aliases=("piecewise_linear_unit",),
         summary="Identity near 0 and a small slope beyond: no unit saturates or dies.",
         formula="alpha x + (1 - alpha) clip(x, -c, c)",
@@ -153,7 +153,7 @@ ROWS = (
     ),
     row(
         "relu_squared",
-        OURS + "rectified:relu_squared",
+        OURS + "rectified.functions:relu_squared",
         aliases=("relu2", "squared_relu"),
         summary=(
             "ReLU squared: sparse and smooth at 0; the find of the Primer search for transformers."
@@ -170,7 +170,7 @@ ROWS = (
     ),
     row(
         "relu_absolute",
-        OURS + "rectified:relu_absolute",
+        OURS + "rectified.functions:relu_absolute",
         aliases=("abs", "modulus"),
         summary="The absolute value: nothing is lost and nothing dies, but the sign.",
         formula="|x|",
@@ -185,7 +185,7 @@ ROWS = (
     ),
     row(
         "nlrelu",
-        OURS + "rectified:nlrelu",
+        OURS + "rectified.functions:nlrelu",
         summary="Logarithm of ReLU: large values are compressed.",
         formula="ln(1 + beta max(x, 0))",
         parameters=(Parameter("beta", 1.0, low=0.0, low_open=True, summary="slope at 0"),),
@@ -202,7 +202,7 @@ ROWS = (
     ),
     row(
         "sine_relu",
-        OURS + "rectified:sine_relu",
+        OURS + "rectified.functions:sine_relu",
         summary="ReLU with a small wave in the place of 0, so that no unit dies.",
         formula="x if x > 0, else epsilon (sin x - cos x)",
         parameters=(Parameter("epsilon", 0.0025, summary="size of the wave"),),

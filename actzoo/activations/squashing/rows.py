@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import KERAS, OURS, row
+from actzoo.activations.rows import KERAS, OURS, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
@@ -112,7 +112,7 @@ ROWS = (
     ),
     row(
         "hard_sigmoid_keras2",
-        OURS + "squashing:hard_sigmoid_keras2",
+        OURS + "squashing.functions:hard_sigmoid_keras2",
         summary="What Keras 2 called hard_sigmoid; for weights from there.",
         formula="clip(0.2 x + 0.5, 0, 1)",
         monotone=True,
@@ -130,7 +130,7 @@ ROWS = (
     ),
     row(
         "lecun_tanh",
-        OURS + "squashing:lecun_tanh",
+        OURS + "squashing.functions:lecun_tanh",
         aliases=("stanh",),
         summary="Tanh scaled so that f(1) = 1 and f(-1) = -1.",
         formula="1.7159 tanh(2 x / 3)",
@@ -145,7 +145,7 @@ ROWS = (
     ),
     row(
         "penalized_tanh",
-        OURS + "squashing:penalized_tanh",
+        OURS + "squashing.functions:penalized_tanh",
         aliases=("ptanh",),
         summary="Tanh with a smaller negative side; the best of 21 on eight text tasks.",
         formula="tanh(x) if x > 0, else alpha tanh(x)",
@@ -161,7 +161,7 @@ ROWS = (
     ),
     row(
         "isru",
-        OURS + "squashing:isru",
+        OURS + "squashing.functions:isru",
         summary="Like tanh, by a square root.",
         formula="x / sqrt(1 + alpha x^2)",
         parameters=(
@@ -183,7 +183,7 @@ ROWS = (
     ),
     row(
         "elliott_sigmoid",
-        OURS + "squashing:elliott_sigmoid",
+        OURS + "squashing.functions:elliott_sigmoid",
         summary="Sigmoid without an exponential.",
         formula="(1 + x / (1 + |x|)) / 2",
         paper="Elliott 1993",
@@ -198,7 +198,7 @@ ROWS = (
     ),
     row(
         "arctan",
-        OURS + "squashing:arctan",
+        OURS + "squashing.functions:arctan",
         aliases=("atan",),
         summary="Arcus tangent: like tanh with long tails.",
         formula="arctan(x)",
@@ -211,7 +211,7 @@ ROWS = (
     ),
     row(
         "sigmoid_algebraic",
-        OURS + "squashing:sigmoid_algebraic",
+        OURS + "squashing.functions:sigmoid_algebraic",
         summary="Sigmoid of an algebraic sigmoid: values in (0.27, 0.73).",
         formula="sigmoid(x (1 + alpha |x|) / (1 + |x| (1 + alpha |x|)))",
         parameters=(Parameter("alpha", 0.5, low=0.0, low_open=True, summary="steepness"),),
@@ -229,7 +229,7 @@ ROWS = (
     ),
     row(
         "sqnl",
-        OURS + "squashing:sqnl",
+        OURS + "squashing.functions:sqnl",
         aliases=("square_nonlinearity",),
         summary="Tanh out of two parabolas, for integer arithmetic.",
         formula="x - sign(x) x^2 / 4 if |x| <= 2, else sign(x)",
@@ -244,7 +244,7 @@ ROWS = (
     ),
     row(
         "symlog",
-        OURS + "squashing:symlog",
+        OURS + "squashing.functions:symlog",
         summary="A logarithm on both sides of 0: squeezes magnitudes, keeps signs.",
         formula="sign(x) ln(1 + |x|)",
         paper="Hafner et al. 2023, arXiv:2301.04104",
@@ -257,7 +257,7 @@ ROWS = (
     ),
     row(
         "soft_clipping",
-        OURS + "squashing:soft_clipping",
+        OURS + "squashing.functions:soft_clipping",
         summary="Nearly linear between 0 and 1, bent softly at both.",
         formula="ln((1 + exp(alpha x)) / (1 + exp(alpha (x - 1)))) / alpha",
         parameters=(
@@ -273,7 +273,7 @@ ROWS = (
     ),
     row(
         "laplace",
-        OURS + "squashing:laplace",
+        OURS + "squashing.functions:laplace",
         summary="A normal distribution function fitted to squared ReLU; attention scores of Mega.",
         formula="(1 + erf((x - mu) / (sigma sqrt(2)))) / 2",
         parameters=(
@@ -291,7 +291,7 @@ ROWS = (
     ),
     row(
         "gompertz",
-        OURS + "squashing:gompertz",
+        OURS + "squashing.functions:gompertz",
         aliases=("loglog",),
         summary="An asymmetric sigmoid: rises fast, approaches 1 slowly.",
         formula="exp(-exp(-x))",
@@ -305,7 +305,7 @@ ROWS = (
     ),
     row(
         "erf",
-        OURS + "squashing:erf",
+        OURS + "squashing.functions:erf",
         summary="The error function; a sigmoid with the tails of a normal distribution.",
         formula="erf(x)",
         monotone=True,
@@ -317,7 +317,7 @@ ROWS = (
     ),
     row(
         "gaussian",
-        OURS + "squashing:gaussian",
+        OURS + "squashing.functions:gaussian",
         summary="The bell curve: fires near 0 only.",
         formula="exp(-x^2)",
         monotone=False,

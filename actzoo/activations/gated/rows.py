@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actzoo.activations.catalog.rows import AXIS, OURS, row
+from actzoo.activations.rows import AXIS, OURS, row
 from actzoo.activations.spec import ActivationSpec
 
 HALVES = "The layer before it must give an even number of channels."
@@ -24,7 +24,7 @@ def _gated(name: str, layer: str, **fields: Any) -> ActivationSpec:
     fields.setdefault("bounded", "none")
     return row(
         name,
-        f"{OURS}gated:{layer}",
+        f"{OURS}gated.layers:{layer}",
         reference=f"{OURS}channel_references:{name}",
         parameters=(AXIS,),
         elementwise=False,

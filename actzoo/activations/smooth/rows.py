@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import FUSED_RELU, KERAS, NAN_AT_MINUS_INF, OURS, row
+from actzoo.activations.rows import FUSED_RELU, KERAS, NAN_AT_MINUS_INF, OURS, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
@@ -25,7 +25,7 @@ ROWS = (
     ),
     row(
         "gelu_tanh",
-        OURS + "smooth:gelu_tanh",
+        OURS + "smooth.functions:gelu_tanh",
         aliases=("gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_approximate"),
         summary="GELU by the tanh approximation of its paper, as in BERT and GPT-2.",
         formula="x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))",
@@ -99,7 +99,7 @@ ROWS = (
     ),
     row(
         "squareplus",
-        OURS + "smooth:squareplus",
+        OURS + "smooth.functions:squareplus",
         summary="Smooth ReLU without an exponential: a hyperbola.",
         formula="(x + sqrt(x^2 + b)) / 2",
         parameters=(
@@ -116,7 +116,7 @@ ROWS = (
     ),
     row(
         "sparse_plus",
-        OURS + "smooth:sparse_plus",
+        OURS + "smooth.functions:sparse_plus",
         summary="Softplus out of a parabola between two straight lines; exactly 0 below -1.",
         formula="0 if x <= -1, (x + 1)^2 / 4 if -1 < x < 1, x if x >= 1",
         paper="Blondel et al. 2019, arXiv:1901.02324",
@@ -130,7 +130,7 @@ ROWS = (
     ),
     row(
         "smelu",
-        OURS + "smooth:smelu",
+        OURS + "smooth.functions:smelu",
         aliases=("smooth_relu",),
         summary=(
             "Smooth ReLU out of a parabola between two straight lines; made for repeatable "
@@ -153,7 +153,7 @@ ROWS = (
     ),
     row(
         "quick_gelu",
-        OURS + "smooth:quick_gelu",
+        OURS + "smooth.functions:quick_gelu",
         aliases=("gelu_quick", "gelu_sigmoid"),
         summary="GELU by a sigmoid, as in CLIP.",
         formula="x sigmoid(1.702 x)",
@@ -169,7 +169,7 @@ ROWS = (
     ),
     row(
         "gelu_linear",
-        OURS + "smooth:gelu_linear",
+        OURS + "smooth.functions:gelu_linear",
         aliases=("i_gelu",),
         summary="GELU of integer-only BERT: a parabola in the place of the error function.",
         formula="x (1/2 + sign(x) (1/2 - 0.1444 max(1.769 - |x| / sqrt(2), 0)^2))",
@@ -187,7 +187,7 @@ ROWS = (
     ),
     row(
         "gelu_clipped",
-        OURS + "smooth:gelu_clipped",
+        OURS + "smooth.functions:gelu_clipped",
         aliases=("gelu_10", "clipped_gelu"),
         summary="GELU cut at 10, a range that int8 can afford.",
         formula="clip(gelu(x), min_value, max_value)",
@@ -210,7 +210,7 @@ ROWS = (
     ),
     row(
         "e_swish",
-        OURS + "smooth:e_swish",
+        OURS + "smooth.functions:e_swish",
         summary="SiLU times a constant, for steeper gradients.",
         formula="beta x sigmoid(x)",
         parameters=(Parameter("beta", 1.5, low=0.0, low_open=True, summary="factor"),),
@@ -224,7 +224,7 @@ ROWS = (
     ),
     row(
         "flatten_t_swish",
-        OURS + "smooth:flatten_t_swish",
+        OURS + "smooth.functions:flatten_t_swish",
         aliases=("fts",),
         summary="SiLU above 0 and a negative constant below, which pulls the mean to 0.",
         formula="max(x, 0) sigmoid(x) + threshold",
@@ -242,7 +242,7 @@ ROWS = (
     ),
     row(
         "hard_mish",
-        OURS + "smooth:hard_mish",
+        OURS + "smooth.functions:hard_mish",
         aliases=("h_mish",),
         summary="Mish out of straight pieces; exactly 0 below -2.",
         formula="x clip(x + 2, 0, 2) / 2",
@@ -258,7 +258,7 @@ ROWS = (
     ),
     row(
         "tanh_exp",
-        OURS + "smooth:tanh_exp",
+        OURS + "smooth.functions:tanh_exp",
         aliases=("telu",),
         summary="Like Mish with one function less; nearly the identity above 1.",
         formula="x tanh(exp(x))",
@@ -272,7 +272,7 @@ ROWS = (
     ),
     row(
         "serf",
-        OURS + "smooth:serf",
+        OURS + "smooth.functions:serf",
         summary="Like Mish, with the error function for the hyperbolic tangent.",
         formula="x erf(ln(1 + exp(x)))",
         paper="Nag et al. 2021, arXiv:2108.09598",
@@ -285,7 +285,7 @@ ROWS = (
     ),
     row(
         "phish",
-        OURS + "smooth:phish",
+        OURS + "smooth.functions:phish",
         summary="The input times the hyperbolic tangent of its GELU.",
         formula="x tanh(gelu(x))",
         paper="Naveen 2022, TechRxiv 17283824",
@@ -298,7 +298,7 @@ ROWS = (
     ),
     row(
         "logish",
-        OURS + "smooth:logish",
+        OURS + "smooth.functions:logish",
         summary="The input times a logarithm of its sigmoid; slope ln 2 far above.",
         formula="x ln(1 + sigmoid(x))",
         paper="Zhu et al. 2021, Neurocomputing 458",
@@ -311,7 +311,7 @@ ROWS = (
     ),
     row(
         "smish",
-        OURS + "smooth:smish",
+        OURS + "smooth.functions:smish",
         summary="Logish, squashed once more by tanh.",
         formula="x tanh(ln(1 + sigmoid(x)))",
         paper="Wang et al. 2022, Electronics 11(4):540",
@@ -324,7 +324,7 @@ ROWS = (
     ),
     row(
         "gish",
-        OURS + "smooth:gish",
+        OURS + "smooth.functions:gish",
         summary="The input times ln(1 + its complementary log-log); slope ln 2 far above.",
         formula="x ln(2 - exp(-exp(x)))",
         paper="Kaytan et al. 2023, Neural Computing and Applications 35",
@@ -337,7 +337,7 @@ ROWS = (
     ),
     row(
         "loglogish",
-        OURS + "smooth:loglogish",
+        OURS + "smooth.functions:loglogish",
         summary="The input times the complementary log-log function.",
         formula="x (1 - exp(-exp(x)))",
         paper="Kunc & Kléma 2024, arXiv:2402.09092",
@@ -350,7 +350,7 @@ ROWS = (
     ),
     row(
         "golu",
-        OURS + "smooth:golu",
+        OURS + "smooth.functions:golu",
         summary="The input times its Gompertz function, an asymmetric gate.",
         formula="x exp(-exp(-x))",
         paper="Das et al. 2025, arXiv:2502.03654",
@@ -363,7 +363,7 @@ ROWS = (
     ),
     row(
         "lisht",
-        OURS + "smooth:lisht",
+        OURS + "smooth.functions:lisht",
         summary="The input times its tanh: even, never negative.",
         formula="x tanh(x)",
         paper="Roy et al. 2019, arXiv:1901.05894",
@@ -375,7 +375,7 @@ ROWS = (
     ),
     row(
         "colu",
-        OURS + "smooth:colu",
+        OURS + "smooth.functions:colu",
         summary="Close to Mish, from a fraction instead of a product.",
         formula="x / (1 - x exp(-(x + exp(x))))",
         paper="Vagerwal 2021, arXiv:2112.12078",
@@ -391,7 +391,7 @@ ROWS = (
     ),
     row(
         "suish",
-        OURS + "smooth:suish",
+        OURS + "smooth.functions:suish",
         summary="The identity above 0 and a decaying dip below.",
         formula="max(x, x exp(-|x|))",
         paper="Kunc & Kléma 2024, arXiv:2402.09092",
@@ -404,7 +404,7 @@ ROWS = (
     ),
     row(
         "isrlu",
-        OURS + "smooth:isrlu",
+        OURS + "smooth.functions:isrlu",
         summary="Like ELU, by a square root in the place of the exponential.",
         formula="x if x >= 0, else x / sqrt(1 + alpha x^2)",
         parameters=(
@@ -424,7 +424,7 @@ ROWS = (
     ),
     row(
         "med_relu",
-        OURS + "smooth:med_relu",
+        OURS + "smooth.functions:med_relu",
         summary="ReLU above 0, softsign below; proposed for medical images.",
         formula="x if x >= 0, else x / (1 + |x|)",
         paper="Waqas et al. 2025, CMC 84(2), doi:10.32604/cmc.2025.064660",
@@ -440,7 +440,7 @@ ROWS = (
     ),
     row(
         "atlu",
-        OURS + "smooth:atlu",
+        OURS + "smooth.functions:atlu",
         summary="The input times its arcus tangent, scaled to (0, 1): a gate with long tails.",
         formula="x (arctan(x) + pi / 2) / pi",
         paper="Huang 2024, arXiv:2405.20768",
@@ -454,7 +454,7 @@ ROWS = (
     ),
     row(
         "sqrt_softplus",
-        OURS + "smooth:sqrt_softplus",
+        OURS + "smooth.functions:sqrt_softplus",
         summary="Square root of softplus; scores of mixture-of-experts routers.",
         formula="sqrt(ln(1 + exp(x)))",
         paper="Hugging Face transformers (router of DeepSeek)",
@@ -466,7 +466,7 @@ ROWS = (
     ),
     row(
         "logcosh",
-        OURS + "smooth:logcosh",
+        OURS + "smooth.functions:logcosh",
         summary="Smooth absolute value.",
         formula="ln(cosh(x))",
         paper="NNlib.jl",
@@ -479,7 +479,7 @@ ROWS = (
     ),
     row(
         "bent_identity",
-        OURS + "smooth:bent_identity",
+        OURS + "smooth.functions:bent_identity",
         summary="Slope 1/2 far below and 3/2 far above: never flat.",
         formula="(sqrt(x^2 + 1) - 1) / 2 + x",
         monotone=True,
@@ -491,7 +491,7 @@ ROWS = (
     ),
     row(
         "seagull",
-        OURS + "smooth:seagull",
+        OURS + "smooth.functions:seagull",
         summary="An even function that grows like a logarithm.",
         formula="ln(1 + x^2)",
         paper="Gao et al. 2020, arXiv:2011.11713",
@@ -504,7 +504,7 @@ ROWS = (
     ),
     row(
         "swoosh_l",
-        OURS + "smooth:swoosh_l",
+        OURS + "smooth.functions:swoosh_l",
         summary=(
             "Softplus moved and tilted: it falls slowly on the left. For layers behind a "
             "normalization."
@@ -521,7 +521,7 @@ ROWS = (
     ),
     row(
         "swoosh_r",
-        OURS + "smooth:swoosh_r",
+        OURS + "smooth.functions:swoosh_r",
         summary="Softplus moved and tilted so that it passes through 0. For convolutions.",
         formula="ln(1 + exp(x - 1)) - 0.08 x - 0.313261687",
         paper="Yao et al. 2023, arXiv:2310.11230",

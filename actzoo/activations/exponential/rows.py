@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import KERAS, LAYERS, OURS, row
+from actzoo.activations.rows import KERAS, LAYERS, OURS, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
@@ -42,7 +42,7 @@ ROWS = (
     ),
     row(
         "celu",
-        OURS + "exponential:celu",
+        OURS + "exponential.functions:celu",
         summary="ELU whose derivative is continuous for every alpha.",
         formula="max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))",
         parameters=(
@@ -73,7 +73,7 @@ ROWS = (
     ),
     row(
         "elu_plus_one",
-        OURS + "exponential:elu_plus_one",
+        OURS + "exponential.functions:elu_plus_one",
         summary="ELU plus 1, positive everywhere: the feature map of linear attention.",
         formula="x + 1 if x > 0, else exp(x)",
         paper="Katharopoulos et al. 2020, arXiv:2006.16236",
@@ -86,7 +86,7 @@ ROWS = (
     ),
     row(
         "elish",
-        OURS + "exponential:elish",
+        OURS + "exponential.functions:elish",
         summary="SiLU above 0, ELU times the sigmoid below.",
         formula="elu(x) sigmoid(x)",
         paper="Basirat & Roth 2018, arXiv:1808.00783",
@@ -98,7 +98,7 @@ ROWS = (
     ),
     row(
         "hard_elish",
-        OURS + "exponential:hard_elish",
+        OURS + "exponential.functions:hard_elish",
         summary="ELiSH with a gate out of straight pieces; exactly 0 below -1.",
         formula="elu(x) clip((x + 1) / 2, 0, 1)",
         paper="Basirat & Roth 2018, arXiv:1808.00783",
@@ -112,7 +112,7 @@ ROWS = (
     ),
     row(
         "symexp",
-        OURS + "exponential:symexp",
+        OURS + "exponential.functions:symexp",
         summary="Inverse of symlog; for outputs of many magnitudes.",
         formula="sign(x) (exp(|x|) - 1)",
         paper="Hafner et al. 2023, arXiv:2301.04104",

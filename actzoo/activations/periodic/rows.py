@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import OURS, row
+from actzoo.activations.rows import OURS, row
 from actzoo.activations.spec import Parameter
 
 ROWS = (
     row(
         "sine",
-        OURS + "periodic:sine",
+        OURS + "periodic.functions:sine",
         aliases=("siren", "sin"),
         summary="The sine, for networks that stand for a signal.",
         formula="sin(w0 x)",
@@ -33,7 +33,7 @@ ROWS = (
     ),
     row(
         "snake",
-        OURS + "periodic:snake",
+        OURS + "periodic.functions:snake",
         summary="The identity with a wave on it: extrapolates periodic signals.",
         formula="x + sin(alpha x)^2 / alpha",
         parameters=(Parameter("alpha", 1.0, low=0.0, low_open=True, summary="frequency"),),
@@ -51,7 +51,7 @@ ROWS = (
     ),
     row(
         "gcu",
-        OURS + "periodic:gcu",
+        OURS + "periodic.functions:gcu",
         summary="The growing cosine unit: one unit can learn XOR.",
         formula="x cos(x)",
         paper="Noel et al. 2021, arXiv:2108.12943",
@@ -64,7 +64,7 @@ ROWS = (
     ),
     row(
         "asu",
-        OURS + "periodic:asu",
+        OURS + "periodic.functions:asu",
         summary="The amplifying sine unit, an even function.",
         formula="x sin(x)",
         paper="Rahman et al. 2023, arXiv:2304.09759",

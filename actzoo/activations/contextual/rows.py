@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.catalog.rows import OURS, row
+from actzoo.activations.rows import OURS, row
 from actzoo.activations.spec import Parameter
 
 REFERENCES = OURS + "channel_references:"
@@ -14,7 +14,7 @@ MOMENTUM = Parameter(
 ROWS = (
     row(
         "dice",
-        OURS + "contextual:Dice",
+        OURS + "contextual.layers:Dice",
         aliases=("data_adaptive_prelu",),
         reference=REFERENCES + "dice",
         summary="PReLU with a soft knee that sits where the data are; for click prediction.",
@@ -39,7 +39,7 @@ ROWS = (
     ),
     row(
         "evo_norm_b0",
-        OURS + "contextual:EvoNormB0",
+        OURS + "contextual.layers:EvoNormB0",
         aliases=("evonorm_b0",),
         reference=REFERENCES + "evo_norm_b0",
         summary="Normalization and activation in one, found by evolution; for images.",
@@ -67,7 +67,7 @@ ROWS = (
     ),
     row(
         "funnel_relu",
-        OURS + "contextual:FunnelReLU",
+        OURS + "contextual.layers:FunnelReLU",
         aliases=("funnel",),
         reference=REFERENCES + "funnel_relu",
         summary="ReLU whose threshold is learned from neighboring pixels; for images.",
@@ -91,7 +91,7 @@ ROWS = (
     ),
     row(
         "dy_relu",
-        OURS + "contextual:DyReLU",
+        OURS + "contextual.layers:DyReLU",
         aliases=("dynamic_relu",),
         reference=REFERENCES + "dy_relu",
         summary="Larger of two lines that a small net chooses anew for each sample.",
@@ -122,7 +122,7 @@ ROWS = (
     ),
     row(
         "meta_acon",
-        OURS + "contextual:MetaACON",
+        OURS + "contextual.layers:MetaACON",
         aliases=("meta_acon_c",),
         reference=REFERENCES + "meta_acon",
         summary="ACON whose sharpness a small net chooses anew for each sample and channel.",

@@ -1,0 +1,5 @@
+"""Linear above, an exponential below."""
+
+from actzoo import _lazy
+
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions")

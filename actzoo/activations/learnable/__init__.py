@@ -1,0 +1,5 @@
+"""What learns its shape, or draws random numbers in training."""
+
+from actzoo import _lazy
+
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "layers")

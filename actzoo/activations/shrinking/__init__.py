@@ -1,0 +1,5 @@
+"""What pulls small inputs to 0."""
+
+from actzoo import _lazy
+
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions")

@@ -1,0 +1,5 @@
+"""Smooth stand-ins for ReLU."""
+
+from actzoo import _lazy
+
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions")

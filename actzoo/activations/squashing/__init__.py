@@ -1,0 +1,5 @@
+"""Bounded on both sides, or on one by a logarithm."""
+
+from actzoo import _lazy
+
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions")
