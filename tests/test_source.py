@@ -1,8 +1,11 @@
 """Promises about the source itself: who imports whom, what stays light, what never appears."""
 
 import ast
+import functools
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,68 +39,183 @@ FRIENDS = {
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
     ("stage_records", "run_folder"),
     ("data", "preprocessing"), ("data", "tasks"), ("weights", "models"), ("models", "model_files"),
-    ("models", "weights"),  # inside build_model: the one upward call
     ("planning", "plan"),
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
     ("evaluation", "inference"), ("export", "inference"),
 }  # fmt: skip
-# Rooms that never import Keras or TensorFlow at module level.
-LIGHT = {
-    "__init__", "errors", "_lazy", "registry", "results", "domains", "archives", "cache", "wording",
-    "preprocessing", "data", "tasks", "model_files", "models", "weights", "plan", "planning",
-    "checkpoint", "progress", "memory", "export", "inference", "verify", "stages",
-    "catalog", "spec", "references", "channel_references", "lookup", "domain", "folder", "scan",
-    "images", "panels",
-    "tflite", "islands", "runtime", "samples", "saved_model", "converter",
-    "view", "figures", "charts", "embedded", "console", "options", "describing", "summaries",
-    "curves", "plots",
+# Imports inside a function that go upward or close a circle, and why each has to.
+UPWARD = {
+    ("actzoo.models", "build_model", "actzoo.weights"):
+        "build_model(weights=...) is one call for users; weights are applied to a built model",
+    ("actzoo.activations.catalog", "_check", "actzoo.activations.lookup"):
+        "a row of a plug-in is held against the names that other packages use",
+    ("actzoo.applications.vision.tfds", "open_prepared", "actzoo.applications.vision.data"):
+        "pictures from TensorFlow Datasets are the same source as those from a folder",
 }  # fmt: skip
+# Files that may import Keras or TensorFlow at module level; all the others are light.
+HEAVY = (
+    "actzoo/activations/channelwise.py",
+    "actzoo/activations/contextual.py",
+    "actzoo/activations/exponential.py",
+    "actzoo/activations/gated.py",
+    "actzoo/activations/layers.py",
+    "actzoo/activations/learnable.py",
+    "actzoo/activations/numerics.py",
+    "actzoo/activations/periodic.py",
+    "actzoo/activations/rectified.py",
+    "actzoo/activations/shrinking.py",
+    "actzoo/activations/smooth.py",
+    "actzoo/activations/squashing.py",
+    "actzoo/activations/stateless.py",
+    "actzoo/blocks.py",
+    "actzoo/diagnostics.py",
+    "actzoo/lowering/chains.py",
+    "actzoo/lowering/forms.py",
+    "actzoo/lowering/rewrite.py",
+    "actzoo/lowering/stable.py",
+    "actzoo/training.py",
+    "applications/*/models.py",
+)
+KERAS = {"keras", "tensorflow", "torch", "jax"}
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts if parts[0] == "actzoo" else ("actzoo", *parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def nodes_with_function(path: Path) -> Iterator[tuple[ast.AST, str | None]]:
+    """Yield each node that runs, and the function it is in.
+
+    What runs is neither under TYPE_CHECKING nor an annotation, which stays text.
+    """
+
+    def visit(node: ast.AST, function: str | None) -> Iterator[tuple[ast.AST, str | None]]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            return
+        yield node, function
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            function = function or getattr(node, "name", "lambda")
+        annotations = (getattr(node, "annotation", None), getattr(node, "returns", None))
+        for child in ast.iter_child_nodes(node):
+            if child not in annotations:
+                yield from visit(child, function)
+
+    yield from visit(tree_of(path), None)
+
+
+def imported(node: ast.AST) -> dict[str, str]:
+    """Return name -> dotted path of what a node imports."""
+    if isinstance(node, ast.Import):
+        return {alias.asname or alias.name: alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+    return {}
 
 
 def imports(path: Path, *, module_level: bool = False) -> set[str]:
     """Return the dotted names that a file imports; names under TYPE_CHECKING do not count."""
-    found: set[str] = set()
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            return
-        if module_level and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            return
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(ast.parse(path.read_text("utf-8")))
-    return found
+    return {
+        name
+        for node, function in nodes_with_function(path)
+        if not (module_level and function)
+        for name in imported(node).values()
+    }
 
 
-def room(path: Path) -> str:
-    parts = path.relative_to(ROOT / "actzoo").with_suffix("").parts
-    return parts[0]
+@functools.cache
+def lazy_targets(module: str) -> dict[str, str]:
+    """Return name -> module of what a package imports when first asked for."""
+    for node in tree_of(MODULES[module]).body:
+        if isinstance(node, ast.Assign) and "_TARGETS" in ast.dump(node.targets[0]):
+            targets = ast.literal_eval(node.value)
+            return {name: target.partition(":")[0] for name, target in targets.items()}
+    return {}
+
+
+def module_behind(dotted: str) -> str | None:
+    """Return the module of ours in which a dotted name lives, also through a lazy package."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        module = ".".join(parts[:length])
+        if module in MODULES:
+            return lazy_targets(module).get(parts[length], module) if parts[length:] else module
+    return None
+
+
+@functools.cache
+def arrows(path: Path) -> frozenset[tuple[str, str | None]]:
+    """Return (module of ours, function or None) for each that a file imports or reaches lazily."""
+    reached, names = set(), {}
+    for node, function in nodes_with_function(path):
+        for name, dotted in imported(node).items():
+            names[name] = dotted
+            reached.add((module_behind(dotted), function))
+    for node, function in nodes_with_function(path):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            dotted = names.get(node.value.id)
+            if dotted in MODULES and node.attr in lazy_targets(dotted):
+                reached.add((module_behind(f"{dotted}.{node.attr}"), function))
+    return frozenset(
+        (module, function)
+        for module, function in reached
+        if module not in (None, "actzoo", module_name(path))
+    )
+
+
+def room(name: str) -> str:
+    """Return the module or package of the core that a module is or lies in."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def may_import(mine: str, other: str) -> bool:
+    return mine == other or LEVELS[other] < LEVELS[mine] or (mine, other) in FRIENDS
+
+
+UNLEVELED = {"__init__", "__main__", "templates", "applications"}
 
 
 def test_every_room_has_a_level():
-    rooms = {room(path) for path in CORE} - {"__init__", "__main__", "templates"}
-    assert rooms <= set(LEVELS)
+    assert {room(name) for name in MODULES} - UNLEVELED == set(LEVELS)
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_lower_rooms_do_not_import_upper_ones(path):
-    mine = room(path)
-    if mine in ("__init__", "__main__", "templates"):
+    name = module_name(path)
+    if room(name) in UNLEVELED:
         return
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "actzoo" or len(parts) < 2 or parts[1] not in LEVELS or parts[1] == mine:
-            continue
-        other = parts[1]
-        assert LEVELS[other] < LEVELS[mine] or (mine, other) in FRIENDS, f"{mine} imports {other}"
+    for other, function in arrows(path):
+        if (name, function, other) not in UPWARD:
+            assert may_import(room(name), room(other)), f"{name} imports {other} in {function}"
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: path.stem)
+def test_no_circle_of_imports():
+    graph = {
+        name: {other for other, function in arrows(path) if (name, function, other) not in UPWARD}
+        for name, path in MODULES.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("arrow", UPWARD, ids=lambda arrow: f"{arrow[0]}-{arrow[2]}")
+def test_listed_upward_imports_exist(arrow):
+    name, function, other = arrow
+    assert function and (other, function) in arrows(MODULES[name])
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_never_imports_applications(path):
     assert not any(name.startswith("actzoo.applications") for name in imports(path))
 
@@ -110,17 +228,38 @@ def test_applications_import_only_rooms_below_training(path):
             assert LEVELS[parts[1]] <= 4, name
 
 
+def is_heavy(path: Path) -> bool:
+    return any(path.relative_to(ROOT).match(pattern) for pattern in HEAVY)
+
+
+def keras_behind(path: Path) -> bool:
+    """Return whether importing a file imports Keras, itself or through other modules of ours."""
+    seen, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        if {name.split(".")[0] for name in imports(current, module_level=True)} & KERAS:
+            return True
+        following = {MODULES[name] for name, function in arrows(current) if function is None}
+        waiting += following - seen
+        seen |= following
+    return False
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_light_rooms_do_not_import_keras(path):
-    if path.stem not in LIGHT or (path in APPLICATIONS and path.stem == "models"):
-        return
-    heavy = {"keras", "tensorflow", "torch", "jax"}
-    assert not {name.split(".")[0] for name in imports(path, module_level=True)} & heavy
+def test_light_files_do_not_import_keras(path):
+    if not is_heavy(path):
+        assert not keras_behind(path)
+
+
+@pytest.mark.parametrize("pattern", HEAVY)
+def test_files_listed_as_heavy_import_keras(pattern):
+    listed = list(ROOT.glob(pattern))
+    assert listed and all(keras_behind(path) for path in listed)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_is_evaluated_unpickled_or_asserted(path):
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     for node in ast.walk(tree):
         assert not isinstance(node, ast.Assert)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -132,7 +271,7 @@ def test_nothing_is_evaluated_unpickled_or_asserted(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_public_names_are_documented_and_typed(path):
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     assert ast.get_docstring(tree), "the module says why it exists"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
@@ -143,6 +282,7 @@ def test_public_names_are_documented_and_typed(path):
                 assert argument.annotation is not None, f"{node.name}({argument.arg})"
 
 
+@functools.cache
 def names_of_domains():
     """Return what the core must not know, and what it must not compare anything with.
 
@@ -166,7 +306,7 @@ def test_core_names_no_domain(path):
         return
     words, never_compared = names_of_domains()
     assert {"vision", "medical", "tokenize", "unet"} <= words and "text" in never_compared
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     compared = {
         id(part)
         for node in ast.walk(tree)
