@@ -54,18 +54,10 @@ UPWARD = {
 }  # fmt: skip
 # Files that may import Keras or TensorFlow at module level; all the others are light.
 HEAVY = (
-    "actzoo/activations/channelwise.py",
-    "actzoo/activations/contextual.py",
-    "actzoo/activations/exponential.py",
-    "actzoo/activations/gated.py",
+    "actzoo/activations/*/functions.py",
+    "actzoo/activations/*/layers.py",
     "actzoo/activations/layers.py",
-    "actzoo/activations/learnable.py",
     "actzoo/activations/numerics.py",
-    "actzoo/activations/periodic.py",
-    "actzoo/activations/rectified.py",
-    "actzoo/activations/shrinking.py",
-    "actzoo/activations/smooth.py",
-    "actzoo/activations/squashing.py",
     "actzoo/activations/stateless.py",
     "actzoo/blocks.py",
     "actzoo/diagnostics.py",
