@@ -8,7 +8,9 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.tasks.classification import Classification
-    from actzoo.tasks.measures import (
+    from actzoo.tasks.measures import Measure, Presentation
+    from actzoo.tasks.segmentation import IGNORE_INDEX, Segmentation, renumbering
+    from actzoo.tasks.statistics import (
         SMALLEST_PROBABILITY,
         are_probabilities,
         class_weights,
@@ -17,26 +19,27 @@ if TYPE_CHECKING:
         surface_distance,
         wilson_interval,
     )
-    from actzoo.tasks.segmentation import IGNORE_INDEX, Segmentation, renumbering
     from actzoo.tasks.task import TASKS, Assessment, Task, TaskSpec, get_task
 
 _TARGETS = {
     "Assessment": "actzoo.tasks.task:Assessment",
     "Classification": "actzoo.tasks.classification:Classification",
     "IGNORE_INDEX": "actzoo.tasks.segmentation:IGNORE_INDEX",
-    "SMALLEST_PROBABILITY": "actzoo.tasks.measures:SMALLEST_PROBABILITY",
+    "Measure": "actzoo.tasks.measures:Measure",
+    "Presentation": "actzoo.tasks.measures:Presentation",
+    "SMALLEST_PROBABILITY": "actzoo.tasks.statistics:SMALLEST_PROBABILITY",
     "Segmentation": "actzoo.tasks.segmentation:Segmentation",
     "TASKS": "actzoo.tasks.task:TASKS",
     "Task": "actzoo.tasks.task:Task",
     "TaskSpec": "actzoo.tasks.task:TaskSpec",
-    "are_probabilities": "actzoo.tasks.measures:are_probabilities",
-    "class_weights": "actzoo.tasks.measures:class_weights",
+    "are_probabilities": "actzoo.tasks.statistics:are_probabilities",
+    "class_weights": "actzoo.tasks.statistics:class_weights",
     "get_task": "actzoo.tasks.task:get_task",
-    "mean_interval": "actzoo.tasks.measures:mean_interval",
+    "mean_interval": "actzoo.tasks.statistics:mean_interval",
     "renumbering": "actzoo.tasks.segmentation:renumbering",
-    "softmax": "actzoo.tasks.measures:softmax",
-    "surface_distance": "actzoo.tasks.measures:surface_distance",
-    "wilson_interval": "actzoo.tasks.measures:wilson_interval",
+    "softmax": "actzoo.tasks.statistics:softmax",
+    "surface_distance": "actzoo.tasks.statistics:surface_distance",
+    "wilson_interval": "actzoo.tasks.statistics:wilson_interval",
 }
 
 __all__ = [
@@ -45,6 +48,8 @@ __all__ = [
     "TASKS",
     "Assessment",
     "Classification",
+    "Measure",
+    "Presentation",
     "Segmentation",
     "Task",
     "TaskSpec",

@@ -3,26 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo.tasks.measures import SMALLEST_PROBABILITY, wilson_interval
-from actzoo.tasks.task import Assessment
+from actzoo.tasks.measures import LOSS, Measure, Presentation
+from actzoo.tasks.statistics import SMALLEST_PROBABILITY, wilson_interval
+from actzoo.tasks.task import Assessment, Task
 
 if TYPE_CHECKING:
     import keras
 
+    from actzoo.tasks.task import ScoredCase
 
-class Classification:
+_ACCURACY = Measure("accuracy", "accuracy", "percent")
+_CONSTANT = Measure("constant_accuracy", "always the most frequent class", "percent")
+_F1 = Measure("f1", "F1", "percent")
+
+
+class Classification(Task):
     """One class out of several per example."""
 
-    name: ClassVar[str] = "classification"
-    output_activation: ClassVar[str] = "softmax"
-    monitor: ClassVar[tuple[str, str]] = ("loss", "min")
-    headline: ClassVar[str] = "accuracy"
-    is_dense: ClassVar[bool] = False
+    name = "classification"
+    presentation = Presentation(
+        headline=_ACCURACY,
+        measures=(
+            _ACCURACY,
+            Measure("macro_recall", "macro recall", "percent"),
+            Measure("macro_f1", "macro F1", "percent"),
+            LOSS,
+            _CONSTANT,
+        ),
+        meaning="of {} are recognized (test accuracy)",
+        about="Macro means: every class counts the same, however many examples it has.",
+        agreement="the share of examples that get the same class",
+        baseline=_CONSTANT,
+        baseline_answer="always answering the most frequent class",
+        class_headline=_F1,
+        class_measures=(
+            Measure("precision", "precision", "percent"),
+            Measure("recall", "recall", "percent"),
+            _F1,
+        ),
+        class_about="Precision: how many of the examples that get this class belong to it. Recall: "
+        "how many of the examples that belong to it get it. F1 is the harmonic mean of both; the "
+        "bar shows it.",
+        has_confusion=True,
+        confidence="probability",
+    )
 
     def encode(self, labels: np.ndarray, num_classes: int) -> np.ndarray:
         """Return training targets `(n, classes)`, one-hot, of labels `(n,)`."""
@@ -43,16 +72,12 @@ class Classification:
         return [keras.metrics.CategoricalAccuracy(name="accuracy")]
 
     def assess(
-        self,
-        cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
-        classes: Sequence[str],
-        *,
-        distances: bool = True,
+        self, cases: Iterable[ScoredCase], classes: Sequence[str], *, distances: bool = True
     ) -> Assessment:
         """Score cases; see `Task.assess`. Their rows hold label, prediction and probability."""
-        found = [(int(target), outputs) for target, outputs, _ in cases]
-        outputs = [row for _, row in found]
-        labels = np.array([label for label, _ in found], "int64")
+        pairs = [(int(target), probabilities) for target, probabilities, _ in cases]
+        outputs = [probabilities for _, probabilities in pairs]
+        labels = np.array([label for label, _ in pairs], "int64")
         rows = [
             {
                 "label": classes[label],
@@ -60,22 +85,14 @@ class Classification:
                 "probability": round(float(row.max()), 4),
                 "correct": int(label == row.argmax()),
             }
-            for label, row in found
+            for label, row in pairs
         ]
         stacked = np.stack(outputs) if outputs else np.zeros((0, len(classes)), "float32")
         return Assessment(self.score(labels, stacked, classes), rows, outputs)
 
-    def headline_value(self, score: Mapping[str, Any]) -> float:
-        """Return the accuracy of a score."""
-        return float(score["accuracy"])
-
-    def baseline_score(self, score: Mapping[str, Any]) -> float | None:
-        """Return the accuracy of always answering the most frequent class."""
-        return float(score["constant_accuracy"])
-
     def score(
         self,
-        labels: np.ndarray,
+        targets: np.ndarray,
         probabilities: np.ndarray,
         classes: Sequence[str],
         cases: Sequence[str] | None = None,
@@ -83,7 +100,7 @@ class Classification:
         """Score probabilities against true labels.
 
         Args:
-            labels: Class indices `(n,)`.
+            targets: Class indices `(n,)`.
             probabilities: `(n, classes)`.
             classes: Names, in the order of the columns.
             cases: Not used: each sample is a case.
@@ -93,47 +110,38 @@ class Classification:
             that occur), `loss` (log loss), `constant_accuracy` (always the most frequent class),
             `per_class`, `confusion` (rows are true classes).
         """
-        labels = np.asarray(labels, "int64")
+        labels = np.asarray(targets, "int64")
         probabilities = np.asarray(probabilities, "float64")
         count = len(labels)
         if count == 0:
             return {"n": 0}
-        predicted = probabilities.argmax(axis=-1)
-        size = len(classes)
-        confusion = np.zeros((size, size), "int64")
-        np.add.at(confusion, (labels, predicted), 1)
+        confusion = np.zeros((len(classes), len(classes)), "int64")
+        np.add.at(confusion, (labels, probabilities.argmax(axis=-1)), 1)
         hits = confusion.diagonal()
         support, guesses = confusion.sum(axis=1), confusion.sum(axis=0)
         recall = hits / np.maximum(support, 1)
         precision = hits / np.maximum(guesses, 1)
         f1 = 2 * hits / np.maximum(support + guesses, 1)
-        present = support > 0
+        occurs = support > 0
         chosen = np.clip(probabilities[np.arange(count), labels], SMALLEST_PROBABILITY, 1.0)
+        columns = (precision, recall, f1, support)
         return {
             "n": count,
             "accuracy": float(hits.sum() / count),
             "accuracy_interval": wilson_interval(int(hits.sum()), count),
-            "macro_f1": float(f1[present].mean()),
-            "macro_recall": float(recall[present].mean()),
+            "macro_f1": float(f1[occurs].mean()),
+            "macro_recall": float(recall[occurs].mean()),
             "loss": float(-np.log(chosen).mean()),
             "constant_accuracy": float(support.max() / count),
             "per_class": {
-                name: {
-                    "precision": float(precision[i]),
-                    "recall": float(recall[i]),
-                    "f1": float(f1[i]),
-                    "n": int(support[i]),
-                }
-                for i, name in enumerate(classes)
+                name: {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
+                for name, p, r, f, n in zip(classes, *columns, strict=True)
             },
             "confusion": confusion.tolist(),
         }
 
     def agreement(
-        self,
-        reference: np.ndarray,
-        candidate: np.ndarray,
-        cases: Sequence[str] | None = None,
+        self, reference: np.ndarray, candidate: np.ndarray, cases: Sequence[str] | None = None
     ) -> float:
         """Return the share of samples in which both give the same first class.
 

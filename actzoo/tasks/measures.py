@@ -1,17 +1,19 @@
-"""What scores are called and how they are told, on the page and on the console.
+"""What the scores of a task are called and how they are shown, on the page and on the console.
 
-What a run is about shows in the numbers it left: a class per example has an accuracy, a mask per
-case a Dice. Whatever differs between the two is a value in a row here, so that no reader of a
-score asks for the task.
+Every task has a `Presentation`: its measures, what it counts, and the sentences around them. Those
+who read scores ask the task that a run's files name; none of them knows a score by its key.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from actzoo import formatting
+
+Form = Literal["percent", "share", "mm", "number", "count"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +22,15 @@ class Measure:
 
     Attributes:
         key: Its name in `metrics.json`; a mapping there holds one number per class and a `mean`.
-        name: As it stands within a sentence ("macro F1").
-        form: "per cent" and "share" of values in `[0, 1]`, "mm", "number" or "count".
+        name: As written within a sentence ("macro F1").
+        form: "percent" and "share" for values in `[0, 1]`, "mm", "number" or "count".
+        higher_is_better: Its direction.
     """
 
     key: str
     name: str
-    form: str
+    form: Form
+    higher_is_better: bool = True
 
     @property
     def title(self) -> str:
@@ -38,27 +42,36 @@ class Measure:
         """The name at the top of a column of bare numbers."""
         return f"{self.name} mm" if self.form == "mm" else self.name
 
-    def of(self, score: Mapping[str, Any]) -> float | None:
-        """Return its value in a split's score: the mean where there is one number per class."""
-        found = score.get(self.key)
-        return formatting.finite(found.get("mean") if isinstance(found, Mapping) else found)
+    @property
+    def is_share(self) -> bool:
+        """Whether values lie in `[0, 1]`."""
+        return self.form in ("percent", "share")
 
-    def interval(self, score: Mapping[str, Any]) -> tuple[float, float] | None:
+    def of(self, score: Mapping[str, object]) -> float | None:
+        """Return its value in a split's score: the mean where there is one number per class."""
+        value = score.get(self.key)
+        return formatting.finite(value.get("mean") if isinstance(value, Mapping) else value)
+
+    def interval(self, score: Mapping[str, object]) -> tuple[float, float] | None:
         """Return its 95 % interval, or None where it is not known."""
-        found = score.get(f"{self.key}_interval")
-        ends = [formatting.finite(end) for end in found] if isinstance(found, list | tuple) else []
+        value = score.get(f"{self.key}_interval")
+        ends = [formatting.finite(end) for end in value] if isinstance(value, list | tuple) else []
         if len(ends) != 2 or ends[0] is None or ends[1] is None:
             return None
         return ends[0], ends[1]
+
+    def worsening(self, before: float, after: float) -> float:
+        """Return by how much a value is worse than another; negative where it is better."""
+        return before - after if self.higher_is_better else after - before
 
     def shown(self, value: float | None, digits: int = 1) -> str:
         """Return a value for a page.
 
         Args:
-            value: None is a dash.
-            digits: Behind the point of per cent.
+            value: None is shown as a dash.
+            digits: Decimals of percent.
         """
-        if self.form == "per cent":
+        if self.form == "percent":
             return formatting.share(value, digits)
         if value is None or self.form in ("number", "count"):
             return formatting.number(value)
@@ -72,148 +85,110 @@ class Measure:
 
     def step(self, difference: float) -> str:
         """Return a difference of two values ("1.5 points")."""
-        if self.form == "per cent":
+        if self.form == "percent":
             return f"{formatting.number(difference * 100)} points"
         return formatting.number(difference)
 
 
-MEASURES = (
-    Measure("accuracy", "accuracy", "per cent"),
-    Measure("macro_recall", "macro recall", "per cent"),
-    Measure("macro_f1", "macro F1", "per cent"),
-    Measure("dice", "Dice", "share"),
-    Measure("iou", "IoU", "share"),
-    Measure("hd95_mm", "HD95", "mm"),
-    Measure("loss", "log loss", "number"),
-    Measure("constant_accuracy", "always the most frequent class", "per cent"),
-    Measure("empty", "without foreground", "count"),
-)
-CLASS_MEASURES = (
-    Measure("precision", "precision", "per cent"),
-    Measure("recall", "recall", "per cent"),
-    Measure("f1", "F1", "per cent"),
-    *(row for row in MEASURES if row.key in ("dice", "iou", "hd95_mm")),
-)
+LOSS = Measure("loss", "log loss", "number", higher_is_better=False)
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
-    """What a run is about, as its main number tells.
+class Presentation:
+    """How the scores of a task are named and shown.
 
     Attributes:
-        main: The number that stands for the run.
-        of_class: The number that stands for one class.
+        headline: The measure that stands for the run.
+        measures: All measures, the headline among them, in the order of the table.
         noun: What is counted ("examples").
-        does: What the model does; `{}` is the number of classes.
-        meaning: What stands behind the main number; `{}` is how many were scored.
-        beside: Keys of what is shown beside it.
+        does: What the model does; `{}` is replaced by the number of classes.
+        meaning: What the headline measures; `{}` is replaced by how many were scored.
         about: How to read the table of scores.
-        class_about: How to read the table of classes.
         agreement: What it means that a file agrees with the trained model.
-        monitor: Column of the history that chose the epoch to keep.
-        highest: The largest value of that column was chosen, else the smallest.
-        best_about: The same in words.
-        has_pairs: Every example has one class, so one class can be taken for another.
-        question: Arguments of `actzoo predict MODEL`.
+        beside: Keys of the measures that the report shows next to the headline.
+        baseline: The measure of an answer that ignores the input, if the score holds it.
+        baseline_answer: What that answer is ("always answering the most frequent class").
+        unscored: The number of cases that the headline leaves out, if the score holds it.
+        scored_when: What the other cases have in common ("that hold any foreground").
+        class_headline: The measure that stands for one class; the headline if left out.
+        class_measures: Measures of one class, in the order of the table of classes.
+        class_about: How to read the table of classes.
+        has_confusion: The score holds a confusion matrix: each example has exactly one class.
+        confidence: Column of `predictions.csv` with the probability of the answer; there is also a
+            column `correct`, 0 or 1. Empty if the task has none.
+        case_columns: Wildcard for the columns of `predictions.csv` whose mean is a case's
+            headline score. Empty if there are none.
+        predict_arguments: Arguments of `actzoo predict MODEL`.
     """
 
-    main: Measure
-    of_class: Measure
-    noun: str
-    does: str
-    meaning: str
-    about: str
-    class_about: str
-    agreement: str
-    monitor: str
-    highest: bool
-    best_about: str
-    has_pairs: bool
-    question: str
+    headline: Measure
+    measures: tuple[Measure, ...]
+    noun: str = "examples"
+    does: str = "tells {} classes apart"
+    meaning: str = "over {}"
+    about: str = ""
+    agreement: str = "the share of examples that get the same answer"
     beside: tuple[str, ...] = ()
+    baseline: Measure | None = None
+    baseline_answer: str = ""
+    unscored: Measure | None = None
+    scored_when: str = ""
+    class_headline: Measure | None = None
+    class_measures: tuple[Measure, ...] = ()
+    class_about: str = ""
+    has_confusion: bool = False
+    confidence: str = ""
+    case_columns: str = ""
+    predict_arguments: str = "FILE --json"
 
-    def counted(self, count: Any) -> str:
+    def counted(self, count: object) -> str:
         """Return how many there are, in words ("1 case")."""
         noun = self.noun.removesuffix("s") if count == 1 else self.noun
         return f"{formatting.number(count)} {noun}"
 
-    def size(self, score: Mapping[str, Any]) -> str:
+    def size(self, score: Mapping[str, object]) -> str:
         """Return how many were scored, in words."""
-        count, empty = formatting.finite(score.get("n")), formatting.finite(score.get("empty"))
-        if not count or not empty:
+        count = formatting.finite(score.get("n"))
+        left_out = None if self.unscored is None else self.unscored.of(score)
+        if not count or not left_out:
             return f"{formatting.number(count)} held-out {self.noun}"
         return (
-            f"those {formatting.number(count - empty)} of {formatting.number(count)} held-out "
-            f"{self.noun} that hold any foreground"
+            f"those {formatting.number(count - left_out)} of {formatting.number(count)} held-out "
+            f"{self.noun} {self.scored_when}"
         )
 
-    def best_epoch(self, columns: Mapping[str, Sequence[float | None]]) -> int | None:
-        """Return the epoch that was kept, counted from 1, or None where it is not known.
+    def measure(self, key: str) -> Measure | None:
+        """Return the measure with a key, or None where there is none."""
+        return next((row for row in self.measures if row.key == key), None)
 
-        Args:
-            columns: Of the history, one value per epoch.
-        """
-        sign = -1.0 if self.highest else 1.0
-        values = enumerate(columns.get(self.monitor, ()), 1)
-        known = [(sign * value, at) for at, value in values if value is not None]
-        return min(known)[1] if known else None
+    def measures_of_classes(self, per_class: Mapping[str, object]) -> list[Measure]:
+        """Return those measures of one class that any class has."""
+        scores = [score for score in per_class.values() if isinstance(score, Mapping)]
+        return [
+            row for row in self.class_measures if any(row.of(score) is not None for score in scores)
+        ]
 
-
-_MEASURE = {row.key: row for row in (*MEASURES, *CLASS_MEASURES)}
-SUBJECTS = (
-    Subject(
-        main=_MEASURE["dice"],
-        of_class=_MEASURE["dice"],
-        noun="cases",
-        does="tells {} classes apart in every pixel",
-        meaning="mean Dice: overlap with the truth, averaged over the classes without background "
-        "and over {}",
-        about="Dice and IoU: overlap of the marked pixels with the true ones, 1 where they are the "
-        "same; IoU counts what differs more severely. HD95: but for the farthest 5%, no point of "
-        "one outline lies farther than this from the other; where one of both is missing, the "
-        "diagonal of the whole case counts. Every whole case is scored by itself, "
-        "then the mean is taken over cases and over the classes without background.",
-        class_about="Means over the cases that hold the class, in truth or in the prediction; the "
-        "bar shows Dice.",
-        agreement="the mean Dice between its masks and those of the trained model",
-        monitor="val_dice",
-        highest=True,
-        best_about="the highest validation Dice",
-        has_pairs=False,
-        question="FILE --out masks",
-        beside=("iou", "hd95_mm"),
-    ),
-    Subject(
-        main=_MEASURE["accuracy"],
-        of_class=_MEASURE["f1"],
-        noun="examples",
-        does="tells {} classes apart",
-        meaning="of {} are recognized (test accuracy)",
-        about="Macro means: every class counts the same, however many examples it has.",
-        class_about="Precision: of those called so, how many are. Recall: of those that are, how "
-        "many are found. F1 joins both; the bar shows it.",
-        agreement="the share of examples that get the same class",
-        monitor="val_loss",
-        highest=False,
-        best_about="the lowest validation loss",
-        has_pairs=True,
-        question="FILE --json",
-    ),
-)
+    def columns_of_cases(self, columns: Sequence[str]) -> list[str]:
+        """Return those columns of `predictions.csv` whose mean is a case's headline score."""
+        return [name for name in columns if fnmatch.fnmatchcase(name, self.case_columns)]
 
 
-def subject(names: Iterable[str]) -> Subject:
-    """Return what a run is about.
+# For runs whose task is not known here, such as that of a plugin that is not installed. What is
+# written for every task is shown; each task's training has a loss.
+UNKNOWN = Presentation(headline=LOSS, measures=(LOSS,), does="")
+
+
+def best_epoch(
+    columns: Mapping[str, Sequence[float | None]], monitor: tuple[str, str]
+) -> int | None:
+    """Return the epoch that was kept, counted from 1, or None where it is not known.
 
     Args:
-        names: Of its scores, or of the columns of its history; the last subject is taken where
-            they tell nothing.
+        columns: Of the history, one value per epoch.
+        monitor: See `Task`.
     """
-    known = set(names)
-    return next((row for row in SUBJECTS if row.main.key in known), SUBJECTS[-1])
-
-
-def class_measures(per_class: Mapping[str, Any]) -> list[Measure]:
-    """Return the measures that any class has."""
-    found = [value for value in per_class.values() if isinstance(value, Mapping)]
-    return [row for row in CLASS_MEASURES if any(row.of(value) is not None for value in found)]
+    key, direction = monitor
+    sign = -1.0 if direction == "max" else 1.0
+    numbered: Iterable[tuple[int, float | None]] = enumerate(columns.get(f"val_{key}", ()), 1)
+    known = [(sign * value, epoch) for epoch, value in numbered if value is not None]
+    return min(known)[1] if known else None

@@ -5,19 +5,29 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo.tasks.measures import SMALLEST_PROBABILITY, mean_interval, surface_distance
-from actzoo.tasks.task import Assessment
+from actzoo.tasks.measures import LOSS, Measure, Presentation
+from actzoo.tasks.statistics import SMALLEST_PROBABILITY, mean_interval, surface_distance
+from actzoo.tasks.task import Assessment, Task
 
 if TYPE_CHECKING:
     import keras
+
+    from actzoo.tasks.task import ScoredCase
+
 IGNORE_INDEX = 255  # in masks: neither learned nor scored
+_OVERLAPS = (
+    Measure("dice", "Dice", "share"),
+    Measure("iou", "IoU", "share"),
+    Measure("hd95_mm", "HD95", "mm", higher_is_better=False),
+)
+_EMPTY = Measure("empty", "without foreground", "count", higher_is_better=False)
 
 
-class Segmentation:
+class Segmentation(Task):
     """A class for each place of a picture or volume; the first class is the background.
 
     Dice and intersection over union are computed per case and averaged over cases, never over
@@ -26,11 +36,31 @@ class Segmentation:
     overlap is 0. Means over classes leave the background out.
     """
 
-    name: ClassVar[str] = "segmentation"
-    output_activation: ClassVar[str] = "softmax"
-    monitor: ClassVar[tuple[str, str]] = ("dice", "max")
-    headline: ClassVar[str] = "dice"
-    is_dense: ClassVar[bool] = True
+    name = "segmentation"
+    monitor = ("dice", "max")
+    is_dense = True
+    presentation = Presentation(
+        headline=_OVERLAPS[0],
+        measures=(*_OVERLAPS, LOSS, _EMPTY),
+        noun="cases",
+        does="tells {} classes apart in every pixel",
+        meaning="mean Dice: overlap with the truth, averaged over the classes without background "
+        "and over {}",
+        about="Dice and IoU: overlap of the marked pixels with the true ones, 1 where they are the "
+        "same; IoU penalizes differences more. HD95: the 95th percentile of the distances between "
+        "the two outlines; where only one of them exists, the diagonal of the whole case. Every "
+        "whole case is scored by itself, then the mean is taken over cases and over the classes "
+        "without background.",
+        agreement="the mean Dice between its masks and those of the trained model",
+        beside=("iou", "hd95_mm"),
+        unscored=_EMPTY,
+        scored_when="that hold any foreground",
+        class_measures=_OVERLAPS,
+        class_about="Means over the cases that hold the class, in the truth or in the prediction; "
+        "the bar shows Dice.",
+        case_columns="dice_*",
+        predict_arguments="FILE --out masks",
+    )
 
     def encode(self, masks: np.ndarray, num_classes: int) -> np.ndarray:
         """Return one-hot masks `(n, ..., classes)`; all zero where a mask is `IGNORE_INDEX`."""
@@ -96,11 +126,7 @@ class Segmentation:
         return [Dice()]
 
     def assess(
-        self,
-        cases: Iterable[tuple[Any, np.ndarray, tuple[float, ...] | None]],
-        classes: Sequence[str],
-        *,
-        distances: bool = True,
+        self, cases: Iterable[ScoredCase], classes: Sequence[str], *, distances: bool = True
     ) -> Assessment:
         """Score cases; see `Task.assess`. Distances are in mm, where a case has a spacing."""
         rows, counts, outputs = [], [], []
@@ -126,22 +152,15 @@ class Segmentation:
         cases: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Score stacked samples `(n, ...)`, those of one case together; without distances."""
-        found = _counts_by_case(targets, probabilities, cases, len(classes))
-        return _segmentation_score([counted.row(classes) for counted in found], found, classes)
-
-    def headline_value(self, score: Mapping[str, Any]) -> float:
-        """Return the mean Dice of a score; 0 where there was no foreground at all."""
-        return float(score["dice"]["mean"] or 0.0)
+        counts = _counts_by_case(targets, probabilities, cases, len(classes))
+        return _segmentation_score([counted.row(classes) for counted in counts], counts, classes)
 
     def baseline_score(self, score: Mapping[str, Any]) -> float | None:
         """Return 0: all background overlaps with nothing."""
         return 0.0
 
     def agreement(
-        self,
-        reference: np.ndarray,
-        candidate: np.ndarray,
-        cases: Sequence[str] | None = None,
+        self, reference: np.ndarray, candidate: np.ndarray, cases: Sequence[str] | None = None
     ) -> float:
         """Return the mean Dice between the masks of two outputs `(n, ..., classes)`.
 
@@ -149,8 +168,8 @@ class Segmentation:
         """
         if len(reference) == 0:
             return math.nan
-        found = _counts_by_case(reference.argmax(axis=-1), candidate, cases, candidate.shape[-1])
-        values = [v for counted in found for v in counted.dice()[1:] if v is not None]
+        counts = _counts_by_case(reference.argmax(axis=-1), candidate, cases, candidate.shape[-1])
+        values = [v for counted in counts for v in counted.dice()[1:] if v is not None]
         return float(np.mean(values)) if values else 1.0
 
 
@@ -159,11 +178,11 @@ def _counts_by_case(
 ) -> list[_Counts]:
     """Return the counts of each case, those of its samples together."""
     names = [str(k) for k in range(len(targets))] if cases is None else list(cases)
-    found: dict[str, _Counts] = {}
+    by_case: dict[str, _Counts] = {}
     for name, target, outputs in zip(names, targets, probabilities, strict=True):
         counted = _Counts.of(target, outputs, size)
-        found[name] = found[name] + counted if name in found else counted
-    return list(found.values())
+        by_case[name] = by_case[name] + counted if name in by_case else counted
+    return list(by_case.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,28 +232,36 @@ def _segmentation_score(
     if not rows:
         return {"n": 0}
     names = list(classes[1:])
-    found: dict[str, Any] = {"n": len(rows)}
-    for measure in ("dice", "iou", "hd95_mm"):
-        means = {
-            name: mean_of_known(row.get(f"{measure}_{name}") for row in rows) for name in names
-        }
-        known = any(f"{measure}_{name}" in row for row in rows for name in names)
-        found[measure] = {**means, "mean": mean_of_known(means.values())} if known else None
+    means = {key: _means(rows, key, names) for key in ("dice", "iou", "hd95_mm")}
     per_case = [mean_of_known(row[f"dice_{name}"] for name in names) for row in rows]
     places = sum(int(counted.confusion.sum()) for counted in counts)
-    found["dice_interval"] = mean_interval([value for value in per_case if value is not None])
-    found["loss"] = sum(counted.loss for counted in counts) / max(places, 1)
-    found["empty"] = sum(value is None for value in per_case)
-    found["per_class"] = {
-        name: {
-            "dice": found["dice"][name],
-            "iou": found["iou"][name],
-            "hd95_mm": found["hd95_mm"][name] if found["hd95_mm"] else None,
-            "n": sum(int(c.confusion[number].sum() > 0) for c in counts),
-        }
-        for number, name in enumerate(names, 1)
+    return {
+        "n": len(rows),
+        **means,
+        "dice_interval": mean_interval([value for value in per_case if value is not None]),
+        "loss": sum(counted.loss for counted in counts) / max(places, 1),
+        "empty": sum(value is None for value in per_case),
+        "per_class": {
+            name: {
+                **{key: own[name] if own else None for key, own in means.items()},
+                "n": sum(int(counted.confusion[number].sum() > 0) for counted in counts),
+            }
+            for number, name in enumerate(names, 1)
+        },
     }
-    return found
+
+
+def _means(
+    rows: Sequence[Mapping[str, Any]], key: str, names: Sequence[str]
+) -> dict[str, float | None] | None:
+    """Return the mean of a measure over cases for each class, and the mean of these means.
+
+    None where no case has the measure at all.
+    """
+    if not any(f"{key}_{name}" in row for row in rows for name in names):
+        return None
+    means = {name: mean_of_known(row.get(f"{key}_{name}") for row in rows) for name in names}
+    return {**means, "mean": mean_of_known(means.values())}
 
 
 def mean_of_known(values: Iterable[float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""Measures of outputs and scores, in NumPy and SciPy.
+"""Numbers that scores are made of, in NumPy and SciPy.
 
 Computed from probabilities over whole cases, so that Keras, an exported file and a phone are
 measured alike.
