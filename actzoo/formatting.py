@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from actzoo import errors
 
@@ -22,7 +21,7 @@ def finite(value: object) -> float | None:
     return max(-LARGEST, min(LARGEST, number)) if math.isfinite(number) else None
 
 
-def size(count: Any) -> str:
+def size(count: object) -> str:
     """Return a number of bytes in words."""
     number = finite(count)
     if number is None:
@@ -34,7 +33,7 @@ def size(count: Any) -> str:
     return f"{number:.3g} GB"
 
 
-def duration(seconds: Any) -> str:
+def duration(seconds: object) -> str:
     """Return a time in words."""
     number = finite(seconds)
     if number is None:
@@ -44,29 +43,29 @@ def duration(seconds: Any) -> str:
     return f"{number / 60:.0f} min" if number < 5400 else f"{number / 3600:.1f} h"
 
 
-def share(value: Any, digits: int = 1) -> str:
-    """Return a share as per cent."""
-    found = finite(value)
-    return "–" if found is None or abs(found) > 1e6 else f"{found * 100:.{digits}f}%"
+def share(value: object, digits: int = 1) -> str:
+    """Return a share as a percentage."""
+    known = finite(value)
+    return "–" if known is None or abs(known) > 1e6 else f"{known * 100:.{digits}f}%"
 
 
-def number(value: Any, digits: int = 3) -> str:
+def number(value: object, digits: int = 3) -> str:
     """Return a number: whole ones in full, others to some digits."""
-    found = finite(value)
-    if found is None:
+    known = finite(value)
+    if known is None:
         return "–"
-    if found == int(found) and abs(found) < 1e9:
-        return f"{int(found):,}"
-    return f"{found:.{digits}g}"
+    if known == int(known) and abs(known) < 1e9:
+        return f"{int(known):,}"
+    return f"{known:.{digits}g}"
 
 
-def label(text: Any, limit: int = 80) -> str:
+def label(text: object, limit: int = 80) -> str:
     """Return a name that fits into a table."""
     whole = str(text)
     return whole if len(whole) <= limit else f"{whole[: limit - 1]}…"
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Return any value out of JSON as words."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) or "none"
@@ -77,7 +76,7 @@ def plain(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def sentence(value: Any) -> str:
+def sentence(value: object) -> str:
     """Return a text that begins and ends like a sentence."""
     text = str(value).strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

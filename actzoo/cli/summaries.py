@@ -6,51 +6,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import files, formatting, run_folder
-from actzoo.report import scores
+from actzoo import files, formatting, run_folder, tasks
+from actzoo.report.values import mapping
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return an object out of JSON, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
+def score_line(title: str, score: Mapping[str, Any], task: str) -> str:
+    """Return a split's score in one line.
 
-
-def score_line(title: str, score: Mapping[str, Any]) -> str:
-    """Return a split's score in one line."""
-    subject = scores.subject(score)
-    main = subject.main
+    Args:
+        title: Of the split.
+        score: As in `metrics.json`.
+        task: Name of the task.
+    """
+    shown = tasks.get_task(task).presentation
+    main = shown.headline
     value, interval = main.of(score), main.interval(score)
     if value is None:
         return f"{title}: nothing to score on"
-    size = subject.counted(score.get("n"))
+    size = shown.counted(score.get("n"))
     if interval:
         size = f"95 % interval {interval[0]:.3f} to {interval[1]:.3f}, {size}"
     others = [
-        f"{measure.name} {measure.figure(found)}"
-        for measure in scores.MEASURES
-        if measure.key != main.key
-        and (found := measure.of(score)) is not None
-        and (found or measure.form != "count")
+        f"{measure.name} {measure.figure(other)}"
+        for measure in shown.measures
+        if measure != main
+        and (other := measure.of(score)) is not None
+        and (other or measure.form != "count")
     ]
     return "; ".join([f"{title} {main.name} {main.figure(value)} ({size})", *others])
 
 
-def class_table(score: Mapping[str, Any]) -> str | None:
+def class_table(score: Mapping[str, Any], task: str) -> str | None:
     """Return one line per class of a split's score; None where it has none."""
     per_class = mapping(score.get("per_class"))
     if not per_class:
         return None
-    found = scores.class_measures(per_class)
+    shown = tasks.get_task(task).presentation
+    measures = shown.measures_of_classes(per_class)
     rows = [
-        (name, mapping(own).get("n"), *(measure.of(mapping(own)) for measure in found))
+        (name, mapping(own).get("n"), *(measure.of(mapping(own)) for measure in measures))
         for name, own in per_class.items()
     ]
-    columns = ("class", scores.subject(score).noun, *(measure.heading for measure in found))
+    columns = ("class", shown.noun, *(measure.heading for measure in measures))
     return formatting.table(columns, rows)
 
 
-def measures(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return precision -> measures of a verification."""
+def measured(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return precision -> what a verification measured."""
     return {
         name: value
         for name, value in verification.items()
@@ -58,26 +60,28 @@ def measures(verification: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def verification_table(verification: Mapping[str, Any]) -> str:
-    """Return one line per exported file."""
-    files = measures(verification)
-    tests = [mapping(found.get("test")) for found in files.values()]
-    main = scores.subject(key for test in tests for key in test).main
+def verification_table(verification: Mapping[str, Any], task: str | None) -> str:
+    """Return one line per exported file.
+
+    Args:
+        verification: As in `verify.json`.
+        task: Name of the task; without one, there is no column of scores.
+    """
+    main = None if task is None else tasks.get_task(task).presentation.headline
     rows = [
         (
             f"model_{name}.tflite",
-            "yes" if found.get("passed") else "NO",
-            formatting.size(found.get("size_bytes")),
-            found.get("latency_ms"),
-            found.get("agreement"),
-            main.of(test),
-            found.get("max_abs_error"),
+            "yes" if file.get("passed") else "NO",
+            formatting.size(file.get("size_bytes")),
+            file.get("latency_ms"),
+            file.get("agreement"),
+            *([main.of(mapping(file.get("test")))] if main else []),
+            file.get("max_abs_error"),
         )
-        for (name, found), test in zip(files.items(), tests, strict=True)
+        for name, file in measured(verification).items()
     ]
-    columns = (
-        "file", "verified", "size", "latency ms", "agreement", main.name, "largest error",
-    )  # fmt: skip
+    score = [main.name] if main else []
+    columns = ("file", "verified", "size", "latency ms", "agreement", *score, "largest error")
     return formatting.table(columns, rows)
 
 

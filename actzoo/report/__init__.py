@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors, files, formatting
-from actzoo.report.view import ReportView
+from actzoo.report.view import view
 from actzoo.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def render(run: RunFolder | str | os.PathLike[str]) -> Path:
     style = _source(environment, "report.css.j2")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     page = environment.get_template("report.html.j2").render(
-        ReportView(folder).view(), style=_markup(style), digest=_markup(digest)
+        view(folder), style=_markup(style), digest=_markup(digest)
     )
     return files.write_text(folder.report, page)
 

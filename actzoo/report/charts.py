@@ -96,7 +96,7 @@ def line_chart(
     *,
     about: str = "",
     share: bool = False,
-    per_cent: bool = True,
+    percent: bool = True,
     from_zero: bool = False,
     x_label: str = "epoch",
     bands: Sequence[tuple[str, int]] = (),
@@ -109,7 +109,7 @@ def line_chart(
         series: Name -> values, all of one length; what is no finite number leaves a gap.
         about: A sentence below the heading.
         share: Values lie in `[0, 1]`.
-        per_cent: Shares are shown in per cent, else as they are.
+        percent: Shares are shown in percent, else as they are.
         from_zero: The y axis begins at 0.
         x_label: Name of the x axis.
         bands: Names and lengths of stretches of the x axis.
@@ -123,7 +123,7 @@ def line_chart(
     if not known:
         return None
     count = max(len(values) for values in drawn.values())
-    y, y_ticks = _y_axis(known, share=share, per_cent=per_cent, from_zero=from_zero)
+    y, y_ticks = _y_axis(known, share=share, percent=percent, from_zero=from_zero)
     x = _linear(1, count, LEFT, WIDTH - RIGHT)
     step = math.ceil(count / MOST_POINTS)
     start, stretches = 1, []
@@ -164,7 +164,7 @@ def column_chart(
         title: Heading.
         values: What is no finite number has no column.
         about: A sentence below the heading.
-        share: Values lie in `[0, 1]` and are shown in per cent.
+        share: Values lie in `[0, 1]` and are shown in percent.
         log: Draw on a logarithmic axis; then values that are not above 0 have no column.
         x_label: Name of the x axis.
         kinds: Number of each column's color; all 0 where left out.
@@ -223,7 +223,7 @@ def _y_axis(
     known: Sequence[float],
     *,
     share: bool,
-    per_cent: bool = True,
+    percent: bool = True,
     log: bool = False,
     from_zero: bool = False,
 ) -> tuple[Callable[[float], float], tuple[Tick, ...]]:
@@ -235,7 +235,7 @@ def _y_axis(
         high = 1.0 if high > 0.5 else above(high)
         scale = _linear(low, high, bottom, top)
         marks = _nice(low, high, 5 if low else 4)
-        if per_cent:
+        if percent:
             return scale, _ticks(scale, marks, lambda v: f"{v * 100:.3g}%")
         return scale, _ticks(scale, marks, lambda v: f"{v:.3g}")
     low, high = float(low), float(high)

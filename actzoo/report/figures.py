@@ -12,6 +12,7 @@ from typing import Any
 from actzoo import formatting
 from actzoo.formatting import finite
 from actzoo.report import charts, embedded
+from actzoo.report.values import mapping, sequence, whole
 
 MOST_ROWS = 1000  # of any table
 MOST_CELLS = 20  # classes up to which a confusion matrix shows numbers
@@ -21,59 +22,6 @@ MOST_BINS = 25  # of a histogram
 LONG = 40  # characters beyond which a cell of a table needs room
 UNKNOWN = "–"
 _FIGURE = re.compile(r"[-+−]?\d[\d.,]*(e[-+]?\d+)?( ?(%|mm|ms|s|px))?")
-ROLES = ("hidden", "gate", "output")
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return an object out of JSON, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def sequence(value: Any) -> Sequence[Any]:
-    """Return a list out of JSON, or an empty one."""
-    return value if isinstance(value, list | tuple) else ()
-
-
-def whole(value: Any) -> int | None:
-    """Return a whole number out of JSON, or None."""
-    found = finite(value)
-    return None if found is None else int(found)
-
-
-def objects(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list out of JSON."""
-    return [item for item in sequence(value) if isinstance(item, Mapping)]
-
-
-def site_charts(rows: Sequence[Mapping[str, Any]]) -> list[charts.Chart]:
-    """Return a chart for each measure of the activation sites, in the order of the graph."""
-    kinds = [ROLES.index(row["role"]) if row["role"] in ROLES else 0 for row in rows]
-    wanted = (
-        ("zero_fraction", "Zero outputs", True, False,
-         "Share of outputs that are exactly 0: sparsity, free of charge up to a point."),
-        ("dead_share", "Units that never moved", True, False,
-         "Share of units with one and the same output for every input; they take part in nothing."),
-        ("saturated_fraction", "Saturated inputs", True, False,
-         "Share of inputs at which the derivative is almost 0, so that little gradient passes."),
-        ("gradient_norm", "Gradient that arrives", False, True,
-         "Norm of the loss's gradient at each site; level is good, a slope of decades is not."),
-        ("outlier_ratio", "Largest input against the usual", False, False,
-         "Over the 99.9th percentile; a large one costs int8 accuracy."),
-    )  # fmt: skip
-    found = []
-    for key, title, share, log, about in wanted:
-        hints = [f"{row['number']} {row['path']}: {_short(row[key])}" for row in rows]
-        chart = charts.column_chart(
-            title, [row[key] for row in rows], about=about, share=share, log=log, kinds=kinds,
-            hints=hints, x_label="site, from input to output",
-        )  # fmt: skip
-        if chart is not None:
-            found.append(chart)
-    return found
-
-
-def _short(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.3g}"
 
 
 def balance(panel: Mapping[str, Any]) -> dict[str, Any]:

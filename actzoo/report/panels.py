@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from actzoo.report import embedded, figures
-from actzoo.report.figures import objects, sequence
+from actzoo.report.values import objects, sequence
 
 PICTURE_BUDGET = 2_500_000  # bytes of all pictures; base64 adds a third
 PICTURE_LIMIT = 150_000

@@ -1,4 +1,4 @@
-"""What single predictions tell: how far to trust a probability, how the scores of cases spread."""
+"""What single predictions show: how far to trust a probability, how scores of cases spread."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from typing import Any
 
 from actzoo.report import figures
 from actzoo.report.run_files import cell
-from actzoo.report.scores import Measure
+from actzoo.tasks import Measure
 
 Rows = Iterable[Mapping[str, str]]
 
 
-def trust(rows: Rows) -> list[dict[str, Any]]:
+def confidence_levels(rows: Rows, column: str) -> list[dict[str, Any]]:
     """Return how often the model is right at each level of its own probability.
 
     Args:
-        rows: Of `predictions.csv`, with `split`, `probability` and `correct`.
+        rows: Of `predictions.csv`, with `split` and `correct`.
+        column: The one with the probability.
     """
     counts, hits = [0] * 10, [0] * 10
     for row in rows:
-        probability = cell(row.get("probability"))
+        probability = cell(row.get(column))
         if row.get("split") != "test" or probability is None:
             continue
         level = min(9, max(0, int(probability * 10)))
         counts[level] += 1
         hits[level] += row.get("correct") == "1"
-    found = [
+    levels = [
         {"from": level / 10, "to": (level + 1) / 10, "n": n, "right": hits[level] / n}
         for level, n in enumerate(counts)
         if n
     ]
-    return found[::-1]
+    return levels[::-1]
 
 
 def case_scores(rows: Rows, columns: Sequence[str]) -> list[tuple[float, str]]:
@@ -41,14 +42,14 @@ def case_scores(rows: Rows, columns: Sequence[str]) -> list[tuple[float, str]]:
 
     Args:
         rows: Of `predictions.csv`.
-        columns: Numbers in `[0, 1]`, one column per class; a case with none of them is left out.
+        columns: With numbers; a case with none of them is left out.
     """
-    found = []
+    scores = []
     for row in rows:
         known = [value for name in columns if (value := cell(row.get(name))) is not None]
         if row.get("split") == "test" and known:
-            found.append((math.fsum(known) / len(known), str(row.get("id") or "")))
-    return sorted(found)
+            scores.append((math.fsum(known) / len(known), str(row.get("id") or "")))
+    return sorted(scores)
 
 
 def case_spread(scores: Sequence[tuple[float, str]], measure: Measure) -> dict[str, Any]:
@@ -60,14 +61,15 @@ def case_spread(scores: Sequence[tuple[float, str]], measure: Measure) -> dict[s
     """
     values = [value for value, _ in scores]
     ends = statistics.quantiles(values, n=4)[::2] if len(values) >= 4 else ()
-    lowest, name = scores[0]
-    bounds = (0.0, 1.0) if lowest < 0.5 else (0.5, 1.0)
+    worst, name = scores[0] if measure.higher_is_better else scores[-1]
+    bounds = (0.0 if values[0] < 0.5 else 0.5, 1.0) if measure.is_share else None
     return {
         "n": len(values),
-        "name": measure.name,
+        "name": measure.title,
         "median": measure.shown(statistics.median(values)),
         "quarters": [measure.shown(end) for end in ends],
-        "lowest": measure.shown(lowest),
-        "lowest_id": name,
+        "worst": measure.shown(worst),
+        "worst_is": "lowest" if measure.higher_is_better else "highest",
+        "worst_id": name,
         "chart": figures.spread(values, x_label=f"{measure.name} of a case", bounds=bounds),
     }

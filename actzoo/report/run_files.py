@@ -1,26 +1,142 @@
-"""Reading the files of a run that may be missing, cut or edited by hand."""
+"""The files of a run, read once; any of them may be missing, cut or edited by hand."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import dataclasses
+import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import errors, files
+from actzoo import errors, files, tasks
 from actzoo.formatting import finite
-from actzoo.run_folder import RunFolder
+from actzoo.report import panels
+from actzoo.report.values import mapping, sequence, whole
+from actzoo.run_folder import PRECISIONS, ExportFolder, RunFolder
+from actzoo.tasks import measures
+
+Columns = Mapping[str, Sequence[float | None]]
+
+NOT_NUMBERS = ("epoch", "phase", "seconds")  # columns of the history that have no curve
 
 
 @dataclasses.dataclass(frozen=True)
 class JsonFile:
-    """A JSON file of the run: what it holds, and what is wrong with it in one sentence."""
+    """A JSON file of the run: its content, and what is wrong with it in one sentence."""
 
     data: Mapping[str, Any]
     gap: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFiles:
+    """What the files of a run hold.
+
+    Attributes:
+        run: The run folder.
+        name: Of the folder, as written in commands.
+        plan: `plan.json`.
+        card: `model.json`.
+        metrics: `metrics.json`.
+        panels: `evaluation/panels.json`.
+        diagnostics: `diagnostics.json`.
+        verification: `export/verify.json`.
+        export: `export/export.json`.
+        history: Rows of `history.csv`.
+        pictures: Picture files that the panels name.
+    """
+
+    run: RunFolder
+    name: str
+    plan: JsonFile
+    card: JsonFile
+    metrics: JsonFile
+    panels: JsonFile
+    diagnostics: JsonFile
+    verification: JsonFile
+    export: JsonFile
+    history: list[dict[str, str]]
+    pictures: panels.Pictures
+
+    @classmethod
+    def open(cls, run: RunFolder) -> RunFiles:
+        """Read the files of a run folder."""
+        name = errors.shown(run.path.name or "RUN")
+        read = functools.partial(read_json, run)
+        return cls(
+            run,
+            name,
+            plan=read(run.plan, "plan", f"actzoo plan DATA --out {name}"),
+            card=read(run.card, "model card", f"actzoo train {name}"),
+            metrics=read(run.metrics, "metrics", f"actzoo evaluate {name}"),
+            panels=read(run.panels, "panels", f"actzoo evaluate {name}"),
+            diagnostics=read(run.diagnostics, "diagnostics", f"actzoo diagnose {name}"),
+            verification=read(run.verification, "verification", f"actzoo verify {name}"),
+            export=read(ExportFolder(run.export).record, "export record", f"actzoo export {name}"),
+            history=list(rows(run.history)),
+            pictures=panels.Pictures(run.evaluation),
+        )
+
+    @functools.cached_property
+    def task(self) -> tasks.Task | None:
+        """The task that the files name; None where it is not known here."""
+        for file in (self.metrics, self.card, self.plan):
+            name = file.data.get("task")
+            if isinstance(name, str) and name in tasks.TASKS:
+                return tasks.get_task(name)
+        return None
+
+    @property
+    def presentation(self) -> tasks.Presentation:
+        """How the run's scores are named and shown."""
+        return measures.UNKNOWN if self.task is None else self.task.presentation
+
+    @property
+    def test(self) -> Mapping[str, Any]:
+        """The score of the test split."""
+        return mapping(self.metrics.data.get("test"))
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, as planned."""
+        names = sequence(self.plan.data.get("classes")) or sequence(self.card.data.get("classes"))
+        return [str(name) for name in names]
+
+    @property
+    def scored_classes(self) -> list[str]:
+        """Names of the classes, as scored."""
+        return [str(name) for name in mapping(self.test.get("per_class"))] or self.classes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of examples of each split."""
+        given = mapping(self.plan.data.get("num_examples"))
+        counts = {name: whole(given.get(name)) for name in ("train", "val", "test")}
+        return {name: count for name, count in counts.items() if count is not None}
+
+    @functools.cached_property
+    def curves(self) -> Columns:
+        """Columns of the history that hold numbers, one value per epoch."""
+        return {
+            name: [cell(row.get(name)) for row in self.history]
+            for name in column_names(self.run.history)
+            if name not in NOT_NUMBERS
+        }
+
+    @functools.cached_property
+    def verified(self) -> dict[str, Mapping[str, Any]]:
+        """Precision -> what the verification measured, known precisions first."""
+        measured = {
+            name: value
+            for name, value in self.verification.data.items()
+            if isinstance(value, Mapping)
+            and (name in PRECISIONS or "custom_operators" in value or "size_bytes" in value)
+        }
+        order = {name: at for at, name in enumerate(PRECISIONS)}
+        return dict(sorted(measured.items(), key=lambda item: order.get(item[0], len(order))))
 
 
 def read_json(run: RunFolder, path: Path, what: str, command: str) -> JsonFile:
@@ -38,13 +154,13 @@ def read_json(run: RunFolder, path: Path, what: str, command: str) -> JsonFile:
     try:
         data = files.read_json(path, what)
         empty = not set(data) - {"format"}
-        return JsonFile(data, f"{name} is empty. `{command}` makes it anew." if empty else None)
+        return JsonFile(data, f"{name} is empty. `{command}` makes it again." if empty else None)
     except (errors.ActzooError, OSError) as error:
         first = str(error).splitlines()[0].replace(f"{run.path}{os.sep}", "")
-        return JsonFile({}, f"{name} cannot be used: {first} `{command}` makes it anew.")
+        return JsonFile({}, f"{name} cannot be used: {first} `{command}` makes it again.")
 
 
-def columns(path: Path) -> list[str]:
+def column_names(path: Path) -> list[str]:
     """Return the headings of a CSV file; none where it is missing or broken."""
     with contextlib.suppress(OSError, csv.Error), _opened(path) as reader:
         return list(reader.fieldnames or ())
@@ -52,7 +168,7 @@ def columns(path: Path) -> list[str]:
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file; stops quietly where the file is cut."""
+    """Yield the rows of a CSV file; stops without an error where the file is cut."""
     with contextlib.suppress(OSError, csv.Error), _opened(path) as reader:
         yield from reader
 
