@@ -449,11 +449,10 @@ def evaluate(run: RunLike) -> dict[str, Any]:
                 made.classes,
             )
             found[name] = assessed[name].score
-        floor = task.baseline_score(found["test"])
-        if floor is not None and task.headline_value(found["test"]) <= floor:
+        if not task.beats_baseline(found["test"]):
             log.note(
                 f"The model is no better than an answer that ignores the input: "
-                f"{task.headline} {floor:.3f}."
+                f"{task.headline} {task.baseline_score(found['test']):.3f}."
             )
         _write_predictions(folder, source, splits, assessed)
         _write_identities(folder, source)

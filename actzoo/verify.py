@@ -59,6 +59,7 @@ class Verification:
         limits: What they were held against.
         findings: What does not hold.
         path: The `verify.json` that was written.
+        task: Name of the model's task; None where its card cannot be read.
     """
 
     passed: bool
@@ -66,6 +67,7 @@ class Verification:
     limits: dict[str, float]
     findings: tuple[Finding, ...]
     path: Path
+    task: str | None
 
 
 def verify(
@@ -101,7 +103,8 @@ def verify(
         own = [found for found in findings if found.precision in (None, precision)]
         measured.update(passed=not own, limits=work.limits, findings=own)
     files.write_json(target.verification, work.measures)
-    return Verification(passed, work.measures, work.limits, findings, target.verification)
+    task = work.card.task if work.card else None
+    return Verification(passed, work.measures, work.limits, findings, target.verification, task)
 
 
 def _target(folder: Any) -> run_folder.ExportFolder:
@@ -458,25 +461,13 @@ class _Verifier:
         error = np.abs(outputs - expected)
         flat = error.reshape(len(error), -1)
         worst = int(flat.max(axis=1).argmax())
-        task = tasks.get_task(self.card.task if self.card else "classification")
         measured["max_abs_error"] = float(flat.max())
         measured["mean_abs_error"] = float(flat.mean())
         measured["worst_case"] = _at(reference.names("ids"), worst)
-        measured["agreement"] = task.agreement(expected, outputs, reference.case_names)
         self._hold(
             precision, f"max_abs_error_{precision}", measured["max_abs_error"],
             f"the largest error, at '{errors.shown(measured['worst_case'])}',",
         )  # fmt: skip
-        if measured["agreement"] < self.limits["agreement"]:
-            self.add(
-                "agreement",
-                f"{precision}: it agrees with Keras in {measured['agreement']:.1%} of "
-                f"{len(outputs)} cases; the limit is {self.limits['agreement']:.1%}.",
-                f"The file does not compute what was trained; worst: "
-                f"'{errors.shown(measured['worst_case'])}', off by {flat.max():.3f}.",
-                "For int8: more calibration samples, or another activation.",
-                precision,
-            )
         if len(outputs) > 1 and _spread(outputs) < CONSTANT and _spread(expected) > 1e-3:
             self.add(
                 "constant_output",
@@ -485,8 +476,31 @@ class _Verifier:
                 "",
                 precision,
             )
-        self._check_score(precision, task, outputs, measured)
+        if self.card is not None:
+            task = tasks.get_task(self.card.task)
+            self._check_agreement(precision, task, outputs, measured)
+            self._check_score(precision, task, outputs, measured)
         self._check_drift(precision, outputs, measured)
+
+    def _check_agreement(
+        self, precision: str, task: tasks.Task, outputs: np.ndarray, measured: dict[str, Any]
+    ) -> None:
+        reference = self.reference
+        if reference is None:
+            return
+        agreement = task.agreement(reference.probabilities, outputs, reference.case_names)
+        measured["agreement"] = agreement
+        if agreement < self.limits["agreement"]:
+            self.add(
+                "agreement",
+                f"{precision}: it agrees with Keras in {agreement:.1%} of {len(outputs)} cases; "
+                f"the limit is {self.limits['agreement']:.1%}.",
+                f"The file does not compute what was trained; worst: "
+                f"'{errors.shown(measured['worst_case'])}', off by "
+                f"{measured['max_abs_error']:.3f}.",
+                "For int8: more calibration samples, or another activation.",
+                precision,
+            )
 
     def _check_finite(
         self, precision: str, outputs: np.ndarray, expected: np.ndarray, where: str
@@ -520,7 +534,7 @@ class _Verifier:
             )
 
     def _check_score(
-        self, precision: str, task: Any, outputs: np.ndarray, measured: dict[str, Any]
+        self, precision: str, task: tasks.Task, outputs: np.ndarray, measured: dict[str, Any]
     ) -> None:
         """Score by names: true names of the cases against names in labels.txt."""
         reference = self.reference
@@ -548,12 +562,13 @@ class _Verifier:
         keras = task.score(reference.targets, reference.probabilities, classes, cases)
         measured["test"] = scored
         best, own = task.headline_value(keras), task.headline_value(scored)
-        drop = best - own
+        drop = task.score_drop(keras, scored)
         measured["score_drop"] = drop
         if drop > self.limits["score_drop"]:
+            worse = "below" if own < best else "above"
             self.add(
                 "score_drop",
-                f"{precision}: {task.headline} {own:.3f} is {drop:.3f} below Keras' {best:.3f}; "
+                f"{precision}: {task.headline} {own:.3f} is {drop:.3f} {worse} Keras' {best:.3f}; "
                 f"the limit is {self.limits['score_drop']:g}.",
                 "The file answers worse than the model, or its labels are not in the order of its "
                 "outputs.",

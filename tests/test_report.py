@@ -418,31 +418,41 @@ def test_the_parts_of_a_row_stand_side_by_side():
 
 
 def test_a_score_is_one_line_for_every_kind_of_run(run, masks):
-    for folder, first, rest in (
-        (run, "Test accuracy 0.811 (95 % interval", "370 examples); macro recall 0.811"),
-        (masks, "Test Dice 0.871 (95 % interval 0.850 to 0.890, 21 cases)", "; HD95 2.16 mm"),
+    for folder, task, first, rest in (
+        (
+            run,
+            "classification",
+            "Test accuracy 0.811 (95 % interval",
+            "370 examples); macro recall 0.811",
+        ),
+        (
+            masks,
+            "segmentation",
+            "Test Dice 0.871 (95 % interval 0.850 to 0.890, 21 cases)",
+            "; HD95 2.16 mm",
+        ),
     ):
-        line = summaries.score_line("Test", scored(folder))
+        line = summaries.score_line("Test", scored(folder), task)
         assert line.startswith(first)
         assert rest in line
-    assert summaries.score_line("Test", {"n": 0}) == "Test: nothing to score on"
+    assert summaries.score_line("Test", {"n": 0}, "classification") == "Test: nothing to score on"
     one = {"n": 1, "dice": {"a": 0.5, "mean": 0.5}, "dice_interval": None, "empty": 0}
-    assert summaries.score_line("Test", one) == "Test Dice 0.500 (1 case)"
+    assert summaries.score_line("Test", one, "segmentation") == "Test Dice 0.500 (1 case)"
 
 
 def test_classes_and_files_are_told_by_their_own_measures(run, masks):
     tables = {}
-    for folder in (run, masks):
+    for folder, task in ((run, "classification"), (masks, "segmentation")):
         verification = json.loads((folder / "export" / "verify.json").read_text("utf-8"))
         tables[folder] = (
-            summaries.class_table(scored(folder)).splitlines()[0].split(),
-            summaries.verification_table(verification).splitlines()[0],
+            summaries.class_table(scored(folder), task).splitlines()[0].split(),
+            summaries.verification_table(verification, task).splitlines()[0],
         )
     assert tables[run][0] == ["class", "examples", "precision", "recall", "F1"]
     assert tables[masks][0] == ["class", "cases", "Dice", "IoU", "HD95", "mm"]
     assert "accuracy" in tables[run][1]
     assert "Dice" in tables[masks][1]
-    assert summaries.class_table({"n": 0}) is None
+    assert summaries.class_table({"n": 0}, "classification") is None
 
 
 def test_masks_are_answered_with_their_file_and_shares(tmp_path):

@@ -95,13 +95,14 @@ def run(
             resume=resume, force=force, settings=_settings(settings),
             options={**data_options, **({"allow_rare": True} if allow_rare else {})},
         )  # fmt: skip
-    console.say(summaries.score_line("Test", summaries.mapping(outcome.metrics.get("test"))))
+    task = outcome.metrics["task"]
+    console.say(summaries.score_line("Test", outcome.metrics["test"], task))
     console.say()
     folder = outcome.run
-    _say_verification(outcome.verification)
+    _say_verification(outcome.verification, task)
     console.say()
     exported = run_folder.ExportFolder(folder.export)
-    for precision in summaries.measures(outcome.verification):
+    for precision in summaries.measured(outcome.verification):
         console.say(f"Exported  {_path(exported.tflite(precision))}")
     console.say(f"Report    {_path(folder.report)}")
     if not outcome.passed:
@@ -194,9 +195,8 @@ def evaluate(
     for name in ("val", "test"):
         if name in scored:
             title = "Validation" if name == "val" else "Test"
-            console.say(summaries.score_line(title, summaries.mapping(scored[name])))
-    test = summaries.mapping(scored.get("test"))
-    if (table := summaries.class_table(test)) is not None:
+            console.say(summaries.score_line(title, scored[name], scored["task"]))
+    if (table := summaries.class_table(scored["test"], scored["task"])) is not None:
         console.say()
         console.say(table)
 
@@ -302,7 +302,7 @@ def verify(
     if as_json:
         console.say_json(written)
     else:
-        _say_verification(written)
+        _say_verification(written, outcome.task)
     if not outcome.passed:
         raise typer.Exit(1)
 
@@ -503,8 +503,8 @@ def _draw_curve(spec: str) -> None:
     console.paint(plots.activation(spec, columns, plain=plain), plots.STYLES)
 
 
-def _say_verification(verification: Mapping[str, Any]) -> None:
-    console.say(summaries.verification_table(verification))
+def _say_verification(verification: Mapping[str, Any], task: str | None) -> None:
+    console.say(summaries.verification_table(verification, task))
     for finding in stage_records.verification_findings(verification):
         console.tell(f"not verified: {finding.get('what')} {finding.get('suggestion')}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from actzoo import errors, files, tasks
 from actzoo.formatting import finite
-from actzoo.report import panels
+from actzoo.report.panels import Pictures
 from actzoo.report.values import mapping, sequence, whole
 from actzoo.run_folder import PRECISIONS, ExportFolder, RunFolder
 from actzoo.tasks import measures
@@ -59,7 +59,7 @@ class RunFiles:
     verification: JsonFile
     export: JsonFile
     history: list[dict[str, str]]
-    pictures: panels.Pictures
+    pictures: Pictures
 
     @classmethod
     def open(cls, run: RunFolder) -> RunFiles:
@@ -77,7 +77,7 @@ class RunFiles:
             verification=read(run.verification, "verification", f"actzoo verify {name}"),
             export=read(ExportFolder(run.export).record, "export record", f"actzoo export {name}"),
             history=list(rows(run.history)),
-            pictures=panels.Pictures(run.evaluation),
+            pictures=Pictures(run.evaluation),
         )
 
     @functools.cached_property

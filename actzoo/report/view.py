@@ -6,6 +6,7 @@ names the file and the command that makes it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ def view(folder: RunFolder) -> dict[str, Any]:
         "again": provenance.how_to_repeat,
         "warnings": provenance.warnings,
     }
-    return {name: _guarded(name, lambda make=make: make(run)) for name, make in sections.items()}
+    return {name: _guarded(name, functools.partial(make, run)) for name, make in sections.items()}
 
 
 def _guarded(name: str, make: Callable[[], Any]) -> Any:
@@ -62,8 +63,8 @@ def _data(run: RunFiles) -> dict[str, Any]:
 def _results(run: RunFiles) -> dict[str, Any]:
     return {
         **results.scores(run),
-        "confusion": _guarded("confusion", lambda: results.confusion(run)),
-        "predictions": _guarded("predictions", lambda: results.single_predictions(run)),
+        "confusion": _guarded("confusion", functools.partial(results.confusion, run)),
+        "predictions": _guarded("predictions", functools.partial(results.single_predictions, run)),
         "panels": _panels(run, "results"),
     }
 
@@ -72,6 +73,6 @@ def _panels(run: RunFiles, section: str) -> list[dict[str, Any]]:
     shown = []
     for panel in panels.of_section(run.panels.data.get("panels"), section):
         title = str(panel.get("title", ""))
-        drawn = _guarded(title, lambda panel=panel: panels.shown(panel, run.pictures))
+        drawn = _guarded(title, functools.partial(panels.shown, panel, run.pictures))
         shown.append({"title": title, **drawn})
     return shown

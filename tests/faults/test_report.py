@@ -57,7 +57,8 @@ def poisoned(run: Path, texts: tuple[str, ...] = HOSTILE) -> Path:
 
 KEPT = {
     "gallery", "bars", "histogram", "table", "note", "results", "data",
-    "hidden", "gate", "output", "none", "Mistakes the model was surest of",
+    "classification", "segmentation", "hidden", "gate", "output", "none",
+    "Mistakes the model was surest of",
 }  # fmt: skip
 
 
