@@ -23,8 +23,8 @@ import actzoo
 from actzoo import activations
 from actzoo.activations import curves
 from actzoo.activations.catalog import FAMILIES, rows_of
+from actzoo.activations.device_forms import device_form
 from actzoo.activations.peers import PEERS
-from actzoo.lowering import forms
 
 HERE = Path(__file__).parent
 COSTS = HERE.parent / "docs" / "activation_costs.json"
@@ -231,7 +231,7 @@ def several(function: Any, words: str) -> dict[str, Any]:
 
 def int8_words(row: activations.ActivationSpec) -> str:
     """Say what becomes of an activation in an int8 file."""
-    form = forms.device_form(row.name)
+    form = device_form(row.name)
     if form is None or not form.folds:
         return "a run of float operators between int8 layers, which costs time"
     if row.elementwise and melts(row):
@@ -253,7 +253,7 @@ def melts(row: activations.ActivationSpec) -> bool:
 
 
 def int8_is_cheap(row: activations.ActivationSpec) -> bool:
-    form = forms.device_form(row.name)
+    form = device_form(row.name)
     return form is not None and form.one_table
 
 

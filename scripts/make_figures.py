@@ -13,7 +13,7 @@ from pathlib import Path
 
 from actzoo import activations
 from actzoo.activations import analysis
-from actzoo.lowering import forms
+from actzoo.activations.device_forms import device_form
 
 TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "figures.py"
 
@@ -44,7 +44,7 @@ def main() -> None:
         found[name] |= {"keeps_variance": kept, "depth_notes": notes}
         print(f"{name:22} variance {least:.3g} to {most:.3g}, correlation {correlation:.4f}")
     for row in activations.ACTIVATIONS:
-        found.setdefault(row.name, {})["int8_table"] = forms.FORMS[row.name].one_table
+        found.setdefault(row.name, {})["int8_table"] = device_form(row.name).one_table
     body = pprint.pformat(found, sort_dicts=False, width=98).replace(": inf", ": INF")
     TARGET.write_text(
         '"""Figures of the activations, made by scripts/make_figures.py."""\n\n'

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from actzoo import activations, errors, export, lowering, tflite
+from actzoo.activations import lookup
 from actzoo.activations.learnable.layers import Learned
-from actzoo.lowering import forms
 from actzoo.tflite import converter
 
-NAMES = tuple(forms.FORMS)
+NAMES = tuple(row.name for row in activations.ACTIVATIONS if row.device)
 FLAT = [name for name in NAMES if not activations.describe(name).ranks]  # takes (n, channels)
 ELEMENTWISE = activations.names(elementwise=True)
 # Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.
@@ -59,7 +59,7 @@ def test_float_form_equals_keras(name):
     assert np.abs((found - expected) / scale).max() < 1e-5
     replaced = isinstance(lowered.get_layer("site_act"), lowering.DeviceActivation)
     learned = isinstance(model.get_layer("site_act"), Learned)
-    assert replaced == (learned or forms.FORMS[name].float is not None)
+    assert replaced == (learned or lowering.device_form(name).float is not None)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_int8_forms_fold(child, tmp_path):
         name for name in names for run in runs
         if not run.folds and f"/{name}_act" in run.place
     }  # fmt: skip
-    assert slow == {name for name in names if not forms.FORMS[name].folds}
+    assert slow == {name for name in names if not lowering.device_form(name).folds}
     assert {layer.removesuffix("_act") for layer in lowered.float_layers} == slow
     # What is slow is said; nothing else could be one table and is none.
     broken = {
@@ -245,7 +245,7 @@ def test_forms_fold_where_several_layers_follow(child, tmp_path):
     keras.utils.set_random_seed(0)
     x = keras.Input((4, 4, 3), name="x")
     outs = []
-    rows = {name: forms.FORMS[name] for name in ELEMENTWISE}
+    rows = {name: lowering.device_form(name) for name in ELEMENTWISE}
     chains = [name for name, row in rows.items() if row.folds and (row.int8 or row.ends_in_scalar)]
     for spec in (*chains, "celu(alpha=2)"):  # a single operator has no part that could be moved
         name = spec.replace("(alpha=2)", "2")
@@ -335,13 +335,34 @@ def test_third_party_row_brings_its_own_form(monkeypatch):
     row = activations.ActivationSpec(
         name="test_cube", target="keras.ops:square", float_form=f"{__name__}:cube_form"
     )
-    monkeypatch.setattr(forms.activations, "describe", lambda name: row)
-    assert forms.device_form("test_cube").float is cube_form
-    assert forms.device_form("test_cube").int8 is None
+    monkeypatch.setattr(lookup, "describe", lambda name: row)
+    assert lowering.device_form("test_cube").float is cube_form
+    assert lowering.device_form("test_cube").int8 is None
 
 
 def cube_form(x, **_):
     return x * x * x
+
+
+CUBE = lowering.DeviceForm(cube_form, folds=False, why="is a test")
+
+
+def test_third_party_row_names_a_whole_device_form(monkeypatch):
+    row = activations.ActivationSpec(
+        name="test_cube", target="keras.ops:square", device=f"{__name__}:CUBE"
+    )
+    monkeypatch.setattr(lookup, "describe", lambda name: row)
+    assert lowering.device_form("test_cube") is CUBE
+
+
+def test_what_is_no_device_form_is_refused_by_name(monkeypatch):
+    row = activations.ActivationSpec(
+        name="test_cube", target="keras.ops:square", device=f"{__name__}:cube_form"
+    )
+    monkeypatch.setattr(lookup, "describe", lambda name: row)
+    with pytest.raises(errors.InvalidValueError, match=r"'test_cube' names .*:cube_form") as caught:
+        lowering.device_form("test_cube")
+    assert "actzoo.lowering.DeviceForm" in str(caught.value)
 
 
 def largest_difference(model, lowered, *inputs):

@@ -42,6 +42,11 @@ def rows_of(family: str) -> tuple[ActivationSpec, ...]:
     return importlib.import_module(f"actzoo.activations.{family}.rows").ROWS
 
 
+def is_builtin(name: str) -> bool:
+    """Tell whether a canonical name is of this table, and not of a plug-in."""
+    return any(row.name == name for family in FAMILIES for row in rows_of(family))
+
+
 def _add_rows() -> None:
     for family in FAMILIES:
         for row in rows_of(family):

@@ -9,7 +9,6 @@ from actzoo.activations.spec import ActivationSpec, Parameter
 
 KERAS = "keras.activations:"
 LAYERS = "keras.layers:"
-OURS = "actzoo.activations."
 
 NAN_AT_MINUS_INF = (
     "At -inf the formula computes inf * 0, or inf - inf, and gives NaN; the true limit is 0. Kept: "
@@ -34,8 +33,7 @@ PER_LAYER = dataclasses.replace(PER, default="layer")
 
 
 def row(name: str, target: str, **fields: Any) -> ActivationSpec:
-    """Return a built-in row; its NumPy definition is the one of its name in `references`."""
-    fields.setdefault("reference", f"{OURS}references:{name}")
+    """Return a built-in row, its parameters within float32."""
     fields["parameters"] = tuple(map(_within_float32, fields.get("parameters", ())))
     return ActivationSpec(name=name, target=target, **fields)
 

@@ -180,7 +180,9 @@ class ActivationSpec:
         int8_table: In an int8 file it becomes one table of 256 values, or melts into the layer
             before it, as long as its weights are the same for all channels; else a run of float
             operators.
-        float_form: `"module:function"` for float files on devices; ours are in `actzoo.lowering`.
+        device: `"module:attribute"` of its `actzoo.lowering.DeviceForm`, how it is written for
+            files that run on devices.
+        float_form: The short way where a form needs no more: `"module:function"` for float files.
         int8_form: The same for int8 files.
         ordered: Pairs of parameters of which the first may not be larger.
         notes: What else one should know, such as where peers differ.
@@ -224,6 +226,7 @@ class ActivationSpec:
     keeps_variance: bool | None = None
     depth_notes: str = ""
     int8_table: bool | None = None
+    device: str | None = None
     float_form: str | None = None
     int8_form: str | None = None
     ordered: tuple[tuple[str, str], ...] = ()

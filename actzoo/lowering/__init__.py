@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actzoo import _lazy
 
 if TYPE_CHECKING:
-    from actzoo.lowering.forms import FORMS, DeviceForm, device_form
+    from actzoo.activations.device_forms import DeviceForm, device_form
     from actzoo.lowering.rewrite import (
         FEW,
         INT8_PASSTHROUGH,
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 
 _TARGETS = {
     "DeviceActivation": "actzoo.lowering.rewrite:DeviceActivation",
-    "DeviceForm": "actzoo.lowering.forms:DeviceForm",
+    "DeviceForm": "actzoo.activations.device_forms:DeviceForm",
     "FEW": "actzoo.lowering.rewrite:FEW",
-    "FORMS": "actzoo.lowering.forms:FORMS",
     "INT8_PASSTHROUGH": "actzoo.lowering.rewrite:INT8_PASSTHROUGH",
     "Lowered": "actzoo.lowering.rewrite:Lowered",
     "OUTPUT_LAYER": "actzoo.lowering.rewrite:OUTPUT_LAYER",
-    "device_form": "actzoo.lowering.forms:device_form",
+    "device_form": "actzoo.activations.device_forms:device_form",
     "ends_in": "actzoo.lowering.rewrite:ends_in",
     "keras_outputs": "actzoo.lowering.rewrite:keras_outputs",
     "largest_hidden_values": "actzoo.lowering.rewrite:largest_hidden_values",
@@ -39,7 +38,6 @@ _TARGETS = {
 
 __all__ = [
     "FEW",
-    "FORMS",
     "INT8_PASSTHROUGH",
     "OUTPUT_LAYER",
     "DeviceActivation",

@@ -19,8 +19,9 @@ import numpy as np
 from keras import ops
 
 from actzoo import activations, errors, models
+from actzoo.activations import catalog
+from actzoo.activations.device_forms import DeviceForm, Form, device_form
 from actzoo.activations.learnable.layers import Learned
-from actzoo.lowering.forms import FORMS, DeviceForm, Form, device_form
 from actzoo.run_folder import PRECISIONS
 
 
@@ -247,10 +248,10 @@ def _view(model: keras.Model) -> keras.Model:
 
 
 def _output_form(activation: str) -> Form:
-    row = FORMS.get(activation)
-    if row is None or row.float is None:
-        raise errors.unknown_name("output activation", activation, FORMS)
-    return row.float
+    form = device_form(activation) if activation in activations.ACTIVATIONS else None
+    if form is None or form.float is None:
+        raise errors.unknown_name("output activation", activation, activations.names())
+    return form.float
 
 
 # What may stand behind an output activation without changing what the values are.
@@ -563,7 +564,7 @@ def _operation(operation: Any) -> tuple[str, dict[str, Any]] | None:
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
     if name == "gelu" and getattr(operation, "approximate", False):
         name = "gelu_tanh"
-    if name not in FORMS or type(operation).__module__.split(".")[0] != "keras":
+    if type(operation).__module__.split(".")[0] != "keras" or not catalog.is_builtin(name):
         return None
     keys = ("alpha", "negative_slope", "threshold", "b", "axis", "default_value")
     params = {key: getattr(operation, key) for key in keys if hasattr(operation, key)}

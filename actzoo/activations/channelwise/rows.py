@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import AXIS, KERAS, OURS, row
+from actzoo.activations.rows import AXIS, KERAS, row
 from actzoo.activations.spec import Parameter
 
-REFERENCES = OURS + "channel_references:"
+OWN_LAYERS = "actzoo.activations.channelwise.layers:"
+REFERENCES = "actzoo.activations.channelwise.references:"
+DEVICE = "actzoo.activations.channelwise.device:"
 SUM_TO_ONE = "Its channels sum to 1: almost all of the signal between layers is lost."
 SPARSE = "Its channels sum to 1 and most are 0: little of the signal is left."
 
@@ -14,6 +16,7 @@ ROWS = (
         "softmax",
         KERAS + "softmax",
         reference=REFERENCES + "softmax",
+        device=DEVICE + "SOFTMAX",
         summary="Turns scores into probabilities that sum to 1.",
         formula="exp(x_i) / sum_j exp(x_j)",
         parameters=(AXIS,),
@@ -30,8 +33,9 @@ ROWS = (
     row(
         "log_softmax",
         KERAS + "log_softmax",
-        aliases=("logsoftmax",),
         reference=REFERENCES + "log_softmax",
+        device=DEVICE + "LOG_SOFTMAX",
+        aliases=("logsoftmax",),
         summary="Logarithm of softmax, without its underflow.",
         formula="x_i - ln(sum_j exp(x_j))",
         parameters=(AXIS,),
@@ -47,8 +51,9 @@ ROWS = (
     ),
     row(
         "softmin",
-        OURS + "channelwise.layers:softmin",
+        OWN_LAYERS + "softmin",
         reference=REFERENCES + "softmin",
+        device=DEVICE + "SOFTMIN",
         summary="Turns costs into probabilities: the smallest gets the largest.",
         formula="exp(-x_i) / sum_j exp(-x_j)",
         parameters=(AXIS,),
@@ -64,9 +69,10 @@ ROWS = (
     ),
     row(
         "softmax_one",
-        OURS + "channelwise.layers:softmax_one",
-        aliases=("softmax1", "quiet_softmax"),
+        OWN_LAYERS + "softmax_one",
         reference=REFERENCES + "softmax_one",
+        device=DEVICE + "SOFTMAX_ONE",
+        aliases=("softmax1", "quiet_softmax"),
         summary="Softmax that may say none of them: all probabilities can go to 0.",
         formula="exp(x_i) / (1 + sum_j exp(x_j))",
         parameters=(AXIS,),
@@ -83,8 +89,9 @@ ROWS = (
     ),
     row(
         "sparsemax",
-        OURS + "channelwise.layers:sparsemax",
+        OWN_LAYERS + "sparsemax",
         reference=REFERENCES + "sparsemax",
+        device=DEVICE + "SPARSEMAX",
         summary="Probabilities that can be exactly 0: the projection on the simplex.",
         formula="max(x_i - tau, 0), with tau such that the sum is 1",
         parameters=(AXIS,),
@@ -103,9 +110,10 @@ ROWS = (
     ),
     row(
         "entmax15",
-        OURS + "channelwise.layers:entmax15",
-        aliases=("entmax",),
+        OWN_LAYERS + "entmax15",
         reference=REFERENCES + "entmax15",
+        device=DEVICE + "ENTMAX15",
+        aliases=("entmax",),
         summary="Probabilities between softmax and sparsemax: some 0, yet with a continuous slope.",
         formula="max(x_i / 2 - tau, 0)^2, with tau such that the sum is 1",
         parameters=(AXIS,),
@@ -124,8 +132,9 @@ ROWS = (
     ),
     row(
         "gumbel_softmax",
-        OURS + "channelwise.layers:GumbelSoftmax",
+        OWN_LAYERS + "GumbelSoftmax",
         reference=REFERENCES + "gumbel_softmax",
+        device=DEVICE + "GUMBEL_SOFTMAX",
         summary="Draws from a softmax so that gradients pass; plain softmax at inference.",
         formula="softmax((x + g) / tau), g = -ln(-ln(u)), u ~ U(0, 1); g = 0 at inference",
         parameters=(
@@ -152,8 +161,9 @@ ROWS = (
     ),
     row(
         "maxout",
-        OURS + "channelwise.layers:Maxout",
+        OWN_LAYERS + "Maxout",
         reference=REFERENCES + "maxout",
+        device=DEVICE + "MAXOUT",
         summary="Largest of each group of channels: a convex function that is learned.",
         formula="max(a, b, ...), with (a, b, ...) the pool_size equal parts of x",
         parameters=(
@@ -176,9 +186,10 @@ ROWS = (
     ),
     row(
         "crelu",
-        OURS + "channelwise.layers:CReLU",
-        aliases=("concatenated_relu",),
+        OWN_LAYERS + "CReLU",
         reference=REFERENCES + "crelu",
+        device=DEVICE + "CRELU",
+        aliases=("concatenated_relu",),
         summary="Positive and negative parts as channels of their own; doubles the channels.",
         formula="[max(x, 0), max(-x, 0)]",
         parameters=(AXIS,),
@@ -192,8 +203,9 @@ ROWS = (
     ),
     row(
         "concat_elu",
-        OURS + "channelwise.layers:ConcatELU",
+        OWN_LAYERS + "ConcatELU",
         reference=REFERENCES + "concat_elu",
+        device=DEVICE + "CONCAT_ELU",
         summary="ELU of the values and of their negatives; doubles the channels.",
         formula="[elu(x), elu(-x)], elu(x) = x if x > 0, else exp(x) - 1",
         parameters=(AXIS,),
@@ -206,8 +218,9 @@ ROWS = (
     ),
     row(
         "bipolar_relu",
-        OURS + "channelwise.layers:bipolar_relu",
+        OWN_LAYERS + "bipolar_relu",
         reference=REFERENCES + "bipolar_relu",
+        device=DEVICE + "BIPOLAR_RELU",
         summary="ReLU in every other channel, its mirror image between: the mean stays near 0.",
         formula="max(x, 0) in channels 0, 2, 4 ..., min(x, 0) in channels 1, 3, 5 ...",
         parameters=(AXIS,),
@@ -223,9 +236,10 @@ ROWS = (
     ),
     row(
         "maxmin",
-        OURS + "channelwise.layers:MaxMin",
-        aliases=("oplu", "group_sort2"),
+        OWN_LAYERS + "MaxMin",
         reference=REFERENCES + "maxmin",
+        device=DEVICE + "MAXMIN",
+        aliases=("oplu", "group_sort2"),
         summary="Sorts each pair of channels: keeps all norms, for nets of bounded slope.",
         formula="(max(a, b), min(a, b)) of each pair (a, b) of neighboring channels",
         parameters=(AXIS,),
@@ -242,9 +256,10 @@ ROWS = (
     ),
     row(
         "k_winners",
-        OURS + "channelwise.layers:KWinners",
-        aliases=("kwta", "k_winners_take_all"),
+        OWN_LAYERS + "KWinners",
         reference=REFERENCES + "k_winners",
+        device=DEVICE + "K_WINNERS",
+        aliases=("kwta", "k_winners_take_all"),
         summary="Keeps the largest values of a sample, 0 elsewhere: sparse by design.",
         formula="x if x >= the k-th largest, else 0; k = floor(ratio n), at least 1",
         parameters=(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import OURS, row
+from actzoo.activations.rows import row
 from actzoo.activations.spec import Parameter
 
-REFERENCES = OURS + "channel_references:"
+OWN_LAYERS = "actzoo.activations.contextual.layers:"
+REFERENCES = "actzoo.activations.contextual.references:"
+DEVICE = "actzoo.activations.contextual.device:"
 MOMENTUM = Parameter(
     "momentum", 0.9, low=0.0, high=1.0, summary="share that moving statistics keep at each step"
 )
@@ -14,9 +16,10 @@ MOMENTUM = Parameter(
 ROWS = (
     row(
         "dice",
-        OURS + "contextual.layers:Dice",
-        aliases=("data_adaptive_prelu",),
+        OWN_LAYERS + "Dice",
         reference=REFERENCES + "dice",
+        device=DEVICE + "DICE",
+        aliases=("data_adaptive_prelu",),
         summary="PReLU with a soft knee that sits where the data are; for click prediction.",
         formula="p x + (1 - p) alpha_c x, p = sigmoid((x - mean) / sqrt(variance + epsilon))",
         parameters=(
@@ -39,9 +42,10 @@ ROWS = (
     ),
     row(
         "evo_norm_b0",
-        OURS + "contextual.layers:EvoNormB0",
-        aliases=("evonorm_b0",),
+        OWN_LAYERS + "EvoNormB0",
         reference=REFERENCES + "evo_norm_b0",
+        device=DEVICE + "EVO_NORM_B0",
+        aliases=("evonorm_b0",),
         summary="Normalization and activation in one, found by evolution; for images.",
         formula=(
             "gamma_c x / max(sqrt(var_batch + epsilon), v_c x + sqrt(var_image + epsilon)) + beta_c"
@@ -67,9 +71,10 @@ ROWS = (
     ),
     row(
         "funnel_relu",
-        OURS + "contextual.layers:FunnelReLU",
-        aliases=("funnel",),
+        OWN_LAYERS + "FunnelReLU",
         reference=REFERENCES + "funnel_relu",
+        device=DEVICE + "FUNNEL_RELU",
+        aliases=("funnel",),
         summary="ReLU whose threshold is learned from neighboring pixels; for images.",
         formula="max(x, batch_norm(depthwise_convolution(x)))",
         parameters=(
@@ -91,9 +96,10 @@ ROWS = (
     ),
     row(
         "dy_relu",
-        OURS + "contextual.layers:DyReLU",
-        aliases=("dynamic_relu",),
+        OWN_LAYERS + "DyReLU",
         reference=REFERENCES + "dy_relu",
+        device=DEVICE + "DY_RELU",
+        aliases=("dynamic_relu",),
         summary="Larger of two lines that a small net chooses anew for each sample.",
         formula=(
             "max((1 + t_1) x + t_3 / 2, t_2 x + t_4 / 2), t = 2 sigmoid(W_2 relu(W_1 mean(x))) - 1"
@@ -122,9 +128,10 @@ ROWS = (
     ),
     row(
         "meta_acon",
-        OURS + "contextual.layers:MetaACON",
-        aliases=("meta_acon_c",),
+        OWN_LAYERS + "MetaACON",
         reference=REFERENCES + "meta_acon",
+        device=DEVICE + "META_ACON",
+        aliases=("meta_acon_c",),
         summary="ACON whose sharpness a small net chooses anew for each sample and channel.",
         formula="(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x, beta = sigmoid(W_2 W_1 mean(x))",
         parameters=(

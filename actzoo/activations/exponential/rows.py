@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import KERAS, LAYERS, OURS, row
+from actzoo.activations.rows import KERAS, LAYERS, row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.exponential.functions:"
+REFERENCES = "actzoo.activations.exponential.references:"
+DEVICE = "actzoo.activations.exponential.device:"
 
 ROWS = (
     row(
         "elu",
         LAYERS + "ELU",
         function=KERAS + "elu",
+        reference=REFERENCES + "elu",
+        device=DEVICE + "ELU",
         summary="Linear above 0, saturates smoothly below; means stay near 0.",
         formula="x if x > 0, else alpha * (exp(x) - 1)",
         parameters=(
@@ -26,6 +32,8 @@ ROWS = (
     row(
         "selu",
         KERAS + "selu",
+        reference=REFERENCES + "selu",
+        device=DEVICE + "SELU",
         summary="Scaled ELU that keeps mean 0 and variance 1 through deep plain nets.",
         formula="s * (x if x > 0, else a * (exp(x) - 1)), s = 1.0507009873554805, "
         "a = 1.6732632423543772",
@@ -42,7 +50,9 @@ ROWS = (
     ),
     row(
         "celu",
-        OURS + "exponential.functions:celu",
+        FUNCTIONS + "celu",
+        reference=REFERENCES + "celu",
+        device=DEVICE + "CELU",
         summary="ELU whose derivative is continuous for every alpha.",
         formula="max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))",
         parameters=(
@@ -59,6 +69,8 @@ ROWS = (
     row(
         "exponential",
         KERAS + "exponential",
+        reference=REFERENCES + "exponential",
+        device=DEVICE + "EXPONENTIAL",
         aliases=("exp",),
         summary="The exponential; for outputs that must be positive, such as rates.",
         formula="exp(x)",
@@ -73,7 +85,9 @@ ROWS = (
     ),
     row(
         "elu_plus_one",
-        OURS + "exponential.functions:elu_plus_one",
+        FUNCTIONS + "elu_plus_one",
+        reference=REFERENCES + "elu_plus_one",
+        device=DEVICE + "ELU_PLUS_ONE",
         summary="ELU plus 1, positive everywhere: the feature map of linear attention.",
         formula="x + 1 if x > 0, else exp(x)",
         paper="Katharopoulos et al. 2020, arXiv:2006.16236",
@@ -86,7 +100,9 @@ ROWS = (
     ),
     row(
         "elish",
-        OURS + "exponential.functions:elish",
+        FUNCTIONS + "elish",
+        reference=REFERENCES + "elish",
+        device=DEVICE + "ELISH",
         summary="SiLU above 0, ELU times the sigmoid below.",
         formula="elu(x) sigmoid(x)",
         paper="Basirat & Roth 2018, arXiv:1808.00783",
@@ -98,7 +114,9 @@ ROWS = (
     ),
     row(
         "hard_elish",
-        OURS + "exponential.functions:hard_elish",
+        FUNCTIONS + "hard_elish",
+        reference=REFERENCES + "hard_elish",
+        device=DEVICE + "HARD_ELISH",
         summary="ELiSH with a gate out of straight pieces; exactly 0 below -1.",
         formula="elu(x) clip((x + 1) / 2, 0, 1)",
         paper="Basirat & Roth 2018, arXiv:1808.00783",
@@ -112,7 +130,9 @@ ROWS = (
     ),
     row(
         "symexp",
-        OURS + "exponential.functions:symexp",
+        FUNCTIONS + "symexp",
+        reference=REFERENCES + "symexp",
+        device=DEVICE + "SYMEXP",
         summary="Inverse of symlog; for outputs of many magnitudes.",
         formula="sign(x) (exp(|x|) - 1)",
         paper="Hafner et al. 2023, arXiv:2301.04104",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from actzoo.activations.rows import AXIS, OURS, row
+from actzoo.activations.rows import AXIS, row
 from actzoo.activations.spec import ActivationSpec
 
+OWN_LAYERS = "actzoo.activations.gated.layers:"
+REFERENCES = "actzoo.activations.gated.references:"
+DEVICE = "actzoo.activations.gated.device:"
 HALVES = "The layer before it must give an even number of channels."
 FEED_FORWARD = (
     f"{HALVES} Behind one Dense layer of twice the width it is the gated feed-forward part of a "
@@ -24,8 +27,9 @@ def _gated(name: str, layer: str, **fields: Any) -> ActivationSpec:
     fields.setdefault("bounded", "none")
     return row(
         name,
-        f"{OURS}gated.layers:{layer}",
-        reference=f"{OURS}channel_references:{name}",
+        OWN_LAYERS + layer,
+        reference=REFERENCES + name,
+        device=DEVICE + name.upper(),
         parameters=(AXIS,),
         elementwise=False,
         gated=True,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import FUSED_RELU, NAN_AT_MINUS_INF, OURS, PER, PER_LAYER, row
+from actzoo.activations.rows import FUSED_RELU, NAN_AT_MINUS_INF, PER, PER_LAYER, row
 from actzoo.activations.spec import Parameter
+
+OWN_LAYERS = "actzoo.activations.learnable.layers:"
+REFERENCES = "actzoo.activations.learnable.references:"
+DEVICE = "actzoo.activations.learnable.device:"
 
 ROWS = (
     row(
         "prelu",
-        OURS + "learnable.layers:PReLU",
+        OWN_LAYERS + "PReLU",
+        reference=REFERENCES + "prelu",
+        device=DEVICE + "PRELU",
         aliases=("parametric_relu",),
         summary="Leaky ReLU that learns one slope per channel.",
         formula="x if x >= 0, else a_c * x with a_c learned",
@@ -32,7 +38,9 @@ ROWS = (
     ),
     row(
         "rrelu",
-        OURS + "learnable.layers:RReLU",
+        OWN_LAYERS + "RReLU",
+        reference=REFERENCES + "rrelu",
+        device=DEVICE + "RRELU",
         aliases=("randomized_relu",),
         summary="Leaky ReLU with a random slope per element in training, the mean slope after.",
         formula="x if x >= 0, else a * x with a ~ U(lower, upper); a = (lower + upper) / 2 later",
@@ -54,7 +62,9 @@ ROWS = (
     ),
     row(
         "srelu",
-        OURS + "learnable.layers:SReLU",
+        OWN_LAYERS + "SReLU",
+        reference=REFERENCES + "srelu",
+        device=DEVICE + "SRELU",
         aliases=("s_relu",),
         summary="Three straight pieces with learned knees and slopes.",
         formula=(
@@ -81,7 +91,9 @@ ROWS = (
     ),
     row(
         "apl",
-        OURS + "learnable.layers:APL",
+        OWN_LAYERS + "APL",
+        reference=REFERENCES + "apl",
+        device=DEVICE + "APL",
         summary="ReLU plus learned hinges: any piecewise linear curve.",
         formula="max(x, 0) + sum_s slope_s max(-x + hinge_s, 0)",
         parameters=(
@@ -103,7 +115,9 @@ ROWS = (
     ),
     row(
         "pact",
-        OURS + "learnable.layers:PACT",
+        OWN_LAYERS + "PACT",
+        reference=REFERENCES + "pact",
+        device=DEVICE + "PACT",
         summary="ReLU cut at a learned value: finds its own range for few bits.",
         formula="clip(x, 0, alpha)",
         parameters=(
@@ -130,7 +144,9 @@ ROWS = (
     ),
     row(
         "flexible_relu",
-        OURS + "learnable.layers:FlexibleReLU",
+        OWN_LAYERS + "FlexibleReLU",
+        reference=REFERENCES + "flexible_relu",
+        device=DEVICE + "FLEXIBLE_RELU",
         summary="ReLU moved by a learned amount: negative outputs, mean near 0.",
         formula="max(x, 0) + bias",
         parameters=(
@@ -151,7 +167,9 @@ ROWS = (
     ),
     row(
         "tlu",
-        OURS + "learnable.layers:TLU",
+        OWN_LAYERS + "TLU",
+        reference=REFERENCES + "tlu",
+        device=DEVICE + "TLU",
         summary=(
             "The larger of the input and a learned threshold; made for filter response "
             "normalization."
@@ -173,7 +191,9 @@ ROWS = (
     ),
     row(
         "tlu_affine",
-        OURS + "learnable.layers:TLUAffine",
+        OWN_LAYERS + "TLUAffine",
+        reference=REFERENCES + "tlu_affine",
+        device=DEVICE + "TLU_AFFINE",
         summary="TLU whose threshold is a learned line; starts as ReLU.",
         formula="max(x, alpha x + tau)",
         parameters=(
@@ -194,7 +214,9 @@ ROWS = (
     ),
     row(
         "star_relu",
-        OURS + "learnable.layers:StarReLU",
+        OWN_LAYERS + "StarReLU",
+        reference=REFERENCES + "star_relu",
+        device=DEVICE + "STAR_RELU",
         summary="Squared ReLU, scaled and moved to mean 0 and variance 1.",
         formula="scale max(x, 0)^2 + bias",
         parameters=(
@@ -215,7 +237,9 @@ ROWS = (
     ),
     row(
         "poly_relu",
-        OURS + "learnable.layers:PolyReLU",
+        OWN_LAYERS + "PolyReLU",
+        reference=REFERENCES + "poly_relu",
+        device=DEVICE + "POLY_RELU",
         summary="A learned cubic polynomial of ReLU, for transformers.",
         formula="a0 + a1 r + a2 r^2 + a3 r^3, with r = max(x, 0)",
         parameters=(
@@ -240,7 +264,9 @@ ROWS = (
     ),
     row(
         "pelu",
-        OURS + "learnable.layers:PELU",
+        OWN_LAYERS + "PELU",
+        reference=REFERENCES + "pelu",
+        device=DEVICE + "PELU",
         summary="ELU that learns its scale and its decay, always with a continuous derivative.",
         formula="(alpha / beta) x if x >= 0, else alpha (exp(x / beta) - 1)",
         parameters=(
@@ -258,7 +284,9 @@ ROWS = (
     ),
     row(
         "mpelu",
-        OURS + "learnable.layers:MPELU",
+        OWN_LAYERS + "MPELU",
+        reference=REFERENCES + "mpelu",
+        device=DEVICE + "MPELU",
         summary="PReLU and ELU in one.",
         formula="x if x > 0, else alpha (exp(beta x) - 1)",
         parameters=(
@@ -279,7 +307,9 @@ ROWS = (
     ),
     row(
         "soft_exponential",
-        OURS + "learnable.layers:SoftExponential",
+        OWN_LAYERS + "SoftExponential",
+        reference=REFERENCES + "soft_exponential",
+        device=DEVICE + "SOFT_EXPONENTIAL",
         summary="Learns to be a logarithm, the identity or an exponential.",
         formula=(
             "-ln(1 - alpha (x + alpha)) / alpha if alpha < 0, x if 0, (exp(alpha x) - 1) / "
@@ -301,7 +331,9 @@ ROWS = (
     ),
     row(
         "xielu",
-        OURS + "learnable.layers:XIELU",
+        OWN_LAYERS + "XIELU",
+        reference=REFERENCES + "xielu",
+        device=DEVICE + "XIELU",
         summary=(
             "A parabola above 0 and an exponential below, with learned sizes; for language models."
         ),
@@ -341,7 +373,9 @@ ROWS = (
     ),
     row(
         "trainable_swish",
-        OURS + "learnable.layers:TrainableSwish",
+        OWN_LAYERS + "TrainableSwish",
+        reference=REFERENCES + "trainable_swish",
+        device=DEVICE + "TRAINABLE_SWISH",
         aliases=("swish_beta",),
         summary="Swish that learns how sharply it gates.",
         formula="x sigmoid(beta x)",
@@ -360,7 +394,9 @@ ROWS = (
     ),
     row(
         "sinlu",
-        OURS + "learnable.layers:SinLU",
+        OWN_LAYERS + "SinLU",
+        reference=REFERENCES + "sinlu",
+        device=DEVICE + "SINLU",
         summary="SiLU with a learned wave.",
         formula="(x + alpha sin(beta x)) sigmoid(x)",
         parameters=(
@@ -379,7 +415,9 @@ ROWS = (
     ),
     row(
         "aria2",
-        OURS + "learnable.layers:Aria2",
+        OWN_LAYERS + "Aria2",
+        reference=REFERENCES + "aria2",
+        device=DEVICE + "ARIA2",
         summary="Swish with a learned exponent on its gate, the two-parameter Richards curve.",
         formula="x (1 + exp(-beta x))^(-alpha)",
         parameters=(
@@ -400,7 +438,9 @@ ROWS = (
     ),
     row(
         "acon_b",
-        OURS + "learnable.layers:AconB",
+        OWN_LAYERS + "AconB",
+        reference=REFERENCES + "acon_b",
+        device=DEVICE + "ACON_B",
         summary="A learned switch between the identity and its scaled copy: a smooth leaky ReLU.",
         formula="(1 - p) x sigmoid(beta (1 - p) x) + p x",
         parameters=(
@@ -419,7 +459,9 @@ ROWS = (
     ),
     row(
         "acon_c",
-        OURS + "learnable.layers:AconC",
+        OWN_LAYERS + "AconC",
+        reference=REFERENCES + "acon_c",
+        device=DEVICE + "ACON_C",
         summary="A learned switch between two lines.",
         formula="(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x",
         parameters=(
@@ -442,7 +484,9 @@ ROWS = (
     ),
     row(
         "smu",
-        OURS + "learnable.layers:SMU",
+        OWN_LAYERS + "SMU",
+        reference=REFERENCES + "smu",
+        device=DEVICE + "SMU",
         summary="Smooth maximum of x and a x, by the error function; learns its sharpness.",
         formula="((1 + a) x + (1 - a) x erf(mu (1 - a) x)) / 2, a = negative_slope",
         parameters=(
@@ -464,7 +508,9 @@ ROWS = (
     ),
     row(
         "smu1",
-        OURS + "learnable.layers:SMU1",
+        OWN_LAYERS + "SMU1",
+        reference=REFERENCES + "smu1",
+        device=DEVICE + "SMU1",
         summary="Smooth maximum of x and a x, by a square root; learns its width.",
         formula="((1 + a) x + sqrt(((1 - a) x)^2 + mu^2)) / 2, a = negative_slope",
         parameters=(
@@ -486,7 +532,9 @@ ROWS = (
     ),
     row(
         "pau",
-        OURS + "learnable.layers:PAU",
+        OWN_LAYERS + "PAU",
+        reference=REFERENCES + "pau",
+        device=DEVICE + "PAU",
         aliases=("rational", "pade_activation"),
         summary="A learned rational function, safe from poles; starts close to ReLU.",
         formula="(a0 + a1 x + ... + a5 x^5) / (1 + |b1 x + ... + b4 x^4|)",
@@ -506,7 +554,9 @@ ROWS = (
     ),
     row(
         "blu",
-        OURS + "learnable.layers:BLU",
+        OWN_LAYERS + "BLU",
+        reference=REFERENCES + "blu",
+        device=DEVICE + "BLU",
         aliases=("bendable_linear_unit",),
         summary="Bends between a concave and a convex curve, as learned.",
         formula="beta (sqrt(x^2 + 1) - 1) + x",
@@ -525,7 +575,9 @@ ROWS = (
     ),
     row(
         "xatlu",
-        OURS + "learnable.layers:XATLU",
+        OWN_LAYERS + "XATLU",
+        reference=REFERENCES + "xatlu",
+        device=DEVICE + "XATLU",
         summary="ATLU with a learned gating range.",
         formula="x (g (1 + 2 alpha) - alpha), with g = (arctan(x) + pi / 2) / pi",
         parameters=(
@@ -551,7 +603,9 @@ ROWS = (
     ),
     row(
         "dyt",
-        OURS + "learnable.layers:DyT",
+        OWN_LAYERS + "DyT",
+        reference=REFERENCES + "dyt",
+        device=DEVICE + "DYT",
         aliases=("dynamic_tanh",),
         summary=(
             "Dynamic tanh: scales, squashes, scales again; takes the place of layer normalization."
@@ -575,7 +629,9 @@ ROWS = (
     ),
     row(
         "arelu",
-        OURS + "learnable.layers:AReLU",
+        OWN_LAYERS + "AReLU",
+        reference=REFERENCES + "arelu",
+        device=DEVICE + "ARELU",
         summary="Learned slopes: above 1 for positive inputs, within (0, 1) for negative ones.",
         formula="(1 + sigmoid(beta)) max(x, 0) - clip(alpha, 0.01, 0.99) max(-x, 0)",
         parameters=(
@@ -603,7 +659,9 @@ ROWS = (
     ),
     row(
         "prob_act",
-        OURS + "learnable.layers:ProbAct",
+        OWN_LAYERS + "ProbAct",
+        reference=REFERENCES + "prob_act",
+        device=DEVICE + "PROB_ACT",
         summary="ReLU plus noise of a learned size in training: a regularizer.",
         formula="max(x, 0) + sigma e, e ~ N(0, 1); max(x, 0) at inference",
         parameters=(

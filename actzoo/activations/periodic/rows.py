@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import OURS, row
+from actzoo.activations.rows import row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.periodic.functions:"
+REFERENCES = "actzoo.activations.periodic.references:"
+DEVICE = "actzoo.activations.periodic.device:"
 
 ROWS = (
     row(
         "sine",
-        OURS + "periodic.functions:sine",
+        FUNCTIONS + "sine",
+        reference=REFERENCES + "sine",
+        device=DEVICE + "SINE",
         aliases=("siren", "sin"),
         summary="The sine, for networks that stand for a signal.",
         formula="sin(w0 x)",
@@ -33,7 +39,9 @@ ROWS = (
     ),
     row(
         "snake",
-        OURS + "periodic.functions:snake",
+        FUNCTIONS + "snake",
+        reference=REFERENCES + "snake",
+        device=DEVICE + "SNAKE",
         summary="The identity with a wave on it: extrapolates periodic signals.",
         formula="x + sin(alpha x)^2 / alpha",
         parameters=(Parameter("alpha", 1.0, low=0.0, low_open=True, summary="frequency"),),
@@ -51,7 +59,9 @@ ROWS = (
     ),
     row(
         "gcu",
-        OURS + "periodic.functions:gcu",
+        FUNCTIONS + "gcu",
+        reference=REFERENCES + "gcu",
+        device=DEVICE + "GCU",
         summary="The growing cosine unit: one unit can learn XOR.",
         formula="x cos(x)",
         paper="Noel et al. 2021, arXiv:2108.12943",
@@ -64,7 +74,9 @@ ROWS = (
     ),
     row(
         "asu",
-        OURS + "periodic.functions:asu",
+        FUNCTIONS + "asu",
+        reference=REFERENCES + "asu",
+        device=DEVICE + "ASU",
         summary="The amplifying sine unit, an even function.",
         formula="x sin(x)",
         paper="Rahman et al. 2023, arXiv:2304.09759",

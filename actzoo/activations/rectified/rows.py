@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import FUSED_RELU, KERAS, LAYERS, OURS, SLOPE, row
+from actzoo.activations.rows import FUSED_RELU, KERAS, LAYERS, SLOPE, row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.rectified.functions:"
+REFERENCES = "actzoo.activations.rectified.references:"
+DEVICE = "actzoo.activations.rectified.device:"
 
 ROWS = (
     row(
         "linear",
         KERAS + "linear",
+        reference=REFERENCES + "linear",
+        device=DEVICE + "LINEAR",
         aliases=("identity",),
         summary="Passes its input on; for heads and bottlenecks without activation.",
         formula="x",
@@ -23,6 +29,8 @@ ROWS = (
     row(
         "relu",
         KERAS + "relu",
+        reference=REFERENCES + "relu",
+        device=DEVICE + "RELU",
         aliases=("rectifier",),
         summary="Rectified linear unit: the usual first choice, free on every device.",
         formula="max(x, 0)",
@@ -41,6 +49,8 @@ ROWS = (
     row(
         "relu6",
         KERAS + "relu6",
+        reference=REFERENCES + "relu6",
+        device=DEVICE + "RELU6",
         summary="ReLU cut at 6; its fixed range suits int8, and devices fold it into convolutions.",
         formula="min(max(x, 0), 6)",
         paper="Krizhevsky 2010; Howard et al. 2017, arXiv:1704.04861",
@@ -58,6 +68,8 @@ ROWS = (
         "relu_n",
         LAYERS + "ReLU",
         function=KERAS + "relu",
+        reference=REFERENCES + "relu_n",
+        device=DEVICE + "RELU_N",
         aliases=("bounded_relu",),
         summary="ReLU cut at a value of choice.",
         formula="min(max(x, 0), max_value)",
@@ -75,7 +87,9 @@ ROWS = (
     ),
     row(
         "thresholded_relu",
-        OURS + "rectified.functions:thresholded_relu",
+        FUNCTIONS + "thresholded_relu",
+        reference=REFERENCES + "thresholded_relu",
+        device=DEVICE + "THRESHOLDED_RELU",
         aliases=("trec",),
         summary="Passes what is above a threshold; jumps there, so few units fire at a time.",
         formula="x if x > threshold, else 0",
@@ -92,7 +106,9 @@ ROWS = (
     ),
     row(
         "threshold",
-        OURS + "rectified.functions:threshold",
+        FUNCTIONS + "threshold",
+        reference=REFERENCES + "threshold",
+        device=DEVICE + "THRESHOLD",
         summary="Passes what is above a threshold and puts a fixed value elsewhere.",
         formula="x if x > threshold, else value",
         parameters=(
@@ -115,6 +131,8 @@ ROWS = (
         "leaky_relu",
         LAYERS + "LeakyReLU",
         function=KERAS + "leaky_relu",
+        reference=REFERENCES + "leaky_relu",
+        device=DEVICE + "LEAKY_RELU",
         aliases=("leakyrelu", "lrelu"),
         summary="ReLU that lets a small slope through, so that no unit dies.",
         formula="x if x >= 0, else negative_slope * x",
@@ -134,7 +152,9 @@ ROWS = (
     ),
     row(
         "plu",
-        OURS + "rectified.functions:plu",
+        FUNCTIONS + "plu",
+        reference=REFERENCES + "plu",
+        device=DEVICE + "PLU",
         aliases=("piecewise_linear_unit",),
         summary="Identity near 0 and a small slope beyond: no unit saturates or dies.",
         formula="alpha x + (1 - alpha) clip(x, -c, c)",
@@ -153,7 +173,9 @@ ROWS = (
     ),
     row(
         "relu_squared",
-        OURS + "rectified.functions:relu_squared",
+        FUNCTIONS + "relu_squared",
+        reference=REFERENCES + "relu_squared",
+        device=DEVICE + "RELU_SQUARED",
         aliases=("relu2", "squared_relu"),
         summary=(
             "ReLU squared: sparse and smooth at 0; the find of the Primer search for transformers."
@@ -170,7 +192,9 @@ ROWS = (
     ),
     row(
         "relu_absolute",
-        OURS + "rectified.functions:relu_absolute",
+        FUNCTIONS + "relu_absolute",
+        reference=REFERENCES + "relu_absolute",
+        device=DEVICE + "RELU_ABSOLUTE",
         aliases=("abs", "modulus"),
         summary="The absolute value: nothing is lost and nothing dies, but the sign.",
         formula="|x|",
@@ -185,7 +209,9 @@ ROWS = (
     ),
     row(
         "nlrelu",
-        OURS + "rectified.functions:nlrelu",
+        FUNCTIONS + "nlrelu",
+        reference=REFERENCES + "nlrelu",
+        device=DEVICE + "NLRELU",
         summary="Logarithm of ReLU: large values are compressed.",
         formula="ln(1 + beta max(x, 0))",
         parameters=(Parameter("beta", 1.0, low=0.0, low_open=True, summary="slope at 0"),),
@@ -202,7 +228,9 @@ ROWS = (
     ),
     row(
         "sine_relu",
-        OURS + "rectified.functions:sine_relu",
+        FUNCTIONS + "sine_relu",
+        reference=REFERENCES + "sine_relu",
+        device=DEVICE + "SINE_RELU",
         summary="ReLU with a small wave in the place of 0, so that no unit dies.",
         formula="x if x > 0, else epsilon (sin x - cos x)",
         parameters=(Parameter("epsilon", 0.0025, summary="size of the wave"),),

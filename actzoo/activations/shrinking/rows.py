@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import KERAS, OURS, row
+from actzoo.activations.rows import KERAS, row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.shrinking.functions:"
+REFERENCES = "actzoo.activations.shrinking.references:"
+DEVICE = "actzoo.activations.shrinking.device:"
 
 ROWS = (
     row(
         "tanh_shrink",
         KERAS + "tanh_shrink",
+        reference=REFERENCES + "tanh_shrink",
+        device=DEVICE + "TANH_SHRINK",
         aliases=("tanhshrink",),
         summary="What tanh leaves over: flat around 0, linear far away.",
         formula="x - tanh(x)",
@@ -21,7 +27,9 @@ ROWS = (
     ),
     row(
         "soft_shrink",
-        OURS + "shrinking.functions:soft_shrink",
+        FUNCTIONS + "soft_shrink",
+        reference=REFERENCES + "soft_shrink",
+        device=DEVICE + "SOFT_SHRINK",
         aliases=("softshrink",),
         summary="Pulls toward 0 by a fixed amount; the step of sparse coding.",
         formula="sign(x) * max(|x| - threshold, 0)",
@@ -38,7 +46,9 @@ ROWS = (
     ),
     row(
         "hard_shrink",
-        OURS + "shrinking.functions:hard_shrink",
+        FUNCTIONS + "hard_shrink",
+        reference=REFERENCES + "hard_shrink",
+        device=DEVICE + "HARD_SHRINK",
         aliases=("hardshrink",),
         summary="Puts small inputs to 0 and leaves the others as they are.",
         formula="x if |x| > threshold, else 0",

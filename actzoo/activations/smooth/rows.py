@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import FUSED_RELU, KERAS, NAN_AT_MINUS_INF, OURS, row
+from actzoo.activations.rows import FUSED_RELU, KERAS, NAN_AT_MINUS_INF, row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.smooth.functions:"
+REFERENCES = "actzoo.activations.smooth.references:"
+DEVICE = "actzoo.activations.smooth.device:"
 
 ROWS = (
     row(
         "gelu",
         KERAS + "gelu",
+        reference=REFERENCES + "gelu",
+        device=DEVICE + "GELU",
         aliases=("gelu_erf", "gelu_python"),
         summary="Weighs an input by how likely a normal variable is below it; transformers' usual.",
         formula="x / 2 * (1 + erf(x / sqrt(2)))",
@@ -25,7 +31,9 @@ ROWS = (
     ),
     row(
         "gelu_tanh",
-        OURS + "smooth.functions:gelu_tanh",
+        FUNCTIONS + "gelu_tanh",
+        reference=REFERENCES + "gelu_tanh",
+        device=DEVICE + "GELU_TANH",
         aliases=("gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_approximate"),
         summary="GELU by the tanh approximation of its paper, as in BERT and GPT-2.",
         formula="x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))",
@@ -43,6 +51,8 @@ ROWS = (
     row(
         "silu",
         KERAS + "silu",
+        reference=REFERENCES + "silu",
+        device=DEVICE + "SILU",
         aliases=("swish",),
         summary="The input times its sigmoid; a smooth stand-in for ReLU, strong in deep CNNs.",
         formula="x * sigmoid(x)",
@@ -57,6 +67,8 @@ ROWS = (
     row(
         "hard_silu",
         KERAS + "hard_silu",
+        reference=REFERENCES + "hard_silu",
+        device=DEVICE + "HARD_SILU",
         aliases=("hard_swish", "hardswish"),
         summary="SiLU out of straight pieces, made for MobileNetV3; one operator on devices.",
         formula="x * clip(x + 3, 0, 6) / 6",
@@ -73,6 +85,8 @@ ROWS = (
     row(
         "mish",
         KERAS + "mish",
+        reference=REFERENCES + "mish",
+        device=DEVICE + "MISH",
         summary="Smooth and self-gated like SiLU, with a deeper dip (-0.3088 at x = -1.1924).",
         formula="x * tanh(ln(1 + exp(x)))",
         paper="Misra 2019, arXiv:1908.08681",
@@ -86,6 +100,8 @@ ROWS = (
     row(
         "softplus",
         KERAS + "softplus",
+        reference=REFERENCES + "softplus",
+        device=DEVICE + "SOFTPLUS",
         aliases=("softrelu",),
         summary="Smooth ReLU; for outputs that must be positive.",
         formula="ln(1 + exp(x))",
@@ -99,7 +115,9 @@ ROWS = (
     ),
     row(
         "squareplus",
-        OURS + "smooth.functions:squareplus",
+        FUNCTIONS + "squareplus",
+        reference=REFERENCES + "squareplus",
+        device=DEVICE + "SQUAREPLUS",
         summary="Smooth ReLU without an exponential: a hyperbola.",
         formula="(x + sqrt(x^2 + b)) / 2",
         parameters=(
@@ -116,7 +134,9 @@ ROWS = (
     ),
     row(
         "sparse_plus",
-        OURS + "smooth.functions:sparse_plus",
+        FUNCTIONS + "sparse_plus",
+        reference=REFERENCES + "sparse_plus",
+        device=DEVICE + "SPARSE_PLUS",
         summary="Softplus out of a parabola between two straight lines; exactly 0 below -1.",
         formula="0 if x <= -1, (x + 1)^2 / 4 if -1 < x < 1, x if x >= 1",
         paper="Blondel et al. 2019, arXiv:1901.02324",
@@ -130,7 +150,9 @@ ROWS = (
     ),
     row(
         "smelu",
-        OURS + "smooth.functions:smelu",
+        FUNCTIONS + "smelu",
+        reference=REFERENCES + "smelu",
+        device=DEVICE + "SMELU",
         aliases=("smooth_relu",),
         summary=(
             "Smooth ReLU out of a parabola between two straight lines; made for repeatable "
@@ -153,7 +175,9 @@ ROWS = (
     ),
     row(
         "quick_gelu",
-        OURS + "smooth.functions:quick_gelu",
+        FUNCTIONS + "quick_gelu",
+        reference=REFERENCES + "quick_gelu",
+        device=DEVICE + "QUICK_GELU",
         aliases=("gelu_quick", "gelu_sigmoid"),
         summary="GELU by a sigmoid, as in CLIP.",
         formula="x sigmoid(1.702 x)",
@@ -169,7 +193,9 @@ ROWS = (
     ),
     row(
         "gelu_linear",
-        OURS + "smooth.functions:gelu_linear",
+        FUNCTIONS + "gelu_linear",
+        reference=REFERENCES + "gelu_linear",
+        device=DEVICE + "GELU_LINEAR",
         aliases=("i_gelu",),
         summary="GELU of integer-only BERT: a parabola in the place of the error function.",
         formula="x (1/2 + sign(x) (1/2 - 0.1444 max(1.769 - |x| / sqrt(2), 0)^2))",
@@ -187,7 +213,9 @@ ROWS = (
     ),
     row(
         "gelu_clipped",
-        OURS + "smooth.functions:gelu_clipped",
+        FUNCTIONS + "gelu_clipped",
+        reference=REFERENCES + "gelu_clipped",
+        device=DEVICE + "GELU_CLIPPED",
         aliases=("gelu_10", "clipped_gelu"),
         summary="GELU cut at 10, a range that int8 can afford.",
         formula="clip(gelu(x), min_value, max_value)",
@@ -210,7 +238,9 @@ ROWS = (
     ),
     row(
         "e_swish",
-        OURS + "smooth.functions:e_swish",
+        FUNCTIONS + "e_swish",
+        reference=REFERENCES + "e_swish",
+        device=DEVICE + "E_SWISH",
         summary="SiLU times a constant, for steeper gradients.",
         formula="beta x sigmoid(x)",
         parameters=(Parameter("beta", 1.5, low=0.0, low_open=True, summary="factor"),),
@@ -224,7 +254,9 @@ ROWS = (
     ),
     row(
         "flatten_t_swish",
-        OURS + "smooth.functions:flatten_t_swish",
+        FUNCTIONS + "flatten_t_swish",
+        reference=REFERENCES + "flatten_t_swish",
+        device=DEVICE + "FLATTEN_T_SWISH",
         aliases=("fts",),
         summary="SiLU above 0 and a negative constant below, which pulls the mean to 0.",
         formula="max(x, 0) sigmoid(x) + threshold",
@@ -242,7 +274,9 @@ ROWS = (
     ),
     row(
         "hard_mish",
-        OURS + "smooth.functions:hard_mish",
+        FUNCTIONS + "hard_mish",
+        reference=REFERENCES + "hard_mish",
+        device=DEVICE + "HARD_MISH",
         aliases=("h_mish",),
         summary="Mish out of straight pieces; exactly 0 below -2.",
         formula="x clip(x + 2, 0, 2) / 2",
@@ -258,7 +292,9 @@ ROWS = (
     ),
     row(
         "tanh_exp",
-        OURS + "smooth.functions:tanh_exp",
+        FUNCTIONS + "tanh_exp",
+        reference=REFERENCES + "tanh_exp",
+        device=DEVICE + "TANH_EXP",
         aliases=("telu",),
         summary="Like Mish with one function less; nearly the identity above 1.",
         formula="x tanh(exp(x))",
@@ -272,7 +308,9 @@ ROWS = (
     ),
     row(
         "serf",
-        OURS + "smooth.functions:serf",
+        FUNCTIONS + "serf",
+        reference=REFERENCES + "serf",
+        device=DEVICE + "SERF",
         summary="Like Mish, with the error function for the hyperbolic tangent.",
         formula="x erf(ln(1 + exp(x)))",
         paper="Nag et al. 2021, arXiv:2108.09598",
@@ -285,7 +323,9 @@ ROWS = (
     ),
     row(
         "phish",
-        OURS + "smooth.functions:phish",
+        FUNCTIONS + "phish",
+        reference=REFERENCES + "phish",
+        device=DEVICE + "PHISH",
         summary="The input times the hyperbolic tangent of its GELU.",
         formula="x tanh(gelu(x))",
         paper="Naveen 2022, TechRxiv 17283824",
@@ -298,7 +338,9 @@ ROWS = (
     ),
     row(
         "logish",
-        OURS + "smooth.functions:logish",
+        FUNCTIONS + "logish",
+        reference=REFERENCES + "logish",
+        device=DEVICE + "LOGISH",
         summary="The input times a logarithm of its sigmoid; slope ln 2 far above.",
         formula="x ln(1 + sigmoid(x))",
         paper="Zhu et al. 2021, Neurocomputing 458",
@@ -311,7 +353,9 @@ ROWS = (
     ),
     row(
         "smish",
-        OURS + "smooth.functions:smish",
+        FUNCTIONS + "smish",
+        reference=REFERENCES + "smish",
+        device=DEVICE + "SMISH",
         summary="Logish, squashed once more by tanh.",
         formula="x tanh(ln(1 + sigmoid(x)))",
         paper="Wang et al. 2022, Electronics 11(4):540",
@@ -324,7 +368,9 @@ ROWS = (
     ),
     row(
         "gish",
-        OURS + "smooth.functions:gish",
+        FUNCTIONS + "gish",
+        reference=REFERENCES + "gish",
+        device=DEVICE + "GISH",
         summary="The input times ln(1 + its complementary log-log); slope ln 2 far above.",
         formula="x ln(2 - exp(-exp(x)))",
         paper="Kaytan et al. 2023, Neural Computing and Applications 35",
@@ -337,7 +383,9 @@ ROWS = (
     ),
     row(
         "loglogish",
-        OURS + "smooth.functions:loglogish",
+        FUNCTIONS + "loglogish",
+        reference=REFERENCES + "loglogish",
+        device=DEVICE + "LOGLOGISH",
         summary="The input times the complementary log-log function.",
         formula="x (1 - exp(-exp(x)))",
         paper="Kunc & Kléma 2024, arXiv:2402.09092",
@@ -350,7 +398,9 @@ ROWS = (
     ),
     row(
         "golu",
-        OURS + "smooth.functions:golu",
+        FUNCTIONS + "golu",
+        reference=REFERENCES + "golu",
+        device=DEVICE + "GOLU",
         summary="The input times its Gompertz function, an asymmetric gate.",
         formula="x exp(-exp(-x))",
         paper="Das et al. 2025, arXiv:2502.03654",
@@ -363,7 +413,9 @@ ROWS = (
     ),
     row(
         "lisht",
-        OURS + "smooth.functions:lisht",
+        FUNCTIONS + "lisht",
+        reference=REFERENCES + "lisht",
+        device=DEVICE + "LISHT",
         summary="The input times its tanh: even, never negative.",
         formula="x tanh(x)",
         paper="Roy et al. 2019, arXiv:1901.05894",
@@ -375,7 +427,9 @@ ROWS = (
     ),
     row(
         "colu",
-        OURS + "smooth.functions:colu",
+        FUNCTIONS + "colu",
+        reference=REFERENCES + "colu",
+        device=DEVICE + "COLU",
         summary="Close to Mish, from a fraction instead of a product.",
         formula="x / (1 - x exp(-(x + exp(x))))",
         paper="Vagerwal 2021, arXiv:2112.12078",
@@ -391,7 +445,9 @@ ROWS = (
     ),
     row(
         "suish",
-        OURS + "smooth.functions:suish",
+        FUNCTIONS + "suish",
+        reference=REFERENCES + "suish",
+        device=DEVICE + "SUISH",
         summary="The identity above 0 and a decaying dip below.",
         formula="max(x, x exp(-|x|))",
         paper="Kunc & Kléma 2024, arXiv:2402.09092",
@@ -404,7 +460,9 @@ ROWS = (
     ),
     row(
         "isrlu",
-        OURS + "smooth.functions:isrlu",
+        FUNCTIONS + "isrlu",
+        reference=REFERENCES + "isrlu",
+        device=DEVICE + "ISRLU",
         summary="Like ELU, by a square root in the place of the exponential.",
         formula="x if x >= 0, else x / sqrt(1 + alpha x^2)",
         parameters=(
@@ -424,7 +482,9 @@ ROWS = (
     ),
     row(
         "med_relu",
-        OURS + "smooth.functions:med_relu",
+        FUNCTIONS + "med_relu",
+        reference=REFERENCES + "med_relu",
+        device=DEVICE + "MED_RELU",
         summary="ReLU above 0, softsign below; proposed for medical images.",
         formula="x if x >= 0, else x / (1 + |x|)",
         paper="Waqas et al. 2025, CMC 84(2), doi:10.32604/cmc.2025.064660",
@@ -440,7 +500,9 @@ ROWS = (
     ),
     row(
         "atlu",
-        OURS + "smooth.functions:atlu",
+        FUNCTIONS + "atlu",
+        reference=REFERENCES + "atlu",
+        device=DEVICE + "ATLU",
         summary="The input times its arcus tangent, scaled to (0, 1): a gate with long tails.",
         formula="x (arctan(x) + pi / 2) / pi",
         paper="Huang 2024, arXiv:2405.20768",
@@ -454,7 +516,9 @@ ROWS = (
     ),
     row(
         "sqrt_softplus",
-        OURS + "smooth.functions:sqrt_softplus",
+        FUNCTIONS + "sqrt_softplus",
+        reference=REFERENCES + "sqrt_softplus",
+        device=DEVICE + "SQRT_SOFTPLUS",
         summary="Square root of softplus; scores of mixture-of-experts routers.",
         formula="sqrt(ln(1 + exp(x)))",
         paper="Hugging Face transformers (router of DeepSeek)",
@@ -466,7 +530,9 @@ ROWS = (
     ),
     row(
         "logcosh",
-        OURS + "smooth.functions:logcosh",
+        FUNCTIONS + "logcosh",
+        reference=REFERENCES + "logcosh",
+        device=DEVICE + "LOGCOSH",
         summary="Smooth absolute value.",
         formula="ln(cosh(x))",
         paper="NNlib.jl",
@@ -479,7 +545,9 @@ ROWS = (
     ),
     row(
         "bent_identity",
-        OURS + "smooth.functions:bent_identity",
+        FUNCTIONS + "bent_identity",
+        reference=REFERENCES + "bent_identity",
+        device=DEVICE + "BENT_IDENTITY",
         summary="Slope 1/2 far below and 3/2 far above: never flat.",
         formula="(sqrt(x^2 + 1) - 1) / 2 + x",
         monotone=True,
@@ -491,7 +559,9 @@ ROWS = (
     ),
     row(
         "seagull",
-        OURS + "smooth.functions:seagull",
+        FUNCTIONS + "seagull",
+        reference=REFERENCES + "seagull",
+        device=DEVICE + "SEAGULL",
         summary="An even function that grows like a logarithm.",
         formula="ln(1 + x^2)",
         paper="Gao et al. 2020, arXiv:2011.11713",
@@ -504,7 +574,9 @@ ROWS = (
     ),
     row(
         "swoosh_l",
-        OURS + "smooth.functions:swoosh_l",
+        FUNCTIONS + "swoosh_l",
+        reference=REFERENCES + "swoosh_l",
+        device=DEVICE + "SWOOSH_L",
         summary=(
             "Softplus moved and tilted: it falls slowly on the left. For layers behind a "
             "normalization."
@@ -521,7 +593,9 @@ ROWS = (
     ),
     row(
         "swoosh_r",
-        OURS + "smooth.functions:swoosh_r",
+        FUNCTIONS + "swoosh_r",
+        reference=REFERENCES + "swoosh_r",
+        device=DEVICE + "SWOOSH_R",
         summary="Softplus moved and tilted so that it passes through 0. For convolutions.",
         formula="ln(1 + exp(x - 1)) - 0.08 x - 0.313261687",
         paper="Yao et al. 2023, arXiv:2310.11230",

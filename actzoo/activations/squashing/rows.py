@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import KERAS, OURS, row
+from actzoo.activations.rows import KERAS, row
 from actzoo.activations.spec import Parameter
+
+FUNCTIONS = "actzoo.activations.squashing.functions:"
+REFERENCES = "actzoo.activations.squashing.references:"
+DEVICE = "actzoo.activations.squashing.device:"
 
 ROWS = (
     row(
         "softsign",
         KERAS + "softsign",
+        reference=REFERENCES + "softsign",
+        device=DEVICE + "SOFTSIGN",
         aliases=("soft_sign",),
         summary="Like tanh, with tails that approach 1 more slowly.",
         formula="x / (1 + |x|)",
@@ -26,6 +32,8 @@ ROWS = (
     row(
         "sigmoid",
         KERAS + "sigmoid",
+        reference=REFERENCES + "sigmoid",
+        device=DEVICE + "SIGMOID",
         aliases=("logistic",),
         summary="Logistic function; for gates and two-class outputs.",
         formula="1 / (1 + exp(-x))",
@@ -39,6 +47,8 @@ ROWS = (
     row(
         "hard_sigmoid",
         KERAS + "hard_sigmoid",
+        reference=REFERENCES + "hard_sigmoid",
+        device=DEVICE + "HARD_SIGMOID",
         aliases=("hardsigmoid",),
         summary="Sigmoid out of straight pieces; gates of MobileNetV3.",
         formula="clip(x / 6 + 1 / 2, 0, 1)",
@@ -56,6 +66,8 @@ ROWS = (
     row(
         "log_sigmoid",
         KERAS + "log_sigmoid",
+        reference=REFERENCES + "log_sigmoid",
+        device=DEVICE + "LOG_SIGMOID",
         aliases=("logsigmoid",),
         summary="Logarithm of the sigmoid; a mirrored softplus.",
         formula="-ln(1 + exp(-x))",
@@ -70,6 +82,8 @@ ROWS = (
     row(
         "tanh",
         KERAS + "tanh",
+        reference=REFERENCES + "tanh",
+        device=DEVICE + "TANH",
         summary="Hyperbolic tangent; squashes to (-1, 1) around 0.",
         formula="tanh(x)",
         monotone=True,
@@ -82,6 +96,8 @@ ROWS = (
     row(
         "hard_tanh",
         KERAS + "hard_tanh",
+        reference=REFERENCES + "hard_tanh",
+        device=DEVICE + "HARD_TANH",
         aliases=("hardtanh", "relu_n1_to_1"),
         summary="Tanh out of straight pieces; devices fold it into convolutions.",
         formula="clip(x, -1, 1)",
@@ -98,6 +114,8 @@ ROWS = (
     row(
         "sparse_sigmoid",
         KERAS + "sparse_sigmoid",
+        reference=REFERENCES + "sparse_sigmoid",
+        device=DEVICE + "SPARSE_SIGMOID",
         summary="Derivative of sparse_plus: a ramp between -1 and 1.",
         formula="clip((x + 1) / 2, 0, 1)",
         paper="Blondel et al. 2019, arXiv:1901.02324",
@@ -112,7 +130,9 @@ ROWS = (
     ),
     row(
         "hard_sigmoid_keras2",
-        OURS + "squashing.functions:hard_sigmoid_keras2",
+        FUNCTIONS + "hard_sigmoid_keras2",
+        reference=REFERENCES + "hard_sigmoid_keras2",
+        device=DEVICE + "HARD_SIGMOID_KERAS2",
         summary="What Keras 2 called hard_sigmoid; for weights from there.",
         formula="clip(0.2 x + 0.5, 0, 1)",
         monotone=True,
@@ -130,7 +150,9 @@ ROWS = (
     ),
     row(
         "lecun_tanh",
-        OURS + "squashing.functions:lecun_tanh",
+        FUNCTIONS + "lecun_tanh",
+        reference=REFERENCES + "lecun_tanh",
+        device=DEVICE + "LECUN_TANH",
         aliases=("stanh",),
         summary="Tanh scaled so that f(1) = 1 and f(-1) = -1.",
         formula="1.7159 tanh(2 x / 3)",
@@ -145,7 +167,9 @@ ROWS = (
     ),
     row(
         "penalized_tanh",
-        OURS + "squashing.functions:penalized_tanh",
+        FUNCTIONS + "penalized_tanh",
+        reference=REFERENCES + "penalized_tanh",
+        device=DEVICE + "PENALIZED_TANH",
         aliases=("ptanh",),
         summary="Tanh with a smaller negative side; the best of 21 on eight text tasks.",
         formula="tanh(x) if x > 0, else alpha tanh(x)",
@@ -161,7 +185,9 @@ ROWS = (
     ),
     row(
         "isru",
-        OURS + "squashing.functions:isru",
+        FUNCTIONS + "isru",
+        reference=REFERENCES + "isru",
+        device=DEVICE + "ISRU",
         summary="Like tanh, by a square root.",
         formula="x / sqrt(1 + alpha x^2)",
         parameters=(
@@ -183,7 +209,9 @@ ROWS = (
     ),
     row(
         "elliott_sigmoid",
-        OURS + "squashing.functions:elliott_sigmoid",
+        FUNCTIONS + "elliott_sigmoid",
+        reference=REFERENCES + "elliott_sigmoid",
+        device=DEVICE + "ELLIOTT_SIGMOID",
         summary="Sigmoid without an exponential.",
         formula="(1 + x / (1 + |x|)) / 2",
         paper="Elliott 1993",
@@ -198,7 +226,9 @@ ROWS = (
     ),
     row(
         "arctan",
-        OURS + "squashing.functions:arctan",
+        FUNCTIONS + "arctan",
+        reference=REFERENCES + "arctan",
+        device=DEVICE + "ARCTAN",
         aliases=("atan",),
         summary="Arcus tangent: like tanh with long tails.",
         formula="arctan(x)",
@@ -211,7 +241,9 @@ ROWS = (
     ),
     row(
         "sigmoid_algebraic",
-        OURS + "squashing.functions:sigmoid_algebraic",
+        FUNCTIONS + "sigmoid_algebraic",
+        reference=REFERENCES + "sigmoid_algebraic",
+        device=DEVICE + "SIGMOID_ALGEBRAIC",
         summary="Sigmoid of an algebraic sigmoid: values in (0.27, 0.73).",
         formula="sigmoid(x (1 + alpha |x|) / (1 + |x| (1 + alpha |x|)))",
         parameters=(Parameter("alpha", 0.5, low=0.0, low_open=True, summary="steepness"),),
@@ -229,7 +261,9 @@ ROWS = (
     ),
     row(
         "sqnl",
-        OURS + "squashing.functions:sqnl",
+        FUNCTIONS + "sqnl",
+        reference=REFERENCES + "sqnl",
+        device=DEVICE + "SQNL",
         aliases=("square_nonlinearity",),
         summary="Tanh out of two parabolas, for integer arithmetic.",
         formula="x - sign(x) x^2 / 4 if |x| <= 2, else sign(x)",
@@ -244,7 +278,9 @@ ROWS = (
     ),
     row(
         "symlog",
-        OURS + "squashing.functions:symlog",
+        FUNCTIONS + "symlog",
+        reference=REFERENCES + "symlog",
+        device=DEVICE + "SYMLOG",
         summary="A logarithm on both sides of 0: squeezes magnitudes, keeps signs.",
         formula="sign(x) ln(1 + |x|)",
         paper="Hafner et al. 2023, arXiv:2301.04104",
@@ -257,7 +293,9 @@ ROWS = (
     ),
     row(
         "soft_clipping",
-        OURS + "squashing.functions:soft_clipping",
+        FUNCTIONS + "soft_clipping",
+        reference=REFERENCES + "soft_clipping",
+        device=DEVICE + "SOFT_CLIPPING",
         summary="Nearly linear between 0 and 1, bent softly at both.",
         formula="ln((1 + exp(alpha x)) / (1 + exp(alpha (x - 1)))) / alpha",
         parameters=(
@@ -273,7 +311,9 @@ ROWS = (
     ),
     row(
         "laplace",
-        OURS + "squashing.functions:laplace",
+        FUNCTIONS + "laplace",
+        reference=REFERENCES + "laplace",
+        device=DEVICE + "LAPLACE",
         summary="A normal distribution function fitted to squared ReLU; attention scores of Mega.",
         formula="(1 + erf((x - mu) / (sigma sqrt(2)))) / 2",
         parameters=(
@@ -291,7 +331,9 @@ ROWS = (
     ),
     row(
         "gompertz",
-        OURS + "squashing.functions:gompertz",
+        FUNCTIONS + "gompertz",
+        reference=REFERENCES + "gompertz",
+        device=DEVICE + "GOMPERTZ",
         aliases=("loglog",),
         summary="An asymmetric sigmoid: rises fast, approaches 1 slowly.",
         formula="exp(-exp(-x))",
@@ -305,7 +347,9 @@ ROWS = (
     ),
     row(
         "erf",
-        OURS + "squashing.functions:erf",
+        FUNCTIONS + "erf",
+        reference=REFERENCES + "erf",
+        device=DEVICE + "ERF",
         summary="The error function; a sigmoid with the tails of a normal distribution.",
         formula="erf(x)",
         monotone=True,
@@ -317,7 +361,9 @@ ROWS = (
     ),
     row(
         "gaussian",
-        OURS + "squashing.functions:gaussian",
+        FUNCTIONS + "gaussian",
+        reference=REFERENCES + "gaussian",
+        device=DEVICE + "GAUSSIAN",
         summary="The bell curve: fires near 0 only.",
         formula="exp(-x^2)",
         monotone=False,

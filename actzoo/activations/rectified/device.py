@@ -1,0 +1,97 @@
+"""Device forms of the rectified activations; `device_math` says what a form must hold to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from actzoo.activations.device_forms import DeviceForm
+from actzoo.activations.device_math import leaky
+
+
+def linear_float(x: Any, **_: Any) -> Any:
+    """Return x."""
+    return x
+
+
+LINEAR = DeviceForm(linear_float)
+
+
+def relu_float(x: Any, **_: Any) -> Any:
+    """Return max(x, 0)."""
+    return ops.relu(x)
+
+
+RELU = DeviceForm(relu_float)
+
+
+def relu6_float(x: Any, **_: Any) -> Any:
+    """Return min(max(x, 0), 6)."""
+    return ops.relu6(x)
+
+
+RELU6 = DeviceForm(relu6_float)
+
+
+def relu_n_float(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
+    """Return min(max(x, 0), max_value)."""
+    if max_value == 6:
+        return ops.relu6(x)
+    return ops.minimum(ops.relu(x), float(max_value))
+
+
+def relu_n_int8(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
+    """Both factors melt into the neighboring convolutions, which leaves CONV + RELU6."""
+    return (max_value / 6.0) * ops.relu6((6.0 / max_value) * x)
+
+
+RELU_N = DeviceForm(relu_n_float, relu_n_int8, ends_in_scalar=True)
+
+
+def threshold_float(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
+    """Return x if x > threshold, else value."""
+    return ops.where(x > threshold, x, ops.cast(value, x.dtype))
+
+
+def threshold_int8(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
+    """A ramp of width 1e-4 stands for the jump: narrower than any int8 step."""
+    edge = 1e-4 * max(1.0, abs(threshold))
+    top = threshold + edge
+    return leaky(ops.maximum(x, threshold) - top, (top - value) / edge) + top
+
+
+THRESHOLDED_RELU = DeviceForm(threshold_float, threshold_int8, ends_in_scalar=True)
+THRESHOLD = DeviceForm(threshold_float, threshold_int8, ends_in_scalar=True)
+
+
+def leaky_relu_float(x: Any, *, negative_slope: float = 0.01, **_: Any) -> Any:
+    """Return x if x >= 0, else negative_slope * x."""
+    return leaky(x, negative_slope)
+
+
+LEAKY_RELU = DeviceForm(leaky_relu_float)
+
+
+def plu_int8(x: Any, *, alpha: float, c: float, **_: Any) -> Any:
+    """Two leaky knees, one of them upside down."""
+    return c - leaky(2.0 * c - leaky(x + c, alpha), alpha)
+
+
+PLU = DeviceForm(int8=plu_int8, ends_in_scalar=True)
+RELU_SQUARED = DeviceForm()
+RELU_ABSOLUTE = DeviceForm()
+NLRELU = DeviceForm()
+
+
+def sine_relu_int8(x: Any, **_: Any) -> Any:
+    """The wave is below one step."""
+    return ops.relu(x)
+
+
+def sine_relu_supports(*, epsilon: float, **_: Any) -> bool:
+    """Tell whether the wave is below one step of a usual range."""
+    return abs(epsilon) <= 0.005
+
+
+SINE_RELU = DeviceForm(int8=sine_relu_int8, supports=sine_relu_supports)
