@@ -137,7 +137,8 @@ def test_evaluate_prints_json_without_nan(tmp_path, monkeypatch, capsys):
 def test_evaluate_on_other_data_does_not_touch_the_run(tmp_path, monkeypatch, capsys):
     run = fake_run.make(tmp_path / "run")
     asked = []
-    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **k: asked.append(a) or {"test": {}})
+    scored = {"task": "classification", "test": {}}
+    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **k: asked.append(a) or scored)
     assert cli.run_command(["evaluate", str(run), "other", "--precision", "int8"]) == 0
     assert asked == [(run, "other", "int8")]
 
