@@ -1,32 +1,38 @@
 """Kinds of data: the core's only knowledge of photos, texts and scans.
 
-A domain is a row of plain data whose targets say how its data is recognized, opened, prepared,
-augmented and shown. The core calls the targets and never asks which domain it has. A domain from
-another package arrives by `register` or by the entry point `actzoo.domains`.
+A kind of data is a row of plain data (`DomainSpec`) that names one class (`Domain`). The core asks
+that class how its data is recognized, opened, prepared, augmented and shown, and never asks which
+domain it has. A domain from another package arrives by `register` or by the entry point
+`actzoo.domains`.
 """
 
 from __future__ import annotations
 
+import abc
 import dataclasses
+import functools
 import importlib
+import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypedDict, TypeVar
 
-from actzoo import archives, errors
-from actzoo._lazy import resolve
+from actzoo import archives, errors, files, folders
 from actzoo.registry import Registry
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from actzoo.data import Augmenter, Cutter, Source
+    from actzoo.preprocessing import Steps
+    from actzoo.stages import Evaluation
+
 T = TypeVar("T")
-# What folders and files of a split are called, in small letters.
-SPLIT_NAMES = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test",
-}  # fmt: skip
-_SYSTEM = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"))
+S = TypeVar("S", bound="Source")
+# A preprocessing step: the value so far, and the step's settings by name.
+Step = Callable[..., object]
 # Packages with a `domain` and a `catalog` module, in the order in which they look at data.
 BUILTIN = (
     "actzoo.applications.medical",
@@ -56,7 +62,7 @@ class DataOption:
 
 @dataclasses.dataclass(frozen=True)
 class DomainSpec:
-    """One kind of data.
+    """One kind of data, as plain data: listing it imports nothing.
 
     Attributes:
         name: Canonical name ("vision").
@@ -64,30 +70,13 @@ class DomainSpec:
         task: Name of the task its data usually means ("classification").
         default_model: Model taken when the user names none.
         default_precisions: Precisions exported when the user names none.
-        sniff: Target of `(path: str) -> str | None`: the reason why this path holds such data, or
-            None. Cheap; imports no Keras.
-        open: Target of `(path: str, options: Mapping) -> Source`.
-        rename: Target of `(source, known: Sequence[str]) -> Sequence[str]`: the names of the
-            source's classes as a model of the known classes has them; its own where left out.
-        inputs: Target of `(source, split, overrides: Mapping) -> InputPlan`: the model's inputs
-            and the preprocessing steps that fit the training split, with reasons. Overrides are
-            values of `planned` options, and as "preprocessing" the steps of given weights.
-        planned: Options of the model that `inputs` decides.
-        steps: The domain's own preprocessing steps: name -> target.
-        augmenter: Target of `(steps, settings: Mapping) -> Augmenter`.
-        cutter: Target of `(steps) -> Cutter`, where a model takes parts of an example.
-        length: Target of `(inputs) -> int`: places of the first axis that a prepared example
-            fills. Training batches are made of examples of like length and cut to the longest.
-        read: Target of `(given: Sequence[str], options: Mapping) -> Iterable[(id, bytes)]`: what a
-            user gives to `predict`, with the options that the data is opened with; files
-            and folders of them where left out.
-        write: Target of `(id, raw: bytes, mask, classes, folder: Path) -> Path`: a predicted mask
-            as a file in the input's own form.
-        files: Target of `(steps) -> dict[name, bytes]`: files that travel beside a model.
-        panels: Target of `(evaluation) -> list of panels`: what the report shows of the data.
-        notice: A sentence at the top of every report.
-        options: What `open` takes.
+        target: The domain's class, `"module:Class"`; a subclass of `Domain`.
+        steps: Names of the domain's own preprocessing steps.
+        planned: Options of the model that `Domain.inputs` decides.
+        options: What `Domain.open` takes.
         data_forms: How a user's data may look, for messages.
+        notice: A sentence at the top of every report.
+        aliases: Other names.
     """
 
     name: str
@@ -95,32 +84,13 @@ class DomainSpec:
     task: str
     default_model: str
     default_precisions: tuple[str, ...]
-    sniff: str
-    open: str
-    inputs: str
+    target: str
+    steps: tuple[str, ...] = ()
     planned: tuple[str, ...] = ("input_shape",)
-    rename: str | None = None
-    steps: tuple[tuple[str, str], ...] = ()
-    augmenter: str | None = None
-    cutter: str | None = None
-    length: str | None = None
-    read: str | None = None
-    write: str | None = None
-    files: str | None = None
-    panels: str | None = None
-    notice: str = ""
     options: tuple[DataOption, ...] = ()
     data_forms: tuple[str, ...] = ()
+    notice: str = ""
     aliases: tuple[str, ...] = ()
-
-    def call(self, target: str, *args: Any) -> Any:
-        """Import the target of one of the fields and call it.
-
-        Args:
-            target: Name of the field ("open").
-            *args: Passed on.
-        """
-        return resolve(getattr(self, target))(*args)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +117,190 @@ class InputPlan:
     batch_size: int | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class GivenInput:
+    """One input that a user gives to `predict`; one of content, array and problem is there.
+
+    Attributes:
+        name: What the user calls it.
+        content: Bytes, as the first preprocessing step takes them.
+        array: A `.npy` file that holds the model's input itself.
+        problem: Why it cannot be read.
+    """
+
+    name: str
+    content: bytes | None = None
+    array: Path | None = None
+    problem: str | None = None
+
+
+class Panel(TypedDict, total=False):
+    """What the report shows of data or results; `actzoo.report.panels` says what each kind has."""
+
+    title: Required[str]
+    kind: Required[Literal["gallery", "bars", "histogram", "table", "note"]]
+    about: str
+    section: Literal["data", "results"]
+    items: Sequence[Mapping[str, str]]
+    labels: Sequence[str]
+    series: Mapping[str, Sequence[int]]
+    values: Sequence[float]
+    xlabel: str
+    mark: float
+    mark_label: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    text: str | Sequence[str]
+
+
+class Domain(abc.ABC, Generic[S]):
+    """What the core asks of a kind of data. `S` is the source that it opens.
+
+    A domain says how its data is recognized, opened and prepared; all else has a default. Modules
+    that are slow to import belong inside the methods: `recognize` is asked of every domain.
+
+    Args:
+        spec: Its row.
+    """
+
+    def __init__(self, spec: DomainSpec) -> None:
+        self.spec = spec
+
+    @abc.abstractmethod
+    def recognize(self, path: str) -> str | None:
+        """Return the reason why a path holds such data, or None. Cheap; imports no Keras."""
+
+    @abc.abstractmethod
+    def open(self, path: str, options: Mapping[str, Any]) -> S:
+        """Open a user's data.
+
+        Args:
+            path: A folder, a file, or a name like `tfds:NAME`; archives are unpacked already.
+            options: Those of the row's that are given, checked.
+
+        Raises:
+            DataError: The data cannot be used; says which file, and what to do.
+        """
+
+    @abc.abstractmethod
+    def inputs(
+        self, source: S, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> InputPlan:
+        """Choose the model's inputs and the steps that lead there, with reasons.
+
+        Args:
+            source: The opened data.
+            split: Split -> indices. Nothing may be chosen from other examples than those to train
+                on.
+            overrides: Values of the row's `planned` options that are fixed already, and as
+                "preprocessing" the steps of given weights.
+        """
+
+    @abc.abstractmethod
+    def steps(self) -> Mapping[str, Step]:
+        """Return the functions of the row's `steps`, by name.
+
+        Each takes the bytes of an example, or what the step before returned, and passes on what is
+        at its stage already; the last returns arrays by input name.
+        """
+
+    def class_names(self, source: S, known: Sequence[str]) -> Sequence[str]:
+        """Return the names of the source's classes as a model that knows `known` has them."""
+        return source.classes
+
+    def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> Augmenter | None:
+        """Return what changes training samples; None for nothing.
+
+        Args:
+            steps: The plan's preprocessing.
+            settings: `InputPlan.augmentation`, as the user may have changed it.
+        """
+        return None
+
+    def cutter(self, steps: Steps) -> Cutter | None:
+        """Return what cuts examples where a model takes parts of them; None where it does not."""
+        return None
+
+    def length(self, inputs: Mapping[str, np.ndarray]) -> int | None:
+        """Return how many places of the first axis a prepared example fills; None for all.
+
+        Training batches are made of examples of like length and cut to the longest.
+        """
+        return None
+
+    def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
+        """Yield what a user gives to `predict`, one input after another.
+
+        Args:
+            given: As the user wrote it; by default files, and folders of them.
+            options: With which the data is opened.
+        """
+        for path in folders.files_of(given):
+            try:
+                if path.suffix == ".npy":
+                    yield GivenInput(str(path), array=path)
+                else:
+                    yield GivenInput(str(path), path.read_bytes())
+            except FileNotFoundError:
+                problem = f"There is no file {errors.shown(path, 200)}."
+                yield GivenInput(str(path), problem=problem)
+            except OSError as error:
+                problem = f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
+                yield GivenInput(str(path), problem=problem)
+
+    def write_mask(
+        self,
+        name: str,
+        content: bytes | None,
+        mask: np.ndarray,
+        classes: Sequence[str],
+        folder: Path,
+    ) -> Path:
+        """Write a predicted mask; by default as `<stem>_mask.npy`.
+
+        Args:
+            name: What the user calls the input; its last part names the file.
+            content: The input's bytes; None where it was an array.
+            mask: Class indices, on the grid of the input.
+            classes: Names.
+            folder: Where to; made where it is missing.
+        """
+        import numpy as np
+
+        array = io.BytesIO()
+        np.save(array, mask)
+        stem = Path(name).name.removesuffix(".npy") or "input"
+        return files.write_bytes(folder / f"{stem}_mask.npy", array.getvalue())
+
+    def traveling_files(self, steps: Steps) -> dict[str, bytes]:
+        """Return files that stand beside a model for those who prepare its inputs themselves."""
+        return {}
+
+    def panels(self, evaluation: Evaluation) -> list[Panel]:
+        """Return what the report shows of the data and of the model's mistakes."""
+        return []
+
+
+class _NoDomain(Domain["Source"]):
+    """The domain of a model that belongs to none: the defaults, and nothing to open."""
+
+    def recognize(self, path: str) -> None:
+        return None
+
+    def open(self, path: str, options: Mapping[str, Any]) -> Source:
+        raise errors.InvalidValueError(
+            "The model belongs to no kind of data that actzoo opens.", given=path
+        )
+
+    def inputs(
+        self, source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> InputPlan:
+        raise errors.InvalidValueError("The model belongs to no kind of data.")
+
+    def steps(self) -> Mapping[str, Step]:
+        return {}
+
+
 def builtin() -> list[DomainSpec]:
     """Return the rows of this package's own domains, without looking for others."""
     return [importlib.import_module(f"{package}.domain").DOMAIN for package in BUILTIN]
@@ -157,14 +311,41 @@ def _load_builtins() -> None:
         DOMAINS.add(spec)
 
 
+def _check_row(row: object) -> None:
+    if not isinstance(row, DomainSpec):
+        raise errors.InvalidTypeError(
+            f"A domain is a DomainSpec, not {type(row).__name__}.", given=row
+        )
+
+
 DOMAINS: Registry[DomainSpec] = Registry(
-    "domain", entry_points="actzoo.domains", load_builtins=_load_builtins
+    "domain", entry_points="actzoo.domains", load_builtins=_load_builtins, check=_check_row
 )
 
 
 def register(spec: DomainSpec, *, origin: str = "your code") -> DomainSpec:
     """Add a domain; see `Registry.add`."""
     return DOMAINS.add(spec, origin=origin)
+
+
+def get_domain(name: str) -> Domain[Source]:
+    """Return a domain, the same object for each call.
+
+    Args:
+        name: Its name or alias; empty for a model that belongs to none, which gets the defaults.
+
+    Raises:
+        UnknownNameError: There is none of this name.
+    """
+    return _instance(DOMAINS.get(name).name if name else "")
+
+
+@functools.cache
+def _instance(name: str) -> Domain[Source]:
+    if not name:
+        return _NoDomain(DomainSpec("", "", "", "", (), ""))
+    made: Domain[Source] = DOMAINS.load(name)(DOMAINS.get(name))
+    return made
 
 
 def read_options(spec: DomainSpec, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,81 +412,6 @@ def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str,
     return kind(**given)
 
 
-def entries(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of a folder's folders and files, sorted, without hidden and system ones.
-
-    Raises:
-        DataError: The folder cannot be listed.
-    """
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as listed:
-            for entry in listed:
-                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
-                    continue
-                (folders if _is_folder(entry) else files).append(entry.name)
-    except OSError as error:
-        raise errors.DataError(
-            f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
-            "Change its permissions, or remove it.",
-            given=folder,
-        ) from error
-    return sorted(folders), sorted(files)
-
-
-def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Return files; a folder stands for all files below it that are not hidden.
-
-    Raises:
-        MissingFileError: A folder holds none.
-    """
-    found: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
-        if not inside:
-            raise errors.MissingFileError(
-                f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
-            )
-        found += inside
-    return found
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def is_scheme(path: str) -> bool:
-    """Say whether a user's DATA is a name like `tfds:NAME` and not a place on disk."""
-    scheme, colon, _ = path.partition(":")
-    return bool(colon) and scheme.isalnum() and len(scheme) > 1 and not Path(path).exists()
-
-
-def check_exists(path: str) -> None:
-    """Refuse a place on disk where there is nothing.
-
-    Raises:
-        MissingFileError: There is nothing at the path.
-    """
-    if not is_scheme(path) and not Path(path).exists():
-        raise errors.MissingFileError(
-            f"There is nothing at {errors.shown(path, 200)}.\n"
-            "DATA is a folder, an archive of one, a file, or `tfds:NAME`.",
-            given=path,
-        )
-
-
 def recognize(path: str, task: str | None = None) -> DomainSpec:
     """Return the domain of a user's data.
 
@@ -317,11 +423,11 @@ def recognize(path: str, task: str | None = None) -> DomainSpec:
         MissingFileError: There is nothing at the path.
         DataError: No domain recognizes it, or none for the task.
     """
-    check_exists(path)
-    place = path if is_scheme(path) else str(archives.folder_of(path))
+    folders.check_exists(path)
+    place = path if folders.is_scheme(path) else str(archives.folder_of(path))
     others = []
     for spec in DOMAINS:
-        reason = spec.call("sniff", place)
+        reason = get_domain(spec.name).recognize(place)
         if reason is not None and task in (None, spec.task):
             return spec
         if reason is not None:

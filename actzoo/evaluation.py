@@ -151,10 +151,8 @@ def renumbering(source: Any, card: models.ModelCard) -> np.ndarray:
     """
     from actzoo import domains, tasks
 
-    names, classes = source.classes, card.classes
-    spec = domains.DOMAINS.get(card.domain) if card.domain else None
-    if spec is not None and spec.rename:
-        names = spec.call("rename", source, classes)
+    classes = card.classes
+    names = domains.get_domain(card.domain).class_names(source, classes)
     unknown = [name for name in names if name not in classes]
     if unknown:
         listed = ", ".join(errors.shown(name) for name in unknown[:10])

@@ -90,7 +90,7 @@ def make_plan(
     if planned:
         overrides.update(planned)
         models.make_config(spec.name, {**config, **planned})
-    inputs = domain.call("inputs", source, split, overrides)
+    inputs = domains.get_domain(domain.name).inputs(source, split, overrides)
     config.update(inputs.config)
     reasons += inputs.reasons
     if activation is not None:

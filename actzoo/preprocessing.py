@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from actzoo import domains, errors
-from actzoo._lazy import resolve
 
 Steps = Sequence[Mapping[str, Any]]
 Inputs = dict[str, np.ndarray]
@@ -80,7 +79,7 @@ def with_settings(steps: Steps, given: Mapping[str, Any]) -> tuple[dict[str, Any
     return tuple(changed)
 
 
-def _checked(number: int, step: Mapping[str, Any]) -> tuple[str, Callable[..., Any], Mapping]:
+def _checked(number: int, step: Mapping[str, Any]) -> tuple[str, domains.Step, dict[str, Any]]:
     if not isinstance(step, Mapping) or not isinstance(step.get("step"), str):
         raise errors.InvalidValueError(
             f"Step {number} of the preprocessing is {errors.shown(step, 80)}; it must be an object "
@@ -108,12 +107,12 @@ def _checked(number: int, step: Mapping[str, Any]) -> tuple[str, Callable[..., A
 
 
 @functools.cache
-def _step(name: str) -> tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...] | None]:
+def _step(name: str) -> tuple[domains.Step, tuple[str, ...], tuple[str, ...] | None]:
     """Return a step's function, the settings it needs, and those it takes (None: any)."""
-    targets = {step: target for spec in domains.DOMAINS for step, target in spec.steps}
-    if name not in targets:
-        raise errors.unknown_name("preprocessing step", name, targets)
-    function = resolve(targets[name])
+    owners = {step: spec.name for spec in domains.DOMAINS for step in spec.steps}
+    if name not in owners:
+        raise errors.unknown_name("preprocessing step", name, owners)
+    function = domains.get_domain(owners[name]).steps()[name]
     takes = list(inspect.signature(function).parameters.values())[1:]
     if any(p.kind is p.VAR_KEYWORD for p in takes):
         return function, (), None

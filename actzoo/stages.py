@@ -456,7 +456,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
             )
         _write_predictions(folder, source, splits, assessed)
         _write_identities(folder, source)
-        domain = domains.DOMAINS.get(made.domain)
+        domain = domains.get_domain(made.domain)
         labels = source.labels()
         shown_data = Evaluation(
             source, splits, made.classes, made.preprocessing, splits["test"],
@@ -464,11 +464,11 @@ def evaluate(run: RunLike) -> dict[str, Any]:
             assessed["test"].outputs, tuple(assessed["test"].rows), folder.evaluation,
         )  # fmt: skip
         panels = [] if labels is None else [_balance(labels, splits, made.classes)]
-        panels += domain.call("panels", shown_data) if domain.panels else []
+        panels += domain.panels(shown_data)
         shown = {
             "format": files.FORMAT,
             "panels": panels,
-            "notice": domain.notice,
+            "notice": domain.spec.notice,
             "about": source.fingerprint().about,
         }
         files.write_json(folder.panels, shown)
@@ -479,7 +479,7 @@ def evaluate(run: RunLike) -> dict[str, Any]:
 
 def _balance(
     labels: np.ndarray, splits: Mapping[str, np.ndarray], classes: Sequence[str]
-) -> dict[str, Any]:
+) -> domains.Panel:
     """Return the report's panel on the number of examples of each class."""
     return {
         "title": "Examples of each class",

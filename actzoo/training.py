@@ -19,7 +19,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from actzoo import activations, data, errors, files, memory, models, run_folder, tasks, weights
+from actzoo import (
+    activations,
+    data,
+    domains,
+    errors,
+    files,
+    memory,
+    models,
+    run_folder,
+    tasks,
+    weights,
+)
 from actzoo.checkpoint import Checkpoint
 from actzoo.plan import Phase, Plan
 from actzoo.progress import Progress
@@ -298,7 +309,8 @@ def train(
     for layer in model.layers:
         layer.trainable = True
     models.save_model(model, run.path, card_of(plan, report.origin))
-    for name, content in data.traveling_files(plan.domain, plan.preprocessing).items():
+    traveling = domains.get_domain(plan.domain).traveling_files(plan.preprocessing)
+    for name, content in traveling.items():
         files.write_bytes(run.path / name, content)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
 

@@ -348,10 +348,10 @@ class _Verifier:
         """Compare the files that others prepare inputs with (a tokenizer) with the card's steps."""
         if self.card is None:
             return
-        from actzoo import data
+        from actzoo import domains
 
         try:
-            expected = data.traveling_files(self.card.domain, self.card.preprocessing)
+            expected = domains.get_domain(self.card.domain).traveling_files(self.card.preprocessing)
         except errors.ActzooError as error:
             self.add("preprocessing", _first(error), "Inputs cannot be prepared on this machine.")
             return

@@ -80,25 +80,6 @@ class Windows:
         )  # fmt: skip
 
 
-def sniff(path: str) -> str | None:
-    return "windows of a sensor" if path.endswith(".sensors") else None
-
-
-def open_windows(path: str, options: Mapping[str, Any]) -> Windows:
-    return Windows(path, int(options.get("skip", 0)))
-
-
-def inputs(source: Windows, split: Mapping[str, Sequence[int]], overrides: object) -> Any:
-    described = {"shape": [STEPS, 3], "dtype": "float32", "range": [0, 255]}
-    return domains.InputPlan(
-        config={"input_shape": [STEPS, 3]},
-        inputs={"image": described},  # as simple_net names its input, and scales it
-        steps=({"step": "read_window"}, {"step": "scale_window", "by": 60.0}),
-        augmentation={"noise": 3.0},
-        reasons=(f"windows of {STEPS} steps",),
-    )
-
-
 def read_window(value: Any) -> dict[str, np.ndarray]:
     if isinstance(value, dict):
         return value
@@ -123,8 +104,37 @@ class Noise:
         return {"image": np.clip(signal + noise, 0, 255).astype("float32")}, target
 
 
-def panels(evaluation: Any) -> list[dict[str, Any]]:
-    return [{"title": "How long windows are", "kind": "note", "text": f"{STEPS} steps each."}]
+class Sensors(domains.Domain[Windows]):
+    """Recognized, opened and prepared, with noise in training and a panel in the report."""
+
+    def recognize(self, path: str) -> str | None:
+        return "windows of a sensor" if path.endswith(".sensors") else None
+
+    def open(self, path: str, options: Mapping[str, Any]) -> Windows:
+        return Windows(path, int(options.get("skip", 0)))
+
+    def inputs(
+        self, source: Windows, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> domains.InputPlan:
+        described = {"shape": [STEPS, 3], "dtype": "float32", "range": [0, 255]}
+        return domains.InputPlan(
+            config={"input_shape": [STEPS, 3]},
+            inputs={"image": described},  # as simple_net names its input, and scales it
+            steps=({"step": "read_window"}, {"step": "scale_window", "by": 60.0}),
+            augmentation={"noise": 3.0},
+            reasons=(f"windows of {STEPS} steps",),
+        )
+
+    def steps(self) -> dict[str, domains.Step]:
+        return {"read_window": read_window, "scale_window": scale_window}
+
+    def augmenter(
+        self, steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+    ) -> data.Augmenter:
+        return Noise(steps, settings)
+
+    def panels(self, evaluation: object) -> list[domains.Panel]:
+        return [{"title": "How long windows are", "kind": "note", "text": f"{STEPS} steps each."}]
 
 
 DOMAIN = domains.DomainSpec(
@@ -133,15 +143,8 @@ DOMAIN = domains.DomainSpec(
     task="classification",
     default_model="simple_net",
     default_precisions=("float32", "int8"),
-    sniff="sensor_domain:sniff",
-    open="sensor_domain:open_windows",
-    inputs="sensor_domain:inputs",
-    steps=(
-        ("read_window", "sensor_domain:read_window"),
-        ("scale_window", "sensor_domain:scale_window"),
-    ),
-    augmenter="sensor_domain:Noise",
-    panels="sensor_domain:panels",
+    target="sensor_domain:Sensors",
+    steps=("read_window", "scale_window"),
     notice="Sensors drift.",
     options=(domains.DataOption("skip", int, "Leave out so many windows at the beginning."),),
     data_forms=("a .sensors file with a window a line",),

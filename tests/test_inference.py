@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import benchmark, domains, errors, evaluation, inference, models
+from actzoo import benchmark, errors, evaluation, folders, inference, models
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_a_folder_stands_for_the_files_in_it(tmp_path):
     (tmp_path / "below").mkdir()
     for name in ("a.jpg", ".hidden.jpg", "below/b.jpg"):
         (tmp_path / name).write_bytes(b"x")
-    assert domains.files_of([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "below/b.jpg"]
+    assert folders.files_of([tmp_path]) == [tmp_path / "a.jpg", tmp_path / "below/b.jpg"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(errors.MissingFileError, match="holds no files"):
-        domains.files_of([tmp_path / "empty"])
+        folders.files_of([tmp_path / "empty"])

@@ -21,7 +21,7 @@ SOURCES = [*CORE, *APPLICATIONS]
 LEVELS = {
     "errors": 0, "_lazy": 0, "spellings": 0, "registry": 0, "formatting": 0, "files": 0,
     "findings": 0,
-    "cache": 0, "archives": 0,
+    "cache": 0, "archives": 0, "folders": 0,
     "run_folder": 1, "stage_records": 1, "domains": 1,
     "activations": 2,
     "blocks": 3, "tflite": 3,
@@ -37,6 +37,7 @@ FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
     ("files", "spellings"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
+    ("folders", "errors"),
     ("stage_records", "run_folder"),
     ("data", "preprocessing"), ("data", "tasks"), ("weights", "models"), ("models", "model_files"),
     ("planning", "plan"),
@@ -287,7 +288,7 @@ def names_of_domains():
     "text" and aliases such as "images" are ordinary words, too.
     """
     rows = domains.builtin()
-    steps = {name for row in rows for name, _ in row.steps}
+    steps = {name for row in rows for name in row.steps}
     built_in = {row.name for row in models.MODELS if row.target.startswith("actzoo.applications")}
     names = {row.name for row in rows}
     compared = names | {alias for row in rows for alias in row.aliases}

@@ -340,7 +340,10 @@ def test_sentences_and_files_are_predicted_without_tensorflow(run, tmp_path):
 
 def given_texts(*given, **options):
     """Return what `predict` reads, name and text."""
-    return [(str(name), text) for name, text in read_given([str(g) for g in given], options)]
+    return [
+        (item.name, item.content if item.problem is None else item.problem)
+        for item in read_given([str(g) for g in given], options)
+    ]
 
 
 def test_predict_finds_the_texts_of_any_table_that_training_takes(tmp_path):
@@ -376,7 +379,7 @@ def test_predict_takes_the_name_of_a_missing_file_for_no_sentence(name, tmp_path
     assert given_texts(sentence) == [(sentence, sentence.encode())]
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     ((_, told),) = given_texts("a.xlsx")
-    assert "no text file" in told
+    assert "not a text file" in told
 
 
 def test_predict_says_that_a_file_holds_no_texts_and_reads_pipes(tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from actzoo import data, domains, errors, preprocessing
 from actzoo.applications.vision import augmentation, images, inspection, panels
-from actzoo.applications.vision.domain import DOMAIN
+from actzoo.applications.vision import domain as photos
 
 
 @pytest.fixture(autouse=True)
@@ -268,7 +268,7 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
     notes = []
     source = opened(PHOTOS, notes.append)
     assert len(source) == 280 and len(source.classes) == 10 and not notes
-    plan = DOMAIN.call("inputs", source, {}, {})
+    plan = photos.inputs(source, {}, {})
     assert plan.config == {"input_shape": [96, 96, 3]} and plan.augmentation["flip"]
     inputs = data.load_samples(source, [0, 200], data.Preparation(plan.steps))["image"]
     expected = preprocessing.apply(plan.steps, source.raw(200))["image"]
@@ -279,8 +279,8 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
 
 
 def planned(overrides=None, **changes):
-    return DOMAIN.call(
-        "inputs", SimpleNamespace(fingerprint=lambda: fingerprint(**changes)), {}, overrides or {}
+    return photos.inputs(
+        SimpleNamespace(fingerprint=lambda: fingerprint(**changes)), {}, overrides or {}
     )
 
 
@@ -312,7 +312,7 @@ def test_size_and_fit_follow_the_data(changes, side, fit):
     assert plan.steps[-1] == {"step": "resize_image", "height": side, "width": side, "fit": fit}
     assert len(plan.reasons) == 3
     preprocessing.validate(plan.steps)
-    DOMAIN.call("augmenter", plan.steps, plan.augmentation)
+    domains.get_domain("vision").augmenter(plan.steps, plan.augmentation)
 
 
 def test_small_gray_pictures_are_never_mirrored():

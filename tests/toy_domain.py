@@ -75,26 +75,30 @@ class Grids:
         )  # fmt: skip
 
 
-def sniff(path: str) -> str | None:
-    return "a file of grids" if str(path).endswith(".grids.npz") else None
-
-
-def open_grids(path: str, options: object) -> Grids:
-    return Grids(path)
-
-
-def inputs(source: Grids, split: object, overrides: object) -> domains.InputPlan:
-    described = {"image": {"shape": [6, 6, 1], "dtype": "float32", "range": [0, 255]}}
-    return domains.InputPlan(
-        {"input_shape": [6, 6, 1]}, described, ({"step": "read_grid"},), {}, ("grids are 6 x 6",)
-    )
-
-
 def read_grid(value: bytes | np.ndarray | dict, **settings: object) -> dict[str, np.ndarray]:
     """Return the input `(6, 6, 1)` of the bytes, or of what was read already."""
     if isinstance(value, bytes):
         value = np.frombuffer(value, "uint8").reshape(6, 6, 1)
     return value if isinstance(value, dict) else {"image": value}
+
+
+class Toy(domains.Domain[Grids]):
+    """The least that a domain says: how its data is recognized, opened and prepared."""
+
+    def recognize(self, path: str) -> str | None:
+        return "a file of grids" if path.endswith(".grids.npz") else None
+
+    def open(self, path: str, options: object) -> Grids:
+        return Grids(path)
+
+    def inputs(self, source: Grids, split: object, overrides: object) -> domains.InputPlan:
+        described = {"image": {"shape": [6, 6, 1], "dtype": "float32", "range": [0, 255]}}
+        return domains.InputPlan(
+            {"input_shape": [6, 6, 1]}, described, ({"step": "read_grid"},), {}, ("6 x 6 grids",)
+        )
+
+    def steps(self) -> dict[str, domains.Step]:
+        return {"read_grid": read_grid}
 
 
 DOMAIN = domains.DomainSpec(
@@ -103,8 +107,6 @@ DOMAIN = domains.DomainSpec(
     task="classification",
     default_model="simple_net",
     default_precisions=("float32",),
-    sniff="toy_domain:sniff",
-    open="toy_domain:open_grids",
-    inputs="toy_domain:inputs",
-    steps=(("read_grid", "toy_domain:read_grid"),),
+    target="toy_domain:Toy",
+    steps=("read_grid",),
 )

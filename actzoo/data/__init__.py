@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         run_in_batches,
     )
     from actzoo.data.pipeline import feeding, training_batches
-    from actzoo.data.preparation import Augmenter, Cutter, Preparation, samples_of, traveling_files
+    from actzoo.data.preparation import Augmenter, Cutter, Preparation, samples_of
     from actzoo.data.run_data import RunData
     from actzoo.data.source import (
         Example,
@@ -55,7 +55,6 @@ _TARGETS = {
     "run_in_batches": "actzoo.data.cases:run_in_batches",
     "samples_of": "actzoo.data.preparation:samples_of",
     "split": "actzoo.data.splitting:split",
-    "traveling_files": "actzoo.data.preparation:traveling_files",
 }
 
 __all__ = [
@@ -83,7 +82,6 @@ __all__ = [
     "samples_of",
     "split",
     "training_batches",
-    "traveling_files",
 ]
 
 __getattr__, __dir__ = _lazy.attach(__name__, _TARGETS)

@@ -79,6 +79,7 @@ def training_batches(
     lengths = None
     if preparation.length is not None and rows is not None:
         lengths = _lengths(rows, preparation.length, cache)
+    if lengths is not None:
         order = _by_length(order, lengths, batch_size, rng(seed, "lengths", epoch))
 
     def one(position: int, part: int) -> Example:
@@ -110,16 +111,20 @@ def training_batches(
 
 def _lengths(
     rows: Sequence[Example],
-    length: Callable[[dict[str, np.ndarray]], int],
+    length: Callable[[dict[str, np.ndarray]], int | None],
     cache: MutableMapping[str, Any] | None,
-) -> np.ndarray:
-    """Return the length of each prepared example, rounded up to a multiple of 8."""
-    found = (cache or {}).get("lengths")
-    if found is None or len(found) != len(rows):
-        found = np.array([-(-int(length(row.inputs)) // 8) * 8 for row in rows])
-        if cache is not None:
-            cache["lengths"] = found
-    return found
+) -> np.ndarray | None:
+    """Return the length of each prepared example, rounded up to a multiple of 8; None for all."""
+    kept: np.ndarray | None = (cache or {}).get("lengths")
+    if kept is not None and len(kept) == len(rows):
+        return kept
+    lengths = [length(row.inputs) for row in rows]
+    known = [-(-size // 8) * 8 for size in lengths if size is not None]
+    if len(known) < len(rows):
+        return None
+    if cache is not None:
+        cache["lengths"] = np.array(known)
+    return np.array(known)
 
 
 def _by_length(

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from actzoo import domains, preprocessing
-from actzoo._lazy import resolve
 
 
 class Augmenter(Protocol):
@@ -63,13 +62,13 @@ class Preparation:
         steps: Preprocessing, from the opened example to the model's input.
         cutter: Where a model takes parts of an example.
         augmenter: Changes training samples.
-        length: Places of the first axis that a prepared example fills.
+        length: Places of the first axis that a prepared example fills; None for all.
     """
 
     steps: preprocessing.Steps
     cutter: Cutter | None = None
     augmenter: Augmenter | None = None
-    length: Callable[[dict[str, np.ndarray]], int] | None = None
+    length: Callable[[dict[str, np.ndarray]], int | None] | None = None
 
     @classmethod
     def of(
@@ -78,23 +77,19 @@ class Preparation:
         steps: preprocessing.Steps,
         augmentation: Mapping[str, Any] | None = None,
     ) -> Preparation:
-        """Return the preparation that a domain's row describes.
+        """Return the preparation as a domain has it.
 
         Args:
             domain: Its name; empty for a model that belongs to none.
             steps: Of a plan or a model's card.
             augmentation: Settings of the augmenter; empty for none.
         """
-        if not domain:
-            return cls(steps)
-        spec = domains.DOMAINS.get(domain)
+        chosen = domains.get_domain(domain)
         return cls(
             steps,
-            spec.call("cutter", steps) if spec.cutter else None,
-            spec.call("augmenter", steps, augmentation)
-            if augmentation and spec.augmenter
-            else None,
-            resolve(spec.length) if spec.length else None,
+            chosen.cutter(steps),
+            chosen.augmenter(steps, augmentation) if augmentation else None,
+            chosen.length,
         )
 
     @property
@@ -108,18 +103,6 @@ class Preparation:
         if self.cutter is None and self.augmenter is not None:
             return self.augmenter.stored_steps
         return self.case_steps
-
-
-def traveling_files(domain: str, steps: preprocessing.Steps) -> dict[str, bytes]:
-    """Return the files that stand beside a model for those who prepare its inputs themselves.
-
-    Args:
-        domain: Name of the model's domain; empty for none.
-        steps: Of its card.
-    """
-    spec = domains.DOMAINS.get(domain) if domain else None
-    found: dict[str, bytes] = spec.call("files", steps) if spec and spec.files else {}
-    return found
 
 
 def samples_of(inputs: dict[str, np.ndarray], preparation: Preparation) -> dict[str, np.ndarray]:

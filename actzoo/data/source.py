@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from actzoo import archives, domains, errors, preprocessing
+from actzoo import archives, domains, errors, folders, preprocessing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -145,9 +145,9 @@ def open_source(
     """
     spec = domains.DOMAINS.get(domain) if domain else domains.recognize(path)
     own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
-    domains.check_exists(path)
-    place = path if domains.is_scheme(path) else str(archives.folder_of(path))
-    source: Source = spec.call("open", place, own)
+    folders.check_exists(path)
+    place = path if folders.is_scheme(path) else str(archives.folder_of(path))
+    source = domains.get_domain(spec.name).open(place, domains.read_options(spec, own))
     check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:

@@ -78,9 +78,9 @@ def put_in_place(
 
 
 def _traveling_files(card: models.ModelCard) -> dict[str, bytes]:
-    from actzoo import data
+    from actzoo import domains
 
-    return data.traveling_files(card.domain, card.preprocessing)
+    return domains.get_domain(card.domain).traveling_files(card.preprocessing)
 
 
 def _traveled(record: Path) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from actzoo import errors, models, run_folder
 from actzoo.inference.input_checks import check_inputs
 
 if TYPE_CHECKING:
-    from actzoo.domains import DomainSpec
+    from actzoo.domains import GivenInput
     from actzoo.inference.predictors import _Predictor
 
 BATCH = 32  # samples given to a model at once
@@ -56,20 +56,20 @@ class PredictionSession:
         self.card = card
         self.out = out
         self.preparation = data.Preparation.of(card.domain, card.preprocessing)
-        self.domain = domains.DOMAINS.get(card.domain) if card.domain else None
+        self.domain = domains.get_domain(card.domain)
         self.is_dense = tasks.get_task(card.task).is_dense
         self._samples_of, self._in_batches = data.samples_of, data.run_in_batches
         self._written: set[Path] = set()
         # What an earlier call left may be written over, files of the user may not.
         self._earlier = set() if out is None else _masks_before(out)
 
-    def answers(self, items: Sequence[tuple[str, bytes | Path | str]]) -> list[Prediction]:
-        """Return the answers for some inputs: id, and bytes, an array's file or what is wrong."""
+    def answers(self, items: Sequence[GivenInput]) -> list[Prediction]:
+        """Return the answers for some inputs."""
         prepared: list[Any] = []
-        for name, raw in items:
+        for given in items:
             try:
-                case = self._prepare(name, raw)
-                samples = self._samples(case, raw)
+                case = self._prepare(given)
+                samples = self._samples(case, given)
                 check_inputs(samples, self.predictor.ports, self.card)
                 prepared.append((case, samples))
             except errors.ActzooError as error:
@@ -80,24 +80,25 @@ class PredictionSession:
             names = self.predictor.ports
             stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
             outputs = iter(self._in_batches(stacked, self.predictor._run, BATCH))
-        found = []
-        for (name, raw), item in zip(items, prepared, strict=True):
+        predictions = []
+        for given, item in zip(items, prepared, strict=True):
             if isinstance(item, str):
-                found.append(Prediction(name, None, None, {}, item))
+                predictions.append(Prediction(given.name, None, None, {}, item))
                 continue
             case, samples = item
             own = np.stack(list(itertools.islice(outputs, len(next(iter(samples.values()))))))
             try:
-                found.append(self._answer(name, raw, case, own))
+                predictions.append(self._answer(given, case, own))
             except errors.DataError as error:
-                found.append(Prediction(name, None, None, {}, str(error)))
-        return found
+                predictions.append(Prediction(given.name, None, None, {}, str(error)))
+        return predictions
 
-    def _prepare(self, name: str, raw: bytes | Path | str) -> dict[str, np.ndarray]:
-        if isinstance(raw, str):
-            raise errors.DataError(raw, given=name)
-        if isinstance(raw, Path):
-            return {next(iter(self.predictor.ports)): _read_array(raw)}
+    def _prepare(self, given: GivenInput) -> dict[str, np.ndarray]:
+        name = given.name
+        if given.problem is not None:
+            raise errors.DataError(given.problem, given=name)
+        if given.array is not None:
+            return {next(iter(self.predictor.ports)): _read_array(given.array)}
         if not self.card.preprocessing:
             raise errors.DataError(
                 f"The model has no preprocessing steps, so {errors.shown(name, 120)} cannot be "
@@ -107,17 +108,17 @@ class PredictionSession:
         from actzoo import preprocessing
 
         try:
-            return preprocessing.apply(self.preparation.case_steps, raw)
+            return preprocessing.apply(self.preparation.case_steps, given.content)
         except errors.ActzooError as error:
             raise errors.DataError(f"{errors.shown(name, 200)}: {error}", given=name) from error
 
-    def _samples(self, case: dict[str, np.ndarray], raw: Any) -> dict[str, np.ndarray]:
-        if isinstance(raw, Path):
+    def _samples(self, case: dict[str, np.ndarray], given: GivenInput) -> dict[str, np.ndarray]:
+        if given.array is not None:
             return {name: value[None] for name, value in case.items()}
         return self._samples_of(case, self.preparation)
 
     def _answer(
-        self, name: str, raw: Any, case: dict[str, np.ndarray], outputs: np.ndarray
+        self, given: GivenInput, case: dict[str, np.ndarray], outputs: np.ndarray
     ) -> Prediction:
         classes = self.card.classes
         if outputs.shape[-1] != len(classes):
@@ -128,24 +129,22 @@ class PredictionSession:
                 allowed=(len(classes),),
             )
         if not self.is_dense:
-            return named_prediction(name, outputs[0], classes)
+            return named_prediction(given.name, outputs[0], classes)
         cutter = self.preparation.cutter
-        joined = cutter.join(outputs, case) if cutter and isinstance(raw, bytes) else outputs[0]
+        joined = cutter.join(outputs, case) if cutter and given.array is None else outputs[0]
         mask = joined.argmax(axis=-1).astype("uint8")
         counts = np.bincount(mask.reshape(-1), minlength=len(classes))
         shares = {str(c): float(n / mask.size) for c, n in zip(classes, counts, strict=True)}
-        written = None
-        if self.out is not None and self.domain and self.domain.write and isinstance(raw, bytes):
-            written = str(self._write(self.domain, self.out, name, raw, mask))
-        return Prediction(name, None, None, {}, mask=written, shares=shares)
+        written = None if self.out is None else str(self._write(self.out, given, mask))
+        return Prediction(given.name, None, None, {}, mask=written, shares=shares)
 
-    def _write(
-        self, domain: DomainSpec, out: Path, name: str, raw: bytes, mask: np.ndarray
-    ) -> Path:
+    def _write(self, out: Path, given: GivenInput, mask: np.ndarray) -> Path:
         """Write a mask; files of one name go into folders of their own."""
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".") as scratch:
-            made = Path(domain.call("write", name, raw, mask, self.card.classes, Path(scratch)))
+            made = self.domain.write_mask(
+                given.name, given.content, mask, self.card.classes, Path(scratch)
+            )
             target = out / made.name
             for number in itertools.count(2):
                 if target not in self._written:
@@ -226,29 +225,17 @@ def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> mod
 
 def read_inputs(
     given: Sequence[str | os.PathLike[str]], card: models.ModelCard
-) -> Iterator[tuple[str, bytes | Path | str]]:
-    """Yield what a user gives to `predict`, one input after another.
+) -> Iterator[GivenInput]:
+    """Return what a user gives to `predict`, one input after another.
 
     Args:
         given: Files, folders of them, or what the domain's `read` takes.
         card: Of the model: its domain, and how its data is opened.
-
-    Yields:
-        Name, and the bytes; for a `.npy` file its path; for a file that cannot be read, why.
     """
     from actzoo import domains
 
-    spec = domains.DOMAINS.get(card.domain) if card.domain else None
-    if spec is not None and spec.read:
-        yield from spec.call("read", [os.fspath(item) for item in given], card.data_options)
-        return
-    for path in domains.files_of(given):
-        try:
-            yield str(path), path if path.suffix == ".npy" else path.read_bytes()
-        except FileNotFoundError:
-            yield str(path), f"There is no file {errors.shown(path, 200)}."
-        except OSError as error:
-            yield str(path), f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
+    named = [os.fspath(item) for item in given]
+    return domains.get_domain(card.domain).read(named, card.data_options)
 
 
 def batches_of(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

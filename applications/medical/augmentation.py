@@ -53,7 +53,7 @@ class Settings:
 
 
 def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> TileAugmenter:
-    """Return the augmenter of the domain's row.
+    """Return the augmenter that fits preprocessing steps.
 
     Args:
         steps: As in the plan.

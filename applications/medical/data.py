@@ -53,11 +53,6 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
 
 
-def classes_among(source: Scans, known: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of scans' classes as a model has them; the target of the domain's row."""
-    return source.classes_among(known)
-
-
 class Scans:
     """Images with masks, opened one at a time; an `actzoo.data.Source`.
 

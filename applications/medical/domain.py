@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, DomainSpec, InputPlan
+from actzoo.domains import DataOption, Domain, DomainSpec, InputPlan
 
 if TYPE_CHECKING:
-    from actzoo.applications.medical.data import Scans
+    import numpy as np
 
-_HERE = "actzoo.applications.medical"
+    from actzoo.applications.medical.augmentation import TileAugmenter
+    from actzoo.applications.medical.data import Scans
+    from actzoo.applications.medical.tiling import TileCutter
+    from actzoo.domains import Panel, Step
+    from actzoo.preprocessing import Steps
+    from actzoo.stages import Evaluation
 
 DOMAIN = DomainSpec(
     name="medical",
@@ -20,20 +26,9 @@ DOMAIN = DomainSpec(
     task="segmentation",
     default_model="unet",
     default_precisions=("float32", "int8"),
-    sniff=f"{_HERE}.folder:looks_like_pairs",
-    open=f"{_HERE}.data:open_scans",
-    rename=f"{_HERE}.data:classes_among",
-    inputs=f"{_HERE}.domain:inputs",
+    target="actzoo.applications.medical.domain:Medical",
+    steps=("read_scan", "normalize_scan", "tile_scan"),
     planned=("input_shape", "widths"),
-    steps=(
-        ("read_scan", f"{_HERE}.preprocessing:read_scan"),
-        ("normalize_scan", f"{_HERE}.preprocessing:normalize_scan"),
-        ("tile_scan", f"{_HERE}.preprocessing:tile_scan"),
-    ),
-    augmenter=f"{_HERE}.augmentation:augmenter",
-    cutter=f"{_HERE}.tiling:cutter",
-    write=f"{_HERE}.writing:write_mask",
-    panels=f"{_HERE}.panels:panels",
     notice="For research only, not a medical device.",
     options=(
         DataOption(
@@ -65,7 +60,78 @@ FEWEST_SHOWN, MOST_SHOWN = 2_000, 200_000
 LIMIT = 5.0
 
 
-def inputs(source: Scans, split: Mapping[str, Any], overrides: Mapping[str, Any]) -> InputPlan:
+class Medical(Domain["Scans"]):
+    """Scans and microscopy, a mask each."""
+
+    def recognize(self, path: str) -> str | None:
+        """Return why a folder seems to hold images with masks, or None."""
+        from actzoo.applications.medical import folder
+
+        return folder.looks_like_pairs(path)
+
+    def open(self, path: str, options: Mapping[str, Any]) -> Scans:
+        """Open a folder of images and masks."""
+        from actzoo.applications.medical import data
+
+        return data.open_scans(path, options)
+
+    def inputs(
+        self, source: Scans, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> InputPlan:
+        """Choose tile, depth of the network and steps; see the function `inputs`."""
+        return inputs(source, split, overrides)
+
+    def steps(self) -> dict[str, Step]:
+        """Return reading, normalization and the mark of tiling."""
+        from actzoo.applications.medical import preprocessing
+
+        return {
+            "read_scan": preprocessing.read_scan,
+            "normalize_scan": preprocessing.normalize_scan,
+            "tile_scan": preprocessing.tile_scan,
+        }
+
+    def class_names(self, source: Scans, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the classes as a model of the known ones has them."""
+        return source.classes_among(known)
+
+    def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> TileAugmenter:
+        """Return what changes training tiles."""
+        from actzoo.applications.medical import augmentation
+
+        return augmentation.augmenter(steps, settings)
+
+    def cutter(self, steps: Steps) -> TileCutter:
+        """Return what cuts scans into tiles and joins the outputs."""
+        from actzoo.applications.medical import tiling
+
+        return tiling.TileCutter(steps)
+
+    def write_mask(
+        self,
+        name: str,
+        content: bytes | None,
+        mask: np.ndarray,
+        classes: Sequence[str],
+        folder: Path,
+    ) -> Path:
+        """Write a mask in the form of its scan; that of an array as an array."""
+        if content is None:
+            return super().write_mask(name, content, mask, classes, folder)
+        from actzoo.applications.medical import writing
+
+        return writing.write_mask(name, content, mask, classes, folder)
+
+    def panels(self, evaluation: Evaluation) -> list[Panel]:
+        """Return examples, the worst cases and scores by class."""
+        from actzoo.applications.medical import panels
+
+        return panels.panels(evaluation)
+
+
+def inputs(
+    source: Scans, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+) -> InputPlan:
     """Choose tile, network depth, steps and augmentation from the data.
 
     Args:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.domains import SPLIT_NAMES, entries
+from actzoo.folders import SPLIT_NAMES, entries
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 VOLUMES = (".nii.gz", ".nii")

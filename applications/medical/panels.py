@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,7 @@ from actzoo.tasks import IGNORE_INDEX
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from actzoo.domains import Panel
     from actzoo.stages import Evaluation
 
 SIDE = 220  # of one picture, in pixels, at least the longer side
@@ -28,7 +29,7 @@ BEST, MEDIAN, WORST = 2, 2, 4  # so many cases
 ROWS = 200
 
 
-def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
+def panels(evaluation: Evaluation) -> list[Panel]:
     """Return the report's panels on the data, writing PNG files for the galleries.
 
     Args:
@@ -61,7 +62,7 @@ def _by_dice(evaluation: Evaluation) -> list[tuple[float, int]]:
     return sorted((value, k) for value, k in scored if value is not None)
 
 
-def _samples(evaluation: Evaluation) -> dict[str, Any]:
+def _samples(evaluation: Evaluation) -> Panel:
     train = np.asarray(evaluation.splits["train"])
     items = []
     for index in train[np.linspace(0, len(train) - 1, min(len(train), SAMPLES)).astype(int)]:
@@ -85,7 +86,7 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _balance(evaluation: Evaluation) -> dict[str, Any]:
+def _balance(evaluation: Evaluation) -> Panel:
     counts = evaluation.source.fingerprint().counts
     names = list(evaluation.classes[1:])
     return {
@@ -98,7 +99,7 @@ def _balance(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _overlays(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> dict[str, Any]:
+def _overlays(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> Panel:
     middle = max(0, len(order) // 2 - 1)
     chosen = {
         "Best": order[::-1][:BEST],
@@ -124,7 +125,7 @@ def _overlays(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> dic
     }
 
 
-def _overlay(evaluation: Evaluation, place: str, value: float, position: int) -> dict[str, Any]:
+def _overlay(evaluation: Evaluation, place: str, value: float, position: int) -> dict[str, str]:
     index = int(evaluation.test_indices[position])
     example = evaluation.source.load(index)
     picture, truth, predicted = _shown(
@@ -141,7 +142,7 @@ def _overlay(evaluation: Evaluation, place: str, value: float, position: int) ->
     }
 
 
-def _table(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> dict[str, Any]:
+def _table(evaluation: Evaluation, order: Sequence[tuple[float, int]]) -> Panel:
     keys = list(dict.fromkeys(key for row in evaluation.cases for key in row))
     ids = evaluation.source.ids()
     rows = [

@@ -49,15 +49,6 @@ def count_tiles(shape: Sequence[int], tile: Sequence[int], overlap: float) -> in
     )
 
 
-def cutter(steps: Sequence[Mapping[str, Any]]) -> TileCutter:
-    """Return the cutter of preprocessing steps; the target of the domain's row.
-
-    Args:
-        steps: As in the plan; the last is `tile_scan`.
-    """
-    return TileCutter(steps)
-
-
 class TileCutter:
     """Cuts scans into tiles and joins what a network gave for them; see `actzoo.data.Cutter`.
 

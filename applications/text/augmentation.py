@@ -29,7 +29,7 @@ class Settings:
 
 
 def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> TokenMasker:
-    """Return the augmenter that fits preprocessing steps; the target of the domain's row."""
+    """Return the augmenter that fits preprocessing steps."""
     return TokenMasker(steps, read_settings(Settings, settings, HIGHEST))
 
 

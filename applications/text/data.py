@@ -23,7 +23,8 @@ from actzoo import errors
 from actzoo.applications.text import table, tokenizer
 from actzoo.applications.text.domain import DOMAIN
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import files_of, read_options
+from actzoo.domains import GivenInput, read_options
+from actzoo.folders import files_of
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "labels")
@@ -445,10 +446,8 @@ class Texts:
         return digest.hexdigest()
 
 
-def read_given(
-    given: Sequence[str], options: Mapping[str, Any]
-) -> Iterable[tuple[str, bytes | str]]:
-    """Yield the texts that a user gives to `predict`; the target of the domain's row.
+def read_given(given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
+    """Yield the texts that a user gives to `predict`.
 
     Args:
         given: Sentences; files with one sentence a line ("-" is the standard input); tables with
@@ -456,19 +455,19 @@ def read_given(
         options: How the data is opened: as in training, or as the user says.
 
     Yields:
-        Name, and the text as UTF-8; or what is wrong with it.
+        The text as UTF-8, or what is wrong with it.
     """
     for item in given:
         path = Path("/dev/stdin" if item == "-" else item)
         if not item.strip():
-            yield item, item.encode()  # preparing it says that it is empty
+            yield GivenInput(item, item.encode())  # preparing it says that it is empty
         elif _is_there(path):
             for file in files_of([path]):
                 yield from _texts_of(file, options)
         elif _names_a_file(item):
-            yield item, f"There is no file {errors.shown(item, 200)}."
+            yield GivenInput(item, problem=f"There is no file {errors.shown(item, 200)}.")
         else:
-            yield item, item.encode("utf-8", "replace")
+            yield GivenInput(item, item.encode("utf-8", "replace"))
 
 
 def _is_there(path: Path) -> bool:
@@ -486,11 +485,12 @@ def _names_a_file(item: str) -> bool:
     return is_path and "://" not in item and path.suffix.lower() in known
 
 
-def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, bytes | str]]:
+def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
     encoding = options.get("encoding")
     found = False
     if path.suffix.lower() in _NO_TABLES:
-        yield str(path), f"{errors.shown(path, 200)} is no text file; save it as CSV."
+        problem = f"{errors.shown(path, 200)} is not a text file; save it as CSV."
+        yield GivenInput(str(path), problem=problem)
         return
     try:
         if path.suffix.lower() not in table.SUFFIXES:
@@ -501,11 +501,11 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterable[tuple[str, byt
         for line, text in texts:
             if text.strip() or path.suffix.lower() in table.SUFFIXES:
                 found = True
-                yield f"{path}:{line}", text.encode()
+                yield GivenInput(f"{path}:{line}", text.encode())
         if not found:
-            yield str(path), f"{errors.shown(path, 200)} holds no texts."
+            yield GivenInput(str(path), problem=f"{errors.shown(path, 200)} holds no texts.")
     except errors.ActzooError as error:
-        yield str(path), str(error)
+        yield GivenInput(str(path), problem=str(error))
 
 
 def _column_of_texts(found: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, DomainSpec, InputPlan
+from actzoo.domains import DataOption, Domain, DomainSpec, GivenInput, InputPlan
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from actzoo.applications.text.augmentation import TokenMasker
     from actzoo.applications.text.data import Texts
-
-_HERE = "actzoo.applications.text"
+    from actzoo.domains import Panel, Step
+    from actzoo.preprocessing import Steps
+    from actzoo.stages import Evaluation
 
 DOMAIN = DomainSpec(
     name="text",
@@ -23,16 +25,9 @@ DOMAIN = DomainSpec(
     task="classification",
     default_model="bert_mini",
     default_precisions=("float32", "dynamic"),
-    sniff=f"{_HERE}.domain:sniff",
-    open=f"{_HERE}.data:open_texts",
-    inputs=f"{_HERE}.domain:inputs",
+    target="actzoo.applications.text.domain:Text",
+    steps=("tokenize",),
     planned=("vocabulary_size", "max_length"),
-    steps=(("tokenize", f"{_HERE}.tokenizer:tokenize"),),
-    augmenter=f"{_HERE}.augmentation:augmenter",
-    length=f"{_HERE}.tokenizer:length",
-    read=f"{_HERE}.data:read_given",
-    files=f"{_HERE}.tokenizer:files",
-    panels=f"{_HERE}.panels:panels",
     options=(
         DataOption("text_column", str, "Column of the texts."),
         DataOption("label_column", str, "Column of the labels."),
@@ -58,18 +53,69 @@ SHOWN = 40_000  # training texts in all for two classes; for 77, about 3.6 times
 UNREADABLE_SHARE = 0.01  # of texts with unknown tokens only; more are refused
 
 
-def sniff(path: str) -> str | None:
-    """Return why a path seems to hold a table of texts, or None."""
-    from actzoo.applications.text import table
+class Text(Domain["Texts"]):
+    """Sentences and short texts, one class each."""
 
-    if path.startswith("tfds:"):
-        return None
-    found = table.find(path)
-    return f"a table, {found[0][1].name}" if found else None
+    def recognize(self, path: str) -> str | None:
+        """Return why a path seems to hold a table of texts, or None."""
+        from actzoo.applications.text import table
+
+        if path.startswith("tfds:"):
+            return None
+        tables = table.find(path)
+        return f"a table, {tables[0][1].name}" if tables else None
+
+    def open(self, path: str, options: Mapping[str, Any]) -> Texts:
+        """Open a table of texts, or a folder of tables."""
+        from actzoo.applications.text import data
+
+        return data.open_texts(path, options)
+
+    def inputs(
+        self, source: Texts, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> InputPlan:
+        """Train the tokenizer and choose the length of the inputs; see the function `inputs`."""
+        return inputs(source, split, overrides)
+
+    def steps(self) -> dict[str, Step]:
+        """Return the one step, from a text to token ids."""
+        from actzoo.applications.text import tokenizer
+
+        return {"tokenize": tokenizer.tokenize}
+
+    def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> TokenMasker:
+        """Return what hides some of the tokens in training."""
+        from actzoo.applications.text import augmentation
+
+        return augmentation.augmenter(steps, settings)
+
+    def length(self, inputs: Mapping[str, np.ndarray]) -> int:
+        """Return how many tokens a text has, padding left out."""
+        from actzoo.applications.text import tokenizer
+
+        return tokenizer.length(inputs)
+
+    def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
+        """Yield sentences, lines of files and rows of tables."""
+        from actzoo.applications.text import data
+
+        return data.read_given(given, options)
+
+    def traveling_files(self, steps: Steps) -> dict[str, bytes]:
+        """Return `tokenizer.json` and `vocab.txt`."""
+        from actzoo.applications.text import tokenizer
+
+        return tokenizer.files(steps)
+
+    def panels(self, evaluation: Evaluation) -> list[Panel]:
+        """Return how long texts are, and the worst mistakes."""
+        from actzoo.applications.text import panels
+
+        return panels.panels(evaluation)
 
 
 def inputs(
-    source: Texts, split: Mapping[str, Sequence[int]], overrides: Mapping[str, Any]
+    source: Texts, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
 ) -> InputPlan:
     """Train the tokenizer on the training split, and choose the length of the inputs.
 
@@ -158,7 +204,7 @@ def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int
     return length, f"{length} tokens a text: {why} (median {int(np.median(lengths))}); {cuts}"
 
 
-def _check_known(source: Texts, split: Mapping[str, Sequence[int]], known: np.ndarray) -> list[str]:
+def _check_known(source: Texts, split: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
     """Refuse texts of which the tokenizer knows nothing, where they are many; else tell of them."""
     unknown = (known == 0).nonzero()[0]
     ids = source.ids()

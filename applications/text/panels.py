@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from actzoo.applications.text import tokenizer
 
 if TYPE_CHECKING:
     from actzoo.applications.text.data import Texts
+    from actzoo.domains import Panel
     from actzoo.stages import Evaluation
 
 MISTAKES = 20
 SHOWN = 400  # characters of a text
 
 
-def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
+def panels(evaluation: Evaluation) -> list[Panel]:
     """Return the report's panels on the data.
 
     Args:
@@ -30,7 +31,7 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [*found, mistakes] if mistakes["rows"] else found
 
 
-def _lengths(evaluation: Evaluation) -> dict[str, Any]:
+def _lengths(evaluation: Evaluation) -> Panel:
     step = evaluation.steps[-1]
     source = cast("Texts", evaluation.source)
     texts = [source.text(int(index)) for index in evaluation.splits["train"]]
@@ -47,7 +48,7 @@ def _lengths(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
+def _mistakes(evaluation: Evaluation) -> Panel:
     labels, probabilities = evaluation.labels, evaluation.probabilities
     guesses = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(guesses != labels)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from actzoo import errors
-from actzoo.domains import SPLIT_NAMES, entries
+from actzoo.folders import SPLIT_NAMES, entries
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts

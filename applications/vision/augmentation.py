@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class Settings:
     erase: float = 0.25
 
 
-def augmenter(steps: tuple[Mapping[str, Any], ...], settings: Mapping[str, Any]) -> PhotoAugmenter:
-    """Return the augmenter that fits preprocessing steps; the target of the domain's row.
+def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> PhotoAugmenter:
+    """Return the augmenter that fits preprocessing steps.
 
     Args:
         steps: As in the plan; the last resizes.
@@ -71,7 +71,7 @@ class PhotoAugmenter:
         InvalidValueError: The steps do not end in a resize.
     """
 
-    def __init__(self, steps: tuple[Mapping[str, Any], ...], settings: Settings) -> None:
+    def __init__(self, steps: Sequence[Mapping[str, Any]], settings: Settings) -> None:
         if not steps or steps[-1].get("step") != "resize_image":
             raise errors.InvalidValueError(
                 "Photos are augmented while they are resized, so the preprocessing must end in "

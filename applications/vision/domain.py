@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, DomainSpec, InputPlan
+from actzoo.domains import DataOption, Domain, DomainSpec, InputPlan
 
 if TYPE_CHECKING:
-    from actzoo.data import Source
+    import numpy as np
 
-_HERE = "actzoo.applications.vision"
+    from actzoo.applications.vision.augmentation import PhotoAugmenter
+    from actzoo.applications.vision.data import Pictures
+    from actzoo.data import Source
+    from actzoo.domains import Panel, Step
+    from actzoo.preprocessing import Steps
+    from actzoo.stages import Evaluation
 
 DOMAIN = DomainSpec(
     name="vision",
@@ -20,15 +25,8 @@ DOMAIN = DomainSpec(
     task="classification",
     default_model="mobilenet_v2",
     default_precisions=("float32", "int8"),
-    sniff=f"{_HERE}.domain:sniff",
-    open=f"{_HERE}.data:open_pictures",
-    inputs=f"{_HERE}.domain:inputs",
-    steps=(
-        ("decode_image", f"{_HERE}.images:decode_image"),
-        ("resize_image", f"{_HERE}.images:resize_image"),
-    ),
-    augmenter=f"{_HERE}.augmentation:augmenter",
-    panels=f"{_HERE}.panels:panels",
+    target="actzoo.applications.vision.domain:Photos",
+    steps=("decode_image", "resize_image"),
     options=(
         DataOption(
             "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
@@ -51,18 +49,53 @@ CROP_LOSS = 0.2  # median share that cropping to a square may cut away
 STRETCH_LOSS = 0.6  # above, stretching to a square distorts beyond recognition
 
 
-def sniff(path: str) -> str | None:
-    """Return why a path seems to hold labeled pictures, or None."""
-    if path.startswith("tfds:"):
-        from actzoo.applications.vision import tfds
+class Photos(Domain["Pictures"]):
+    """Photos and other pictures, one class each."""
 
-        return tfds.looks_like_pictures(path)
-    from actzoo.applications.vision import folder
+    def recognize(self, path: str) -> str | None:
+        """Return why a path seems to hold labeled pictures, or None."""
+        if path.startswith("tfds:"):
+            from actzoo.applications.vision import tfds
 
-    return folder.looks_like_classes(path)
+            return tfds.looks_like_pictures(path)
+        from actzoo.applications.vision import folder
+
+        return folder.looks_like_classes(path)
+
+    def open(self, path: str, options: Mapping[str, Any]) -> Pictures:
+        """Open a folder of class folders, or `tfds:NAME`."""
+        from actzoo.applications.vision import data
+
+        return data.open_pictures(path, options)
+
+    def inputs(
+        self, source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+    ) -> InputPlan:
+        """Choose picture size, fit and augmentation; see the function `inputs`."""
+        return inputs(source, split, overrides)
+
+    def steps(self) -> dict[str, Step]:
+        """Return the decoder and the resizer."""
+        from actzoo.applications.vision import images
+
+        return {"decode_image": images.decode_image, "resize_image": images.resize_image}
+
+    def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> PhotoAugmenter:
+        """Return what changes training photos."""
+        from actzoo.applications.vision import augmentation
+
+        return augmentation.augmenter(steps, settings)
+
+    def panels(self, evaluation: Evaluation) -> list[Panel]:
+        """Return samples of each class, and the worst mistakes."""
+        from actzoo.applications.vision import panels
+
+        return panels.panels(evaluation)
 
 
-def inputs(source: Source, split: Mapping[str, Any], overrides: Mapping[str, Any]) -> InputPlan:
+def inputs(
+    source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+) -> InputPlan:
     """Choose picture size, fit and augmentation from the data.
 
     Args:

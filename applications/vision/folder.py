@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 
 from actzoo import errors
-from actzoo.domains import SPLIT_NAMES, entries
+from actzoo.folders import SPLIT_NAMES, entries
 
 READ = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")

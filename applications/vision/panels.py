@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,7 @@ from actzoo.data import rng
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from actzoo.domains import Panel
     from actzoo.stages import Evaluation
 
 SIDE = 160  # longest, in pixels
@@ -22,7 +23,7 @@ CLASSES_SHOWN = 12
 MISTAKES = 16
 
 
-def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
+def panels(evaluation: Evaluation) -> list[Panel]:
     """Return the report's panels on the data, writing small JPEG files for the galleries.
 
     Args:
@@ -36,7 +37,7 @@ def panels(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [*found, mistakes] if mistakes["items"] else found
 
 
-def _samples(evaluation: Evaluation) -> dict[str, Any]:
+def _samples(evaluation: Evaluation) -> Panel:
     labels = np.asarray(evaluation.source.labels())
     train = np.asarray(evaluation.splits["train"])
     shown = _spread(len(evaluation.classes), CLASSES_SHOWN)
@@ -57,7 +58,7 @@ def _samples(evaluation: Evaluation) -> dict[str, Any]:
     return {"title": title, "kind": "gallery", "items": items}
 
 
-def _mistakes(evaluation: Evaluation) -> dict[str, Any]:
+def _mistakes(evaluation: Evaluation) -> Panel:
     labels, probabilities = evaluation.labels, evaluation.probabilities
     guesses = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(guesses != labels)

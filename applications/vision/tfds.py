@@ -15,7 +15,7 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.vision.inspection import scan
-from actzoo.domains import SPLIT_NAMES
+from actzoo.folders import SPLIT_NAMES
 
 if TYPE_CHECKING:
     from actzoo.applications.vision.data import Options, Pictures
