@@ -238,7 +238,7 @@ def test_settings_of_normalizing_are_checked():
 
 def cutter(**settings):
     last = {"step": "tile_scan", "height": 32, "width": 32, **settings}
-    return tiling.cutter([{"step": "read_scan"}, last])
+    return tiling.TileCutter([{"step": "read_scan"}, last])
 
 
 @pytest.mark.parametrize("shape", [(20, 25), (32, 32), (33, 100), (70, 31), (90, 90)])
@@ -321,7 +321,7 @@ def test_impossible_settings_of_tiles_are_refused(wrong):
     with pytest.raises(errors.InvalidValueError, match="tile_scan"):
         cutter(**wrong)
     with pytest.raises(errors.InvalidValueError, match="tile_scan"):
-        tiling.cutter([{"step": "read_scan"}])
+        tiling.TileCutter([{"step": "read_scan"}])
 
 
 # --- augmentation ------------------------------------------------------------------------------

@@ -21,9 +21,8 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.text import table, tokenizer
-from actzoo.applications.text.domain import DOMAIN
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import GivenInput, read_options
+from actzoo.domains import GivenInput
 from actzoo.folders import files_of
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
@@ -100,7 +99,7 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
         DataError: The texts cannot be used; names file and line.
     """
     tokenizer.check_installed()
-    chosen = Options(**read_options(DOMAIN, options))
+    chosen = Options(**options)
     files = table.find(path)
     if not files:
         raise errors.DataError(

@@ -17,10 +17,8 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.vision import folder, images
-from actzoo.applications.vision.domain import DOMAIN
 from actzoo.applications.vision.inspection import DEPTHS, Scan, scan_files
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import read_options
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
 
@@ -50,7 +48,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     Raises:
         DataError: The pictures cannot be used; names them.
     """
-    chosen = Options(**read_options(DOMAIN, options))
+    chosen = Options(**options)
     if path.startswith("tfds:"):
         from actzoo.applications.vision import tfds
 
