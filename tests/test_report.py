@@ -136,21 +136,21 @@ def test_every_part_is_there(page):
         "Warnings",
         "Samples of the training data",
         "Pictures of each class",
-        "What is taken for what",
+        "Confusion matrix",
         "The most frequent mistakes",
         "Class by class",
-        "How sure it is, and how often it is right",
+        "Confidence and accuracy",
         "Mistakes the model was surest of",
         "Learning rate",
         "Zero outputs",
-        "Units that never moved",
+        "Units with constant output",
         "Saturated inputs",
-        "Gradient that arrives",
+        "Gradient norm",
         "Exported files",
-        "Why it was done so",
+        "Decisions and reasons",
         "How to reproduce",
         "Origin and license of the weights",
-        "Made with",
+        "Versions",
     ):
         assert heading in page.words
     assert "Not shown" not in page.words
@@ -282,7 +282,7 @@ def test_masks_have_their_own_parts_and_none_of_a_class_per_example(masks, masks
     words = masks_page.words
     for part in ("Class by class", "Case by case", "Scores of each case", "HD95"):
         assert part in words
-    for part in ("What is taken for what", "How sure it is", "accuracy", "most frequent class"):
+    for part in ("Confusion matrix", "Confidence and accuracy", "accuracy", "most frequent class"):
         assert part not in words.replace("costs int8 accuracy", "")
     for name, found in scored(masks)["per_class"].items():
         row = f"{name} 20 {found['dice']:.3f} {found['iou']:.3f} {found['hd95_mm']:.2f} mm"
@@ -295,7 +295,7 @@ def test_cases_are_told_by_their_mean_over_classes(tmp_path):
     (run / "evaluation" / "predictions.csv").write_text(text, "utf-8")
     words = Page(report.render(run).read_text("utf-8")).words
     assert "Dice of each of 2 cases" in words
-    assert "The middle case has 0.700; the lowest, x , has 0.500." in words
+    assert "The median case has 0.700; the lowest, x , has 0.500." in words
 
 
 def test_masks_are_kept_by_the_highest_dice_and_classes_by_the_lowest_loss(tmp_path):

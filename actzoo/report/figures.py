@@ -19,6 +19,7 @@ MOST_CELLS = 20  # classes up to which a confusion matrix shows numbers
 MOST_BARS = 40
 MOST_HEADING = 3  # characters of a column's name
 MOST_BINS = 25  # of a histogram
+BRIEF = 12  # characters up to which labels of bars need little room
 LONG = 40  # characters beyond which a cell of a table needs room
 UNKNOWN = "–"
 _FIGURE = re.compile(r"[-+−]?\d[\d.,]*(e[-+]?\d+)?( ?(%|mm|ms|s|px))?")
@@ -50,6 +51,7 @@ def balance(panel: Mapping[str, Any]) -> dict[str, Any]:
         "series": list(series),
         "rows": [{**row, "bars": _bars(row["parts"], largest)} for row in rows[:MOST_ROWS]],
         "more": max(0, len(rows) - MOST_ROWS),
+        "brief": all(len(label) <= BRIEF for label in labels),
         "chart": chart,
     }
 

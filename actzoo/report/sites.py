@@ -18,13 +18,13 @@ ROLES = ("hidden", "gate", "output")
 CHARTS = (
     ("zero_fraction", "Zero outputs", True, False,
      "Share of outputs that are exactly 0: sparsity, which is harmless up to a point."),
-    ("dead_share", "Units that never moved", True, False,
+    ("dead_share", "Units with constant output", True, False,
      "Share of units with the same output for every input; they contribute nothing."),
     ("saturated_fraction", "Saturated inputs", True, False,
      "Share of inputs at which the derivative is almost 0, so that little gradient passes."),
-    ("gradient_norm", "Gradient that arrives", False, True,
+    ("gradient_norm", "Gradient norm", False, True,
      "Norm of the loss's gradient at each site; it should be level, not change by decades."),
-    ("outlier_ratio", "Largest input against the usual", False, False,
+    ("outlier_ratio", "Outlier ratio", False, False,
      "Largest input over the 99.9th percentile; a large ratio costs int8 accuracy."),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Classification(Task):
             LOSS,
             _CONSTANT,
         ),
-        meaning="of {} are recognized (test accuracy)",
+        meaning="of {} are classified correctly (test accuracy)",
         about="Macro means: every class counts the same, however many examples it has.",
         agreement="the share of examples that get the same class",
         baseline=_CONSTANT,

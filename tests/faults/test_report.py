@@ -184,7 +184,7 @@ def test_partial_scores_of_masks_show_what_is_there(how, tmp_path):
     _inside(page)
     assert "A unet with the activation leaky_relu" in page.words
     assert "This part" not in page.words
-    assert "What is taken for what" not in page.words
+    assert "Confusion matrix" not in page.words
     assert not re.search(r"\b(nan|inf|None)\b", page.words)
 
 
