@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -60,24 +59,21 @@ def test_all_kinds_of_model_agree(folder, photos, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=str(path))
 
 
-def test_cold_answer_in_a_second_without_tensorflow(folder, photos):
+def test_cold_answer_without_tensorflow(folder, photos):
+    """scripts/benchmark_start.py has its seconds; what costs them is imports."""
     code = (
         "import sys, json; from actzoo import inference\n"
         "with inference.open_model(sys.argv[1]) as m: p = m.predict(sys.argv[2:])[0]\n"
-        "heavy = {m.split('.')[0] for m in sys.modules} & {'tensorflow', 'keras', 'sklearn'}\n"
-        "print(json.dumps([p.label, p.probability, list(heavy)]))"
+        "print(json.dumps([p.label, p.probability, sorted(sys.modules)]))"
     )
-    seconds = []
-    for _ in range(2):  # the first warms the disk
-        start = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(folder / "model_int8.tflite"), str(photos[0][0])],
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        seconds.append(time.monotonic() - start)
-    label, probability, heavy = json.loads(done.stdout)
-    assert label in toy_export.CLASSES and 0 <= probability <= 1 and heavy == []
-    assert min(seconds) < 1.0
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "model_int8.tflite"), str(photos[0][0])],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    label, probability, modules = json.loads(done.stdout)
+    assert label in toy_export.CLASSES and 0 <= probability <= 1
+    packages = {name.split(".")[0] for name in modules}
+    assert not packages & {"tensorflow", "keras", "sklearn", "scipy", "pandas", "typer", "rich"}
     assert done.stderr == ""
 
 

@@ -2,8 +2,8 @@
 
 import json
 import random
-import time
 
+import effort
 import keras
 import numpy as np
 import pytest
@@ -250,27 +250,23 @@ def hostile(count):
     return ["".join(chance.choices(PIECES, k=chance.randint(1, 6))) for _ in range(count)]
 
 
-def seconds_of(spec):
-    began = time.perf_counter()
+def answer(spec):
     try:
         layer = activations.get(spec)
     except errors.ActzooError as error:
         assert len(str(error)) < 1_500
     else:
         assert isinstance(layer, keras.layers.Layer)
-    return time.perf_counter() - began
 
 
-def test_ten_thousand_hostile_strings_are_answered_within_a_millisecond():
+def test_ten_thousand_hostile_strings_are_answered_in_few_steps():
     for name in activations.names():
-        activations.get(name)  # what is imported once is not counted
+        activations.get(name)
+    answer("swsh")  # what is imported or made once is not counted
     for spec in hostile(10_000):
-        seconds = seconds_of(spec)
-        for _ in range(9):  # the machine may have been elsewhere
-            if seconds < 1e-3:
-                break
-            seconds = min(seconds, seconds_of(spec))
-        assert seconds < 1e-3, f"{spec!r} took {seconds * 1e3:.2f} ms"
+        # 7,669 for a name with many near matches: half a millisecond.
+        steps = effort.calls_in(lambda spec=spec: answer(spec))
+        assert steps < 10_000, f"{spec!r} took {steps:,} steps"
 
 
 @given(st.text(max_size=600) | st.text("torch:LeakyReLU/0.1-_()=", max_size=40))
