@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
-from actzoo import activations, errors, models
+from actzoo import activations, errors, graphs, sites
 from actzoo.findings import Finding
+from actzoo.graphs import Call, Graph
+from actzoo.sites import Role, Site
 
 FLAT = 0.01  # a derivative below this passes hardly any gradient on
 QUANTILE = 99.9  # per cent of values that an int8 range should be made for
@@ -26,11 +27,11 @@ MAX_VALUES = 200_000  # of a site kept for quantiles
 
 
 @dataclasses.dataclass(frozen=True)
-class Site:
+class SiteReport:
     """One activation of a model and what it did.
 
     Attributes:
-        path: Name of the layer.
+        path: Name of the layer, those of the nested models around it before it.
         activation: Its spec.
         role: "hidden", "gate" or "output".
         units: Output channels.
@@ -47,7 +48,7 @@ class Site:
 
     path: str
     activation: str
-    role: str
+    role: Role
     units: int
     zero_fraction: float
     dead_units: int
@@ -67,7 +68,7 @@ class Diagnosis:
         num_inputs: Inputs the statistics rest on.
     """
 
-    sites: tuple[Site, ...]
+    sites: tuple[SiteReport, ...]
     findings: tuple[Finding, ...]
     num_inputs: int
     format: int = 1
@@ -90,88 +91,112 @@ def diagnose(
         loss: Training loss on the model's outputs.
 
     Returns:
-        Sites and findings. A model without activation layers has no sites, and a finding says so.
+        Sites and findings. A model without activations has no sites, and a finding says so; those
+        inside attention and recurrent layers cannot be seen from outside and are left out.
 
     Raises:
         InvalidTypeError: The model is not functional.
     """
-    if not models.is_functional(model):
+    if not graphs.is_functional(model):
         raise errors.InvalidTypeError(
             f"{type(model).__name__} is not a functional model, so what flows between its layers "
             "cannot be looked at.\nBuild it with keras.Model(inputs, outputs).",
             given=type(model).__name__,
         )
-    layers = [layer for layer in model.layers if activations.identify(layer) is not None]
-    named = isinstance(inputs, Mapping)
-    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
-    if not layers:
+    graph = Graph(model)
+    seen = [_Statistics(site) for site in sites.find_in(graph) if site.is_observable]
+    arrays = _arrays(model, inputs)
+    count = len(arrays[0])
+    if not seen:
         return Diagnosis((), (_no_sites(model),), count)
-    probe = keras.Model(
-        {tensor.name: tensor for tensor in model.inputs} if named else model.input,
-        [[layer.input, layer.output] for layer in layers],
-    )
-    seen = [_Statistics(layer) for layer in layers]
-    batch_size = _fitting_batch(layers, inputs)
+    observe = _observer(graph, [statistics.site for statistics in seen])
+    batch_size = _fitting_batch([statistics.site for statistics in seen], arrays[0])
     for start in range(0, count, batch_size):
-        batch = _slice(inputs, start, start + batch_size)
-        flows = iter(keras.tree.flatten(probe.predict_on_batch(batch)))
-        for statistics, before, after in zip(seen, flows, flows, strict=True):
-            statistics.add(np.asarray(before, "float32"), np.asarray(after, "float32"))
+        flows = observe(_batch(arrays, start, start + batch_size))
+        for statistics, (before, after) in zip(seen, flows, strict=True):
+            statistics.add(before.astype("float32"), after.astype("float32"))
     norms: Mapping[str, float] = {}
     if targets is not None and loss is not None:
-        norms = _gradient_norms(
-            keras.Model(probe.input, model.output),
-            layers,
-            _slice(inputs, 0, batch_size),
-            targets[:batch_size],
-            loss,
-        )
-    sites = tuple(
-        statistics.site(_role(model, statistics.layer), norms.get(statistics.layer.name))
-        for statistics in seen
-    )
-    findings = tuple(finding for rule in RULES for finding in rule(sites))
-    return Diagnosis(sites, findings, count)
+        twin, shifts = _with_shifts(model, graph, [statistics.site for statistics in seen])
+        first = _batch(arrays, 0, batch_size)
+        norms = _gradient_norms(twin, shifts, first, targets[:batch_size], loss)
+    reports = tuple(statistics.report(norms.get(statistics.site.path)) for statistics in seen)
+    findings = tuple(finding for rule in RULES for finding in rule(reports))
+    return Diagnosis(reports, findings, count)
 
 
-def _slice(inputs: Any, start: int, stop: int) -> Any:
+def _arrays(model: keras.Model, inputs: np.ndarray | Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Return the inputs in the order of the model's."""
     if isinstance(inputs, Mapping):
-        return {name: _numbers(value[start:stop]) for name, value in inputs.items()}
-    return _numbers(inputs[start:stop])
+        return [np.asarray(inputs[tensor.name]) for tensor in model.inputs]
+    return [np.asarray(inputs)]
 
 
-def _numbers(values: Any) -> np.ndarray:
-    """Return bytes and floats as float32, other whole numbers (such as token ids) as they are."""
-    array = np.asarray(values)
-    whole = array.dtype.kind in "iu" and array.dtype != np.uint8
-    return array if whole else array.astype("float32")
+def _batch(arrays: Sequence[np.ndarray], start: int, stop: int) -> graphs.Inputs:
+    """Return a part of each input; bytes and floats as float32, token ids as they are."""
+    parts = [
+        part if part.dtype.kind in "iu" and part.dtype != np.uint8 else part.astype("float32")
+        for part in (array[start:stop] for array in arrays)
+    ]
+    return parts[0] if len(parts) == 1 else parts
 
 
-def _fitting_batch(layers: list[keras.layers.Layer], inputs: Any) -> int:
+def _fitting_batch(seen: Sequence[Site], inputs: np.ndarray) -> int:
     """Return how many inputs can be looked at at once: what the sites see is held in memory."""
-    shapes = [next(iter(inputs.values())).shape] if isinstance(inputs, Mapping) else [inputs.shape]
-    length = shapes[0][1] if len(shapes[0]) > 1 else 1
+    length = inputs.shape[1] if inputs.ndim > 1 else 1
     each = sum(
         math.prod(length if size is None else size for size in tensor.shape[1:])
-        for layer in layers
-        for tensor in (layer.input, layer.output)
+        for site in seen
+        for tensor in (site.call.node.input_tensors[0], site.call.node.outputs[0])
     )
     return max(1, min(32, MAX_HELD // max(1, each)))
 
 
-def _role(model: keras.Model, layer: keras.layers.Layer) -> str:
-    if any(output is layer.output for output in model.outputs):
-        return "output"
-    return "gate" if layer.name.endswith("_gate") else "hidden"
+Flow = tuple[np.ndarray, np.ndarray]  # what goes into a site, and what comes out
+
+
+def _observer(graph: Graph, seen: Sequence[Site]) -> Callable[[graphs.Inputs], list[Flow]]:
+    """Return a function from the model's inputs to what flows through each site."""
+    if any(site.is_fused for site in seen):
+        return lambda inputs: _observed_one_by_one(graph, seen, inputs)
+    values = [v for site in seen for v in (site.call.inputs[0], site.call.outputs[0])]
+    observe = graph.observer(values)
+
+    def flows(inputs: graphs.Inputs) -> list[Flow]:
+        each = iter(observe(inputs))
+        return list(zip(each, each, strict=True))
+
+    return flows
+
+
+def _observed_one_by_one(graph: Graph, seen: Sequence[Site], inputs: graphs.Inputs) -> list[Flow]:
+    """Run a model layer by layer; a fused one twice, the first time without its activation."""
+    flows: dict[int, Flow] = {}
+    wanted = {id(site.call): site for site in seen}
+
+    def apply(
+        call: Call, args: tuple[sites.Tensor, ...], named: dict[str, sites.Tensor]
+    ) -> sites.Tensor:
+        site, before = wanted.get(id(call)), args[0] if args else None
+        if site is not None and site.is_fused:
+            with sites.without_activation(call.operation):
+                before = call.operation(*args, **named)
+        after = call.operation(*args, **named)
+        if site is not None:
+            numbers = ops.convert_to_numpy
+            flows[id(call)] = numbers(before), numbers(keras.tree.flatten(after)[0])
+        return after
+
+    graph.run(graph.as_tensors(inputs), apply)
+    return [flows[id(site.call)] for site in seen]
 
 
 class _Statistics:
     """Running statistics of one site."""
 
-    def __init__(self, layer: keras.layers.Layer) -> None:
-        self.layer = layer
-        identified = activations.identify(layer)
-        self._name, self._params = identified if identified else ("?", {})
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._is_elementwise = bool(activations.describe(site.activation.name).elementwise)
         self._count = self._zeros = 0
         self._flat = 0.0
         self._low = self._high = np.zeros(0)
@@ -192,31 +217,31 @@ class _Statistics:
         sample = before.reshape(-1)[:: max(1, before.size // 20_000)]
         if sum(map(len, self._sizes)) < MAX_VALUES:
             self._sizes.append(np.abs(sample))
-        if self._is_elementwise():
+        if self._is_elementwise:
             self._flat += self._share_flat(before) * after.size
-
-    def _is_elementwise(self) -> bool:
-        return self._name != "?" and bool(activations.describe(self._name).elementwise)
 
     def _share_flat(self, before: np.ndarray, step: float = 1e-2) -> float:
         """Return the share of inputs with a derivative near 0, by a central difference."""
         part = before[: max(1, 40_000 // max(1, before[0].size))]
-        up = ops.convert_to_numpy(self.layer(part + step))
-        down = ops.convert_to_numpy(self.layer(part - step))
+        up, down = (
+            ops.convert_to_numpy(self.site.function(ops.convert_to_tensor(moved)))
+            for moved in (part + step, part - step)
+        )
         return float((np.abs(up - down) < FLAT * 2 * step).mean())
 
-    def site(self, role: str, gradient_norm: float | None) -> Site:
+    def report(self, gradient_norm: float | None) -> SiteReport:
+        """Return what was seen so far."""
         sizes = np.concatenate(self._sizes)
         usual = float(np.percentile(sizes, QUANTILE))
         largest = max(abs(self._range[0]), abs(self._range[1]))
-        return Site(
-            path=self.layer.name,
-            activation=activations.format(self._name, self._params),
-            role=role,
+        return SiteReport(
+            path=self.site.path,
+            activation=self.site.spec,
+            role=self.site.role,
             units=len(self._low),
             zero_fraction=self._zeros / self._count,
             dead_units=int((self._low == self._high).sum()),
-            saturated_fraction=self._flat / self._count if self._is_elementwise() else None,
+            saturated_fraction=self._flat / self._count if self._is_elementwise else None,
             gradient_norm=gradient_norm,
             input_range=(self._range[0], self._range[1]),
             outlier_ratio=largest / usual if usual > 0 else 1.0,
@@ -234,14 +259,68 @@ class _Shift(keras.layers.Layer):
             shape=(input_shape[-1],), initializer="zeros", name="shift", dtype="float32"
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return x + ops.cast(self.shift, x.dtype)
 
 
+def _with_shifts(
+    model: keras.Model, graph: Graph, seen: Sequence[Site]
+) -> tuple[keras.Model | None, dict[str, _Shift]]:
+    """Return a copy of a model in which only a shift behind each site learns, and the shifts.
+
+    The copy is None where a layer does not come back from its config.
+    """
+    wanted = {id(site.call): site.path for site in seen}
+    copies: dict[int, graphs.Operation] = {}
+    shifts: dict[str, _Shift] = {}
+
+    def apply(
+        call: Call, args: tuple[sites.Tensor, ...], named: dict[str, sites.Tensor]
+    ) -> sites.Tensor:
+        if id(call.operation) not in copies:
+            copies[id(call.operation)] = _frozen_copy(call)
+        outputs = copies[id(call.operation)](*args, **named)
+        if id(call) in wanted:
+            path = wanted[id(call)]
+            shifts[path] = _Shift(name=f"{_name_of(path)}_shift")
+            outputs = shifts[path](outputs)
+        return outputs
+
+    inputs = [
+        keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    ]
+    try:
+        values = graph.run(inputs, apply)
+    except (TypeError, ValueError, NotImplementedError):
+        return None, {}
+    outputs = [values[value] for value in graph.outputs]
+    for call in graph.calls:
+        copy = copies[id(call.operation)]
+        if isinstance(copy, keras.layers.Layer) and copy.weights:
+            graphs.copy_weights(call.operation, copy)
+    return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs), shifts
+
+
+def _name_of(path: str) -> str:
+    """Return a layer name, which Keras wants without slashes."""
+    return path.replace("/", "__").replace("#", "__")
+
+
+def _frozen_copy(call: Call) -> graphs.Operation:
+    if isinstance(call.operation, keras.layers.Dropout):
+        return keras.layers.Identity(name=_name_of(call.path))
+    config = {**call.operation.get_config(), "name": _name_of(call.path)}
+    copy = type(call.operation).from_config(config)
+    if isinstance(copy, keras.layers.Layer):
+        copy.trainable = False
+    return copy
+
+
 def _gradient_norms(
-    model: keras.Model,
-    layers: list[keras.layers.Layer],
-    inputs: Any,
+    twin: keras.Model | None,
+    shifts: Mapping[str, _Shift],
+    inputs: graphs.Inputs,
     targets: np.ndarray,
     loss: keras.losses.Loss,
 ) -> dict[str, float]:
@@ -250,33 +329,13 @@ def _gradient_norms(
     Keras has no gradient call that works on every backend. A step of plain SGD at rate 1 on
     weights that are 0 leaves minus the gradient in them, and that it does have.
     """
-    names = {layer.name for layer in layers}
-    shifts: dict[str, _Shift] = {}
-
-    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        output = layer(*args, **kwargs)
-        if layer.name in names:
-            shifts[layer.name] = _Shift(name=f"{layer.name}_shift")
-            output = shifts[layer.name](output)
-        return output
-
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, keras.layers.Dropout):
-            return keras.layers.Identity(name=layer.name)
-        twin = layer.__class__.from_config(layer.get_config())
-        twin.trainable = False
-        return twin
-
-    twin = keras.models.clone_model(model, clone_function=copy, call_function=call)
-    originals = {layer.name: layer for layer in model.layers}
-    for layer in twin.layers:
-        if layer.name in originals and layer.weights:
-            layer.set_weights(originals[layer.name].get_weights())
+    if twin is None:
+        return {}
     twin.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
     twin.train_on_batch(inputs, targets)
     return {
-        name: float(np.linalg.norm(ops.convert_to_numpy(layer.shift)))
-        for name, layer in shifts.items()
+        path: float(np.linalg.norm(ops.convert_to_numpy(layer.shift)))
+        for path, layer in shifts.items()
     }
 
 
@@ -287,13 +346,13 @@ def _no_sites(model: keras.Model) -> Finding:
     return Finding(
         "no_activation_layers",
         "model",
-        f"{model.name} has no activation layers of its own that could be looked at.",
-        "Activations fused into other layers, as Conv2D(activation=...), show no input.",
+        f"{model.name} has no activation that could be looked at.",
+        "Inside an attention or recurrent layer, or a layer of your own, it shows no input.",
         "Write each activation as a layer of its own, as actzoo's models do.",
     )
 
 
-def _dead_units(sites: tuple[Site, ...]) -> list[Finding]:
+def _dead_units(reports: tuple[SiteReport, ...]) -> list[Finding]:
     return [
         Finding(
             "dead_units",
@@ -303,12 +362,12 @@ def _dead_units(sites: tuple[Site, ...]) -> list[Finding]:
             "Such a unit takes part in nothing and gets no gradient: it will not come back.",
             "Try leaky_relu, gelu or silu, a lower learning rate, or a longer warm-up.",
         )
-        for site in sites
+        for site in reports
         if site.role == "hidden" and site.dead_units > max(1, 0.1 * site.units)
     ]
 
 
-def _saturated(sites: tuple[Site, ...]) -> list[Finding]:
+def _saturated(reports: tuple[SiteReport, ...]) -> list[Finding]:
     return [
         Finding(
             "saturated",
@@ -318,17 +377,17 @@ def _saturated(sites: tuple[Site, ...]) -> list[Finding]:
             "Little gradient passes such a site; layers before it learn slowly.",
             "Normalize before the activation, or take one that does not saturate on both sides.",
         )
-        for site in sites
+        for site in reports
         if site.role == "hidden"
         and site.saturated_fraction is not None
         and site.saturated_fraction > 0.9
     ]
 
 
-def _gradient_flow(sites: tuple[Site, ...]) -> list[Finding]:
+def _gradient_flow(reports: tuple[SiteReport, ...]) -> list[Finding]:
     norms = [
         (s.path, s.gradient_norm)
-        for s in sites
+        for s in reports
         if s.role == "hidden" and s.gradient_norm is not None
     ]
     if len(norms) < 3:
@@ -360,8 +419,8 @@ def _gradient_flow(sites: tuple[Site, ...]) -> list[Finding]:
     ]
 
 
-def _outliers(sites: tuple[Site, ...]) -> list[Finding]:
-    worst = [site for site in sites if site.outlier_ratio > 20]
+def _outliers(reports: tuple[SiteReport, ...]) -> list[Finding]:
+    worst = [site for site in reports if site.outlier_ratio > 20]
     if not worst:
         return []
     site = max(worst, key=lambda s: s.outlier_ratio)
@@ -378,7 +437,7 @@ def _outliers(sites: tuple[Site, ...]) -> list[Finding]:
     ]
 
 
-RULES: tuple[Callable[[tuple[Site, ...]], list[Finding]], ...] = (
+RULES: tuple[Callable[[tuple[SiteReport, ...]], list[Finding]], ...] = (
     _dead_units,
     _saturated,
     _gradient_flow,

@@ -397,27 +397,6 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
         ) from error
 
 
-def by_input_name(model: keras.Model, outputs: Any = None) -> keras.Model:
-    """Return a model over the same layers that takes its inputs as a mapping by name.
-
-    Args:
-        model: A functional model.
-        outputs: Tensors of it; None takes its own outputs.
-    """
-    import keras
-
-    inputs = {tensor.name: tensor for tensor in model.inputs}
-    return keras.Model(inputs, model.output if outputs is None else outputs, name=model.name)
-
-
-def is_functional(model: keras.Model) -> bool:
-    """Say whether a model's inputs and outputs are known, so that its graph can be walked."""
-    try:
-        return bool(model.inputs and model.outputs)
-    except (AttributeError, ValueError):
-        return False
-
-
 def _check_hash(file: Path) -> None:
     card_path = file.with_name("model.json")
     if not card_path.exists():

@@ -429,12 +429,13 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> Any:
 def evaluate(run: RunLike) -> dict[str, Any]:
     """Score the trained model on its held-out split; writes `metrics.json`, `evaluation/`."""
     from actzoo import data as data_room
+    from actzoo import graphs
 
     folder = as_run(run)
     made = Plan.read(folder.plan)
     task = tasks.get_task(made.task)
     with _stage(folder, "evaluate") as log:
-        model = models.by_input_name(models.load_model(folder.path))
+        model = graphs.by_input_name(models.load_model(folder.path))
         run_data = data_room.RunData.open(made, log.note)
         source, splits = run_data.source, run_data.splits
         preparation = data_room.Preparation.of(made.domain, made.preprocessing)

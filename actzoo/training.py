@@ -25,6 +25,7 @@ from actzoo import (
     domains,
     errors,
     files,
+    graphs,
     memory,
     models,
     run_folder,
@@ -120,7 +121,7 @@ def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     for layer in head:
         x = layer(x)
     return (
-        models.by_input_name(model, head[0].input),
+        graphs.by_input_name(model, head[0].input),
         keras.Model(features, x, name="head"),
     )
 
@@ -204,7 +205,7 @@ class _Material:
 
 
 def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> PreparedPhase:
-    network = models.by_input_name(model)
+    network = graphs.by_input_name(model)
     for layer in model.layers:
         layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
 

@@ -14,11 +14,11 @@ import time
 import keras
 import numpy as np
 
-from actzoo import data, models, stages, tasks, training
+from actzoo import data, graphs, models, stages, tasks, training
 
 
 def compiled(plan, steps: int) -> keras.Model:
-    model = models.by_input_name(models.build_model(plan.model, seed=0, **plan.model_config))
+    model = graphs.by_input_name(models.build_model(plan.model, seed=0, **plan.model_config))
     model.compile("adamw", tasks.get_task(plan.task).loss(), steps_per_execution=min(8, steps))
     return model
 

@@ -109,3 +109,48 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(errors.InvalidTypeError, match=r"keras.Model\(inputs, outputs\)"):
         diagnostics.diagnose(Own(), values())
+
+
+def test_fused_nested_and_shared_activations_are_measured():
+    x, loss = values(32), keras.losses.MeanSquaredError()
+    inner_input = keras.Input((4,))
+    fused = keras.layers.Dense(4, activation="tanh", name="fused")
+    inner = keras.Model(inner_input, fused(inner_input), name="inner")
+    inputs = keras.Input((4,), name="image")
+    shared = keras.layers.ReLU(name="shared")
+    hidden = shared(inner(shared(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(4, name="head")(hidden))
+    diagnosis = diagnostics.diagnose(model, x, np.zeros_like(x), loss=loss)
+    first, middle, last = diagnosis.sites
+    assert [s.path for s in diagnosis.sites] == ["shared", "inner/fused", "shared#2"]
+    kernel, bias = fused.get_weights()
+    before = np.maximum(x, 0) @ kernel + bias
+    assert first.zero_fraction == pytest.approx((x <= 0).mean(), abs=1e-6)
+    assert middle.input_range == pytest.approx((before.min(), before.max()), rel=1e-5)
+    assert last.zero_fraction == pytest.approx((np.tanh(before) <= 0).mean(), abs=1e-6)
+    outputs = np.asarray(model(x))
+    kernel, _ = model.get_layer("head").get_weights()
+    assert last.gradient_norm == pytest.approx(
+        np.linalg.norm((2 * outputs / 4 @ kernel.T).mean(axis=0)), rel=1e-3
+    )
+
+
+def test_a_layer_that_cannot_be_copied_leaves_out_the_gradients_only():
+    class Own(keras.layers.Layer):
+        def __init__(self, factor):
+            super().__init__(name="own")
+            self.factor = np.asarray(factor)
+
+        def call(self, x):
+            return x * self.factor
+
+        def get_config(self):
+            raise NotImplementedError
+
+    inputs = keras.Input((4,), name="image")
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.ReLU()(Own(2.0)(inputs))))
+    x = values(8)
+    diagnosis = diagnostics.diagnose(
+        model, x, np.zeros((8, 2)), loss=keras.losses.MeanSquaredError()
+    )
+    assert [site.gradient_norm for site in diagnosis.sites] == [None]

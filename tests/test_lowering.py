@@ -1,10 +1,12 @@
 """Every activation's device form: equal to Keras where it must be, foldable where it says so."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
-from actzoo import activations, errors, export, lowering, tflite
+from actzoo import activations, errors, export, lowering, sites, tflite
 from actzoo.activations import lookup
 from actzoo.activations.learnable.layers import Learned
 from actzoo.tflite import converter
@@ -281,7 +283,7 @@ def test_foreign_activations_are_found_wherever_they_are():
     np.testing.assert_allclose(lowered.model(values), model(values), atol=1e-6)
     kinds = [type(layer).__name__ for layer in lowered.model.layers]
     assert kinds.count("DeviceActivation") == 2
-    assert isinstance(lowered.model.get_layer("fused").activation, lowering.functools.partial)
+    assert isinstance(lowered.model.get_layer("fused").activation, functools.partial)
 
 
 def test_output_activation_is_appended_once():
@@ -416,7 +418,7 @@ def probabilities(kind):
 )  # fmt: skip
 def test_an_output_activation_is_not_applied_twice(kind):
     model = probabilities(kind)
-    assert lowering.ends_in(model, "softmax")
+    assert sites.ends_in(model, "softmax")
     x = np.random.default_rng(0).normal(0, 2, (6, 4)).astype("float32")
     lowered = lowering.lower(model, output_activation="softmax")
     assert largest_difference(model, lowered, x) < 1e-6
@@ -433,9 +435,9 @@ def test_logits_are_not_taken_for_probabilities():
         keras.layers.LSTM(3, activation="softmax")(rows),
         keras.layers.Softmax(axis=1)(rows),
     ):
-        assert not lowering.ends_in(keras.Model(x, y), "softmax")
+        assert not sites.ends_in(keras.Model(x, y), "softmax")
     several = keras.Model(x, [keras.layers.Dense(3)(x), keras.layers.Dense(2)(x)])
-    assert not lowering.ends_in(several, "softmax")
+    assert not sites.ends_in(several, "softmax")
     with pytest.raises(errors.InvalidValueError, match="2 outputs"):
         lowering.lower(several, output_activation="softmax")
 

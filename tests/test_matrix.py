@@ -96,11 +96,11 @@ LOAD_ALL = """
 import pathlib, sys
 import numpy as np
 import actzoo
-from actzoo import models, testing
+from actzoo import graphs, models, testing
 
 for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     held_out, _ = testing.lesson_for(folder.name.split("-")[0]).examples(200, 1)
-    outputs = models.by_input_name(actzoo.load_model(folder)).predict(held_out, verbose=0)
+    outputs = graphs.by_input_name(actzoo.load_model(folder)).predict(held_out, verbose=0)
     if not np.array_equal(outputs, np.load(folder / "outputs.npy")):
         print(folder.name)
 print("loaded")

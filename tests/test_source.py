@@ -26,7 +26,7 @@ LEVELS = {
     "activations": 2,
     "blocks": 3, "tflite": 3,
     "preprocessing": 4, "model_files": 4, "tasks": 4, "data": 4, "models": 4, "weights": 4,
-    "plan": 5, "planning": 5,
+    "plan": 5, "planning": 5, "graphs": 5, "sites": 5,
     "checkpoint": 6, "progress": 6, "memory": 6, "training": 6, "diagnostics": 6, "lowering": 6,
     "evaluation": 7, "export": 7, "inference": 7, "benchmark": 7,
     "verify": 8, "report": 8,
@@ -40,7 +40,7 @@ FRIENDS = {
     ("folders", "errors"),
     ("stage_records", "run_folder"),
     ("data", "preprocessing"), ("data", "tasks"), ("weights", "models"), ("models", "model_files"),
-    ("planning", "plan"),
+    ("planning", "plan"), ("sites", "graphs"),
     ("training", "checkpoint"), ("training", "progress"), ("training", "memory"),
     ("evaluation", "inference"), ("export", "inference"),
 }  # fmt: skip
@@ -71,7 +71,10 @@ HEAVY = (
     "actzoo/activations/stateless.py",
     "actzoo/blocks.py",
     "actzoo/diagnostics.py",
+    "actzoo/graphs.py",
+    "actzoo/lowering/original.py",
     "actzoo/lowering/rewrite.py",
+    "actzoo/sites.py",
     "actzoo/training.py",
     "applications/*/models.py",
 )

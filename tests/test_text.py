@@ -20,6 +20,7 @@ from actzoo import (
     errors,
     evaluation,
     files,
+    graphs,
     inference,
     models,
     preprocessing,
@@ -219,7 +220,7 @@ def encoded(count=4, length=10, seed=0):
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_padding_hardly_changes_an_answer(pooling):
-    model = models.by_input_name(built(pooling=pooling))
+    model = graphs.by_input_name(built(pooling=pooling))
     inputs = encoded()
     padded = {name: np.pad(value, ((0, 0), (0, 6))) for name, value in inputs.items()}
     padded["input_ids"][:, 10:] = 7
@@ -249,7 +250,7 @@ def test_models_of_texts_survive_saving(tmp_path):
     model.save(tmp_path / "model.keras")
     inputs = encoded()
     before, after = (
-        models.by_input_name(m).predict(inputs, verbose=0)
+        graphs.by_input_name(m).predict(inputs, verbose=0)
         for m in (model, models.load_model(tmp_path / "model.keras"))
     )
     np.testing.assert_array_equal(before, after)

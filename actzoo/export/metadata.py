@@ -156,11 +156,11 @@ def missing_output_activation(
 
     Its graph tells, unless the activation hides in a function of the user's: then its outputs do.
     """
-    from actzoo import lowering
+    from actzoo import lowering, sites
 
-    if card.output != "softmax" or lowering.ends_in(model, card.output):
+    if card.output != "softmax" or sites.ends_in(model, card.output):
         return card.output
-    if lowering.ends_in(model, "sigmoid"):
+    if sites.ends_in(model, "sigmoid"):
         return "sigmoid"
     if output_size(model) == 1:
         raise errors.InvalidValueError(

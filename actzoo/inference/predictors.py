@@ -249,10 +249,11 @@ class KerasPredictor(_Predictor):
         card = path.with_name("model.json")
         self.card = models.ModelCard.read(card) if card.exists() else None
         self.verified = self.card is not None and path.name in self.card.sha256
-        from actzoo import lowering
+        from actzoo import graphs, sites
 
-        self._model = _plain_inputs(models.load_model(path, trust=trust))
-        self._answers = any(lowering.ends_in(self._model, end) for end in ("softmax", "sigmoid"))
+        model = models.load_model(path, trust=trust)
+        self._model = graphs.plain(model, model.outputs[0])
+        self._answers = any(sites.ends_in(self._model, end) for end in ("softmax", "sigmoid"))
         self.ports = {
             tensor.name: tflite.TensorSpec(
                 tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), tensor.dtype
@@ -261,10 +262,9 @@ class KerasPredictor(_Predictor):
         }
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        from actzoo import tasks
+        from actzoo import graphs, tasks
 
-        ordered = [np.asarray(inputs[t.name]).astype(t.dtype) for t in self._model.inputs]
-        given = ordered[0] if len(ordered) == 1 else ordered
+        given = graphs.ordered_inputs(self._model, inputs)
         outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
         if self._answers:
             return outputs
@@ -278,14 +278,6 @@ class KerasPredictor(_Predictor):
                 given=1,
             )
         return tasks.softmax(outputs)
-
-
-def _plain_inputs(model: Any) -> Any:
-    """Return a model over the same layers whose inputs are one tensor or a flat list."""
-    import keras
-
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, model.outputs[0], name=model.name)
 
 
 class SavedModelPredictor(_Predictor):

@@ -8,15 +8,12 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.activations.device_forms import DeviceForm, device_form
+    from actzoo.lowering.original import FEW, keras_outputs, largest_hidden_values
     from actzoo.lowering.rewrite import (
-        FEW,
         INT8_PASSTHROUGH,
         OUTPUT_LAYER,
         DeviceActivation,
         Lowered,
-        ends_in,
-        keras_outputs,
-        largest_hidden_values,
         lower,
         lower_in_detail,
     )
@@ -24,14 +21,13 @@ if TYPE_CHECKING:
 _TARGETS = {
     "DeviceActivation": "actzoo.lowering.rewrite:DeviceActivation",
     "DeviceForm": "actzoo.activations.device_forms:DeviceForm",
-    "FEW": "actzoo.lowering.rewrite:FEW",
+    "FEW": "actzoo.lowering.original:FEW",
     "INT8_PASSTHROUGH": "actzoo.lowering.rewrite:INT8_PASSTHROUGH",
     "Lowered": "actzoo.lowering.rewrite:Lowered",
     "OUTPUT_LAYER": "actzoo.lowering.rewrite:OUTPUT_LAYER",
     "device_form": "actzoo.activations.device_forms:device_form",
-    "ends_in": "actzoo.lowering.rewrite:ends_in",
-    "keras_outputs": "actzoo.lowering.rewrite:keras_outputs",
-    "largest_hidden_values": "actzoo.lowering.rewrite:largest_hidden_values",
+    "keras_outputs": "actzoo.lowering.original:keras_outputs",
+    "largest_hidden_values": "actzoo.lowering.original:largest_hidden_values",
     "lower": "actzoo.lowering.rewrite:lower",
     "lower_in_detail": "actzoo.lowering.rewrite:lower_in_detail",
 }
@@ -44,7 +40,6 @@ __all__ = [
     "DeviceForm",
     "Lowered",
     "device_form",
-    "ends_in",
     "keras_outputs",
     "largest_hidden_values",
     "lower",

@@ -11,26 +11,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from actzoo import activations, errors, models
-from actzoo.activations import catalog
+from actzoo import activations, errors, graphs, sites
 from actzoo.activations.device_forms import DeviceForm, Form, device_form
 from actzoo.activations.learnable.layers import Learned
+from actzoo.graphs import Operation
 from actzoo.run_folder import PRECISIONS
-
-
-def _held(form: Form, x: Any) -> Any:
-    """Apply a form and end it in a minimum that changes nothing but keeps the end in place."""
-    return ops.minimum(form(x), 3e38)
-
-
-# --- rebuilding a model ------------------------------------------------------------------------
 
 # Layers between weights whose TFLite operators have exact or fast int8 kernels. In int8 they hand
 # 8-bit values on, so that no float run breaks off at a residual sum or at pooling.
@@ -49,8 +41,6 @@ INT8_PASSTHROUGH: dict[str, tuple[str, ...]] = {
 }
 _NUMBERED = re.compile(r"_\d+$")
 OUTPUT_LAYER = "probabilities"
-FEW = 8  # cases that are sooner computed than a graph for them is traced
-HALF_PRECISION = 0.1  # relative; what rounding to 8 or 11 bits in every layer may add up to
 
 
 @keras.saving.register_keras_serializable(package="actzoo", name="DeviceActivation")
@@ -61,11 +51,16 @@ class DeviceActivation(keras.layers.Layer):
         form: Takes the input and returns the output.
     """
 
-    def __init__(self, form: Callable[[Any], Any], **kwargs: Any) -> None:
+    def __init__(self, form: Form, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.form = form
 
-    def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
+    def call(
+        self,
+        x: keras.KerasTensor,
+        mask: keras.KerasTensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor:
         """Return the form of `x`; takes what a call of the replaced layer may have carried."""
         return self.form(x)
 
@@ -136,7 +131,7 @@ def lower_in_detail(
     """Return the lowered model and what conversion must know of it; see `lower`."""
     if precision not in PRECISIONS:
         raise errors.unknown_name("precision", precision, PRECISIONS)
-    if not isinstance(model, keras.Sequential) and not models.is_functional(model):
+    if not graphs.is_functional(model):
         raise errors.InvalidTypeError(
             f"{type(model).__name__} is not a functional model, so its layers cannot be "
             "rebuilt for a device.\nBuild it with keras.Model(inputs, outputs), or give "
@@ -144,165 +139,41 @@ def lower_in_detail(
             given=type(model).__name__,
         )
     work = _Lowering(model, precision, replace=replace, stable=frozenset(stable))
-    clone = keras.models.clone_model(_view(model), clone_function=work.clone)
+    clone = keras.models.clone_model(graphs.plain(model), clone_function=work.clone)
     work.copy_weights()
-    if output_activation and not ends_in(model, output_activation):
-        clone = _append(clone, output_activation)
+    if output_activation and not sites.ends_in(model, output_activation):
+        clone = _with_output(clone, output_activation)
     return Lowered(clone, work.int8_operators, work.float_layers, work.names, work.chains)
 
 
-def keras_outputs(
-    model: keras.Model, output_activation: str | None, inputs: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Return what Keras computes in float32, with the output activation applied.
-
-    Args:
-        model: A functional or sequential model.
-        output_activation: As in `lower`.
-        inputs: Input name -> `(n, ...)`.
-    """
-    few = {name: value[:FEW] for name, value in inputs.items()}
-    if any(layer.compute_dtype != "float32" for layer in model._flatten_layers()):
-        plain = lower(model, replace=False)
-        _check_copy(model, plain, few)
-    else:
-        plain = _view(model)
-    if len(next(iter(inputs.values()))) <= FEW:
-        outputs = _outputs(plain, few)
-    else:
-        given = _ordered(plain, inputs)
-        outputs = np.asarray(plain.predict(given, batch_size=64, verbose=0), "float32")
-    if output_activation and not ends_in(model, output_activation):
-        outputs = np.asarray(_output_form(output_activation)(ops.convert_to_tensor(outputs)))
-    return outputs
-
-
-def _outputs(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return what a model gives out, computed without tracing a graph."""
-    return ops.convert_to_numpy(model(_ordered(model, inputs), training=False)).astype("float32")
-
-
-def _check_copy(model: keras.Model, copy: keras.Model, inputs: Mapping[str, np.ndarray]) -> None:
-    """Refuse a copy in float32 that answers otherwise than half a precision explains."""
-    expected, found = _outputs(_view(model), inputs), _outputs(copy, inputs)
-    error = np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max()))
-    if not error < HALF_PRECISION:
-        raise errors.ExportError(
-            f"Rebuilt in float32, {model.name} gives other answers than it does itself (the "
-            f"largest difference is {error:.2g}): a layer or function of it does not come back "
-            "from its own config.\nBuild the model in float32 and load its weights, then export.",
-            given=model.name,
-        )
-
-
-def largest_hidden_values(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return, per case `(n,)`, the largest size of a value that an activation gives out.
-
-    Infinite where an activation itself leaves float32, as an exponential of 89 does: beyond that,
-    no two runtimes owe each other the same answer.
-
-    Args:
-        model: A functional or sequential model.
-        inputs: Input name -> `(n, ...)`.
-    """
-    view = _view(model)
-    sites = [
-        node.outputs[0]
-        for nodes in view._nodes_by_depth.values()
-        for node in nodes
-        if isinstance(node.operation, keras.layers.Layer)
-        and activations.identify(node.operation) is not None
-    ]
-    count = len(next(iter(inputs.values())))
-    if not sites:
-        return np.zeros(count)
-    probe = keras.Model(view.inputs, sites)
-    values = probe.predict_on_batch(_ordered(view, inputs))
-    values = values if isinstance(values, list) else [values]
-    sizes = [np.abs(np.asarray(v, "float64")).reshape(count, -1).max(axis=1) for v in values]
-    return np.nan_to_num(np.max(sizes, axis=0), nan=np.inf)
-
-
-def _ordered(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
-    """Return inputs as a model takes them: one array, or a list in its order."""
-    ordered = [np.asarray(inputs[tensor.name]).astype(tensor.dtype) for tensor in model.inputs]
-    return ordered[0] if len(ordered) == 1 else ordered
-
-
-def _append(model: keras.Model, activation: str) -> keras.Model:
+def _with_output(model: keras.Model, activation: str) -> keras.Model:
     if len(model.outputs) > 1:
         raise errors.InvalidValueError(
             f"{model.name} has {len(model.outputs)} outputs, and {activation} can be put behind "
             "one only.\nTake keras.Model(inputs, output) with one of them.",
             given=len(model.outputs),
         )
-    final = DeviceActivation(_output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
+    final = DeviceActivation(output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
     return keras.Model(model.input, final, name=model.name)
 
 
-def _view(model: keras.Model) -> keras.Model:
-    """Return the same layers as a functional model, uncompiled, its inputs one or a list."""
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
-    return keras.Model(inputs, outputs, name=model.name)
+def output_form(activation: str) -> Form:
+    """Return the stable form of an output activation.
 
+    Args:
+        activation: Its canonical name.
 
-def _output_form(activation: str) -> Form:
+    Raises:
+        UnknownNameError: There is none.
+    """
     form = device_form(activation) if activation in activations.ACTIVATIONS else None
     if form is None or form.float is None:
         raise errors.unknown_name("output activation", activation, activations.names())
     return form.float
 
 
-# What may stand behind an output activation without changing what the values are.
-_PASSING = ("Identity", "Reshape", "Flatten", "Dropout", "Cast")
-
-
-def ends_in(model: keras.Model, name: str) -> bool:
-    """Tell whether a model's first output is what an activation gave, perhaps cast or reshaped.
-
-    Args:
-        model: A functional or sequential model.
-        name: Canonical name of the activation.
-    """
-    tensor = model.outputs[0]
-    while True:
-        layer, node, position = tensor._keras_history
-        if isinstance(layer, keras.Model) and models.is_functional(layer):
-            return ends_in(keras.Model(layer.inputs, layer.outputs[position]), name)
-        if type(layer).__name__ not in _PASSING and not _is_linear(layer):
-            return _gives(layer, name, len(tensor.shape))
-        tensor = layer._inbound_nodes[node].input_tensors[0]
-
-
-def _is_linear(layer: Any) -> bool:
-    kind = type(layer)
-    return kind is keras.layers.Activation and layer.activation is keras.activations.linear
-
-
-def _gives(layer: Any, name: str, axes: int) -> bool:
-    """Tell whether a layer or operation ends in an activation, over the last axis."""
-    while isinstance(layer, keras.layers.Wrapper) and not hasattr(layer, "return_sequences"):
-        layer = layer.layer
-    found = _activation_of(layer)
-    if found is not None:
-        return found[0] == name and found[1].get("axis", -1) in (-1, axes - 1)
-    if type(layer) is keras.layers.Lambda:
-        return _function_name(layer.function) == name
-    ends = type(layer) is keras.layers.Activation or _has_fused(layer)
-    return ends and _function_name(layer.activation) == name
-
-
-def _function_name(function: Any) -> str:
-    """Return the name of a function of TensorFlow's or Keras' own; "" for others."""
-    package = (getattr(function, "__module__", None) or "").partition(".")[0]
-    if package not in ("keras", "tensorflow"):
-        return ""
-    return str(getattr(function, "__name__", "")).removesuffix("_v2")
-
-
 class _Lowering:
-    """One pass over the layers of a model."""
+    """One pass over the layers of a model; what is special to a kind of layer stands below it."""
 
     def __init__(
         self, model: keras.Model, precision: str, *, replace: bool, stable: frozenset[str]
@@ -315,33 +186,23 @@ class _Lowering:
         self.float_layers: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.chains = False
-        self._clones: dict[int, tuple[Any, Any]] = {}
+        self._clones: dict[int, tuple[Operation, Operation]] = {}
 
-    def clone(self, layer: Any) -> Any:
+    def clone(self, layer: Operation) -> Operation:
         """Return the device's version of a layer or operation; the same one for the same one."""
         if id(layer) not in self._clones:
             self._clones[id(layer)] = (layer, self._clone(layer))
         return self._clones[id(layer)][1]
 
-    def _clone(self, layer: Any) -> Any:
+    def _clone(self, layer: Operation) -> Operation:
         if isinstance(layer, keras.Model):
-            if not models.is_functional(layer) and not isinstance(layer, keras.Sequential):
-                return self._keep(layer, "it is a subclass of keras.Model")
-            return self._clone_nested(layer)
-        if getattr(layer, "quantization_mode", None):
-            raise errors.ExportError(
-                f"The layer '{errors.shown(layer.name)}' was quantized in Keras "
-                f"({layer.quantization_mode}); its weights are no longer those that export can "
-                "quantize.\nExport the model as it was before model.quantize(...).",
-                given=layer.name,
-            )
+            return self._clone_model(layer)
+        _refuse_quantized(layer)
         name = self._scoped_name(layer.name)
+        activation = _learned_activation(layer) if self.replace else None
+        form = None if activation is None else self._form(layer, name, activation)
         self.names[name] = layer.name
-        replace = self.replace and not _has_own_mask(layer)
-        found = _activation_of(layer) if replace else None
-        fused = isinstance(layer, keras.layers.Layer) and _has_fused(layer)
-        form = self._form(layer, name, *found) if found is not None else None
-        if form is not None and not fused:
+        if activation is not None and form is not None and not activation.attribute:
             return DeviceActivation(form, name=name, dtype="float32")
         if not isinstance(layer, keras.layers.Layer):
             return layer  # an operation of keras.ops: no weights, no dtype of its own
@@ -349,18 +210,25 @@ class _Lowering:
             config = {**_in_float32(layer.get_config()), "name": name, "trainable": False}
             copy = type(layer).from_config(config)
         except (TypeError, ValueError, NotImplementedError) as error:
-            for noted in (self.names, self.float_layers, self.int8_operators):
-                noted.pop(name, None)  # type: ignore[attr-defined]
+            self._forget(name)
             return self._keep(layer, str(error))
         if form is not None:
             copy.activation = form
-        elif found is None and (fused or type(layer) is keras.layers.Activation):
-            # By its config, a function of the user's may come back as Keras' of the same name.
-            if not isinstance(layer.activation, keras.layers.Layer):
-                copy.activation = layer.activation
+        elif activation is None:
+            _keep_own_function(layer, copy)
         if type(layer).__name__ in INT8_PASSTHROUGH:
             self.int8_operators[name] = list(INT8_PASSTHROUGH[type(layer).__name__])
         return copy
+
+    def _clone_model(self, model: keras.Model) -> keras.Model:
+        """Return the version of a nested model; a subclassed one is taken as it is."""
+        if not graphs.is_functional(model):
+            return self._keep(model, "it is a subclass of keras.Model")
+        if isinstance(model, keras.Sequential):
+            view = graphs.plain(model)
+        else:  # keeps the names of its inputs, by which it may be called
+            view = keras.Model(model.input, model.output, name=model.name)
+        return keras.models.clone_model(view, clone_function=self.clone)
 
     def _scoped_name(self, name: str) -> str:
         """Return a layer name that can be told from its scope in the converted graph.
@@ -369,13 +237,13 @@ class _Lowering:
         """
         if not _NUMBERED.search(name):
             return name
-        found = f"{name}_d"
-        while found in self.taken:
-            found += "d"
-        self.taken.add(found)
-        return found
+        scoped = f"{name}_d"
+        while scoped in self.taken:
+            scoped += "d"
+        self.taken.add(scoped)
+        return scoped
 
-    def _keep(self, layer: Any, why: str) -> Any:
+    def _keep(self, layer: keras.layers.Layer, why: str) -> keras.layers.Layer:
         """Return a layer that cannot be rebuilt from its config, such as one with a function."""
         if layer.compute_dtype == "float32":
             self.names[layer.name] = layer.name
@@ -388,27 +256,24 @@ class _Lowering:
             given=layer.name,
         )
 
-    def _clone_nested(self, model: keras.Model) -> keras.Model:
-        if isinstance(model, keras.Sequential):
-            view = _view(model)
-        else:  # keeps the names of its inputs, by which it may be called
-            view = keras.Model(model.input, model.output, name=model.name)
-        return keras.models.clone_model(view, clone_function=self.clone)
+    def _forget(self, name: str) -> None:
+        """Take back what was noted of a layer under its new name."""
+        self.names.pop(name, None)
+        self.float_layers.pop(name, None)
+        self.int8_operators.pop(name, None)
 
-    def _form(
-        self, layer: Any, name: str, activation: str, params: Mapping[str, Any]
-    ) -> Callable[[Any], Any] | None:
+    def _form(self, layer: Operation, name: str, activation: sites.Activation) -> Form | None:
         """Return the form of an activation with its parameters set, and note what it means."""
-        row = device_form(activation)
+        row = device_form(activation.name)
         if row is None:
             return None
-        params = _plain_parameters(params)
-        stable = row.float or _own_form(_site(layer))
+        params = _plain_parameters(activation.params)
+        stable = row.float or _own_form(sites.holder(layer))
         if self.precision != "int8":
             return None if stable is None else functools.partial(stable, **params)
-        reason = _why_float(activation, row, params)
+        reason = _why_float(activation.name, row, params)
         if layer.name in self.stable:
-            reason = f"{activation} meets values beyond the reach of its int8 form"
+            reason = f"{activation.name} meets values beyond the reach of its int8 form"
         form = stable if reason else row.int8 or stable
         if reason:
             self.float_layers[name] = reason
@@ -430,20 +295,51 @@ class _Lowering:
             if isinstance(layer, keras.Model) or not isinstance(copy, keras.layers.Layer):
                 continue
             if copy is not layer and copy.weights and not isinstance(copy, DeviceActivation):
-                _build_site(copy, layer)
-                copy.set_weights([_plain(value) for value in layer.get_weights()])
-                for inner in copy._flatten_layers():
-                    if isinstance(inner, keras.layers.Normalization):
-                        inner.finalize_state()  # takes over the weights it was given
+                _build_holder(copy, layer)
+                graphs.copy_weights(layer, copy)
 
 
-def _plain(value: Any) -> np.ndarray:
-    """Return a weight in float32 (from bfloat16 or float16), whole numbers as they are."""
-    array = np.asarray(value)
-    return array if array.dtype.kind in "iub" else array.astype("float32")
+def _held(form: Form, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply a form and end it in a minimum that changes nothing but keeps the end in place."""
+    return ops.minimum(form(x), 3e38)
 
 
-def _own_form(layer: Any) -> Form | None:
+# --- activations with weights, and their parameters --------------------------------------------
+
+
+def _learned_activation(layer: Operation) -> sites.Activation | None:
+    """Return the activation of a layer, its parameters as training left them.
+
+    None where it has none, or one that no form may take the place of.
+    """
+    if _has_own_mask(layer):
+        return None
+    if not isinstance(layer, keras.layers.Layer):
+        return sites.activation_of(layer)
+    holder = sites.holder(layer)
+    if holder is not layer:
+        _build_holder(layer, layer)
+    activation = sites.activation_of(layer)
+    if activation is None or (activation.attribute and holder is layer):
+        return activation
+    weights = holder.get_weights()
+    learned: dict[str, np.ndarray] = {}
+    if isinstance(holder, Learned):
+        learned = {key: graphs.as_float32(value) for key, value in holder.values().items()}
+    elif isinstance(holder, keras.layers.PReLU):
+        learned = {"alpha": graphs.as_float32(weights[0])}
+    elif weights and not _is_kept(activation.name):
+        return None  # learnable, and no form of ours reads its weights
+    return dataclasses.replace(activation, params={**activation.params, **learned})
+
+
+def _is_kept(name: str) -> bool:
+    """Say whether an activation's own layer, with its weights, is what a device gets."""
+    row = device_form(name)
+    return row is not None and row.float is None and row.int8 is None
+
+
+def _own_form(layer: Operation) -> Form | None:
     """Return what a learned activation computes, its weights as constants.
 
     Weights of shape (1,) lose that axis: the converter folds an array of one value into the dense
@@ -453,18 +349,18 @@ def _own_form(layer: Any) -> Form | None:
         return None
     constants = {}
     for name, value in layer.values().items():
-        plain = _plain(value)
+        plain = graphs.as_float32(value)
         single = plain.shape[layer.starts[name].ndim :] == (1,)
         constants[name] = plain[..., 0] if single else plain
 
-    def form(x: Any, **_: Any) -> Any:
+    def form(x: keras.KerasTensor, **_: object) -> keras.KerasTensor:
         weights = {name: ops.convert_to_tensor(value) for name, value in constants.items()}
         return layer.compute(x, **weights)
 
     return form
 
 
-def _plain_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_parameters(params: Mapping[str, object]) -> dict[str, object]:
     """Return parameters with each array of one value all over as that number."""
     plain = dict(params)
     for name, value in params.items():
@@ -473,7 +369,7 @@ def _plain_parameters(params: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _why_float(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> str | None:
+def _why_float(activation: str, row: DeviceForm, params: Mapping[str, object]) -> str | None:
     if not row.folds:
         return f"{activation} {row.why}"
     if any(isinstance(value, np.ndarray) for value in params.values()):
@@ -483,28 +379,39 @@ def _why_float(activation: str, row: DeviceForm, params: Mapping[str, Any]) -> s
     return None
 
 
-def _has_fused(layer: Any) -> bool:
-    """Whether a layer with weights ends in a function that may be set; that of an LSTM may not."""
-    kind = getattr(type(layer), "activation", None)
-    if not hasattr(layer, "activation") or (isinstance(kind, property) and kind.fset is None):
-        return False
-    return bool(layer.weights) and (layer.activation is None or callable(layer.activation))
+# --- rules for single kinds of layers; that of Normalization stands in graphs.copy_weights -----
 
 
-def _site(layer: Any) -> Any:
-    """Return the activation layer that stands in a layer with weights; else the layer itself."""
-    inner = layer.activation if _has_fused(layer) else None
-    return inner if isinstance(inner, keras.layers.Layer) else layer
+def _refuse_quantized(layer: Operation) -> None:
+    """Refuse a layer that Keras quantized: its weights are whole numbers by now."""
+    mode = getattr(layer, "quantization_mode", None)
+    if mode:
+        raise errors.ExportError(
+            f"The layer '{errors.shown(layer.name)}' was quantized in Keras ({mode}); its weights "
+            "are no longer those that export can quantize.\n"
+            "Export the model as it was before model.quantize(...).",
+            given=layer.name,
+        )
 
 
-def _build_site(layer: Any, like: Any) -> None:
+def _keep_own_function(layer: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Give a copy the function of the user's that its config may have lost.
+
+    By its config, such a function may come back as Keras' of the same name.
+    """
+    has_function = sites.has_settable_activation(layer) or type(layer) is keras.layers.Activation
+    if has_function and not isinstance(layer.activation, keras.layers.Layer):
+        copy.activation = layer.activation
+
+
+def _build_holder(layer: keras.layers.Layer, like: keras.layers.Layer) -> None:
     """Create the weights of an activation layer within a layer; Keras waits for the first call."""
-    site = _site(layer)
-    if not site.built:
-        site.build(like.output.shape)
+    holder = sites.holder(layer)
+    if not holder.built:
+        holder.build(like.output.shape)
 
 
-def _has_own_mask(layer: Any) -> bool:
+def _has_own_mask(layer: Operation) -> bool:
     """Whether a layer is given a mask by hand, as Softmax may be; no form takes one."""
     return any(
         node.arguments.kwargs.get("mask") is not None or len(node.arguments.args) > 1
@@ -513,61 +420,12 @@ def _has_own_mask(layer: Any) -> bool:
     )
 
 
-def _in_float32(config: Mapping[str, Any]) -> dict[str, Any]:
+def _in_float32(config: Mapping[str, object]) -> dict[str, object]:
     """Return a layer's config, and those of the layers in it, in float32."""
 
-    def changed(value: Any) -> Any:
+    def changed(value: object) -> object:
         if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
             return {**value, "config": _in_float32(value["config"])}
         return [changed(item) for item in value] if isinstance(value, list) else value
 
     return {key: "float32" if key == "dtype" else changed(v) for key, v in config.items()}
-
-
-def _activation_of(layer: Any) -> tuple[str, dict[str, Any]] | None:
-    """Return registry name and parameters of the activation that a layer applies.
-
-    Knows activation layers, those fused into a layer with weights, and operations of `keras.ops`.
-    """
-    if not isinstance(layer, keras.layers.Layer):
-        return _operation(layer)
-    if _has_fused(layer):
-        function = layer.activation
-        if function is None or function is keras.activations.linear:
-            return None
-        if isinstance(function, keras.layers.Layer):
-            _build_site(layer, layer)
-            return _activation_of(function)
-        return activations.identify(keras.layers.Activation(function))
-    found = activations.identify(layer)
-    if found is None:
-        return None
-    name, params = found
-    weights = layer.get_weights()
-    if isinstance(layer, Learned):
-        params = {**params, **{key: _plain(value) for key, value in layer.values().items()}}
-    elif isinstance(layer, keras.layers.PReLU):
-        params = {**params, "alpha": _plain(weights[0])}
-    elif weights and not _is_kept(name):
-        return None  # learnable, and no form of ours reads its weights
-    return name, dict(params)
-
-
-def _is_kept(name: str) -> bool:
-    """Say whether an activation's own layer, with its weights, is what a device gets."""
-    row = device_form(name)
-    return row is not None and row.float is None and row.int8 is None
-
-
-def _operation(operation: Any) -> tuple[str, dict[str, Any]] | None:
-    """Return the activation of a bare operation such as `keras.ops.softplus(x)`."""
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
-    if name == "gelu" and getattr(operation, "approximate", False):
-        name = "gelu_tanh"
-    if type(operation).__module__.split(".")[0] != "keras" or not catalog.is_builtin(name):
-        return None
-    keys = ("alpha", "negative_slope", "threshold", "b", "axis", "default_value")
-    params = {key: getattr(operation, key) for key in keys if hasattr(operation, key)}
-    if "default_value" in params:  # of Threshold
-        params["value"] = params.pop("default_value")
-    return name, params

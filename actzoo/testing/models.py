@@ -154,6 +154,8 @@ def check_model(
     """
     import keras
 
+    from actzoo import graphs
+
     def require(holds: bool, problem: str) -> None:
         if not holds:
             raise CheckFailedError(f"{name} with {overrides}: {problem}.", given=name)
@@ -163,7 +165,7 @@ def check_model(
     inputs, targets = lesson.examples(192, 0)
     config = {"num_classes": len(CLASSES), **lesson.config, **overrides}
     model = models.build_model(name, seed=0, **config)
-    trainer = models.by_input_name(model)  # what is saved stays uncompiled
+    trainer = graphs.by_input_name(model)  # what is saved stays uncompiled
     # What makes no good hidden layer (exponential) blows up at a usual rate, and learns little.
     hidden = _makes_hidden_layers(overrides.get("activation"))
     trainer.compile(
@@ -193,7 +195,7 @@ def check_model(
     )
     models.save_model(model, folder, card)
     loaded = models.load_model(folder)
-    before, after = (models.by_input_name(m).predict(held_out, verbose=0) for m in (model, loaded))
+    before, after = (graphs.by_input_name(m).predict(held_out, verbose=0) for m in (model, loaded))
     require(bool(np.isfinite(before).all()), "outputs for held-out examples are not finite")
     require(bool(np.array_equal(before, after)), "the loaded model gives other outputs")
     np.save(Path(folder, "outputs.npy"), before, allow_pickle=False)
