@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import data, domains
+from actzoo import data, domains, errors
 
 STEPS = 24  # in time
 KINDS = {"still": 0.0, "walking": 2.0, "running": 5.0}  # beats in a window
@@ -40,7 +40,13 @@ class Windows:
     classes = tuple(sorted(KINDS))
 
     def __init__(self, path: str, skip: int) -> None:
-        self._lines = Path(path).read_text().splitlines()[skip:]
+        try:
+            self._lines = Path(path).read_text().splitlines()[skip:]
+            fields = {len(line.split()) for line in self._lines}
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.DataError(f"{path} cannot be read as text.", given=path) from error
+        if fields != {1 + 3 * STEPS}:
+            raise errors.DataError(f"{path} holds other lines than windows.", given=path)
         names = {name: number for number, name in enumerate(self.classes)}
         self._labels = np.array([names[line.split()[0]] for line in self._lines])
 

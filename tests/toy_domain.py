@@ -6,11 +6,12 @@ Shows that the core needs nothing that only photos have, and trains in a second.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from actzoo import data, domains
+from actzoo import data, domains, errors
 
 CLASSES = ("down", "flat", "up")
 
@@ -32,9 +33,13 @@ class Grids:
     classes = CLASSES
 
     def __init__(self, path: str) -> None:
-        with np.load(path, allow_pickle=False) as stored:
-            self._grids, self._labels = stored["grids"], stored["labels"]
-        self._hash = hashlib.sha256(self._grids.tobytes()).hexdigest()
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                self._grids, self._labels = stored["grids"], stored["labels"]
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise errors.DataError(f"{path} is not a file of grids.", given=path) from error
+        content = self._grids.tobytes() + self._labels.tobytes()
+        self._hash = hashlib.sha256(content).hexdigest()
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -109,4 +114,5 @@ DOMAIN = domains.DomainSpec(
     default_precisions=("float32",),
     target="toy_domain:Toy",
     steps=("read_grid",),
+    data_forms=("a .grids.npz file with grids and labels",),
 )

@@ -1,4 +1,4 @@
-"""The contracts of activations and models, for our own rows and for those of other packages."""
+"""Contracts of activations, models and kinds of data: of our rows and of other packages' rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from actzoo import _lazy
 if TYPE_CHECKING:
     from actzoo.testing.activations import Check, CheckFailedError, activation_checks
     from actzoo.testing.models import ToyTask, check_model, lesson_for, small_config
+    from actzoo.testing.sources import source_checks
 
 __all__ = [
     "Check",
@@ -18,6 +19,7 @@ __all__ = [
     "check_model",
     "lesson_for",
     "small_config",
+    "source_checks",
 ]
 
 _ACTIVATIONS, _MODELS = "actzoo.testing.activations", "actzoo.testing.models"
@@ -31,5 +33,6 @@ __getattr__, __dir__ = _lazy.attach(
         "ToyTask": f"{_MODELS}:ToyTask",
         "lesson_for": f"{_MODELS}:lesson_for",
         "small_config": f"{_MODELS}:small_config",
+        "source_checks": "actzoo.testing.sources:source_checks",
     },
 )

@@ -49,17 +49,19 @@ class Check:
         subject: What is checked, such as an activation's name.
         name: What is promised.
         run: Raises `CheckFailedError` when it does not hold.
+        hint: Where to look when it fails with an error of another kind.
     """
 
     subject: str
     name: str
     run: Callable[[], None]
+    hint: str = "Is it written in keras.ops, for tensors of any shape?"
 
     def __call__(self) -> None:
         """Run the check.
 
         Raises:
-            CheckFailedError: The promise does not hold, or the activation fails on the way.
+            CheckFailedError: The promise does not hold, or the subject fails on the way.
         """
         try:
             self.run()
@@ -68,8 +70,7 @@ class Check:
         except Exception as error:
             first = next((line for line in str(error).splitlines() if line.strip()), "")
             raise CheckFailedError(
-                f"{self}: {type(error).__name__}: {errors.shown(first, 300)}\n"
-                "Is it written in keras.ops, for tensors of any shape?",
+                f"{self}: {type(error).__name__}: {errors.shown(first, 300)}\n{self.hint}",
                 given=self.subject,
             ) from error
 
