@@ -17,7 +17,7 @@ import keras
 from keras import ops
 
 from actzoo import activations, errors
-from actzoo.activations.channelwise.layers import check_axis
+from actzoo.activations.layer_base import check_axis
 
 # Keras' 0.99 and above needs thousands of steps before the running statistics can be trusted; a
 # run on a few thousand photos has hardly more. Measured on clothing10: .999 gives chance accuracy.

@@ -8,7 +8,7 @@ import pytest
 
 from actzoo import activations, errors, export, lowering, sites, tflite
 from actzoo.activations import lookup
-from actzoo.activations.learnable.layers import Learned
+from actzoo.activations.layer_base import Learned
 from actzoo.tflite import converter
 
 NAMES = tuple(row.name for row in activations.ACTIVATIONS if row.device)

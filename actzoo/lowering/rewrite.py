@@ -20,7 +20,7 @@ from keras import ops
 
 from actzoo import activations, errors, graphs, sites
 from actzoo.activations.device_forms import DeviceForm, Form, device_form
-from actzoo.activations.learnable.layers import Learned
+from actzoo.activations.layer_base import Learned
 from actzoo.graphs import Operation
 from actzoo.run_folder import PRECISIONS
 

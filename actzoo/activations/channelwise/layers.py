@@ -9,130 +9,21 @@ from __future__ import annotations
 
 import fractions
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from actzoo import errors
+from actzoo.activations.channelwise.rows import ROWS
+from actzoo.activations.layer_base import ActivationLayer, AlongAxis, Shape
 from actzoo.activations.numerics import in_float32
 
-
-@in_float32
-def softmin(x: Any, *, axis: int = -1) -> Any:
-    """Turn costs into probabilities: the smallest gets the largest.
-
-    Formula: `exp(-x_i) / sum_j exp(-x_j)`.
-
-    Args:
-        x: Float tensor; any shape.
-        axis: Axis whose values sum to 1 afterwards.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-    """
-    return ops.softmax(-x, axis=axis)
-
-
-@in_float32
-def softmax_one(x: Any, *, axis: int = -1) -> Any:
-    """Turn scores into probabilities that may all be 0: softmax beside a silent score of 0.
-
-    Formula: `exp(x_i) / (1 + sum_j exp(x_j))`.
-
-    Args:
-        x: Float tensor; any shape.
-        axis: Axis whose values sum to at most 1 afterwards.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-
-    Reference:
-        Miller, 2023, "Attention Is Off By One" (blog post).
-    """
-    # The value does not depend on the shift, so its gradient is 0 and need not be taken.
-    shift = ops.relu(ops.max(x, axis=axis, keepdims=True))
-    shift = ops.stop_gradient(shift)
-    powers = ops.exp(x - shift)
-    total = ops.exp(-shift) + ops.sum(powers, axis=axis, keepdims=True)
-    return powers / total
-
-
-@in_float32
-def sparsemax(x: Any, *, axis: int = -1) -> Any:
-    """Project scores on the simplex: probabilities that can be exactly 0.
-
-    Formula: `max(x_i - tau, 0)`, with `tau` such that the sum is 1. Keras 3.15's function sums
-    over the wrong part of the sorted scores, so that its rows do not sum to 1.
-
-    Args:
-        x: Float tensor; any shape.
-        axis: Axis whose values sum to 1 afterwards.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-
-    Reference:
-        Martins & Astudillo, 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
-    """
-    z = _below_largest(ops.moveaxis(x, axis, -1))
-    falling, rank = _ranked(z)
-    inside = 1.0 + rank * falling > ops.cumsum(falling, axis=-1)
-    kept = ops.where(inside, falling, ops.zeros_like(falling))
-    count = ops.sum(ops.cast(inside, z.dtype), axis=-1, keepdims=True)
-    tau = (ops.sum(kept, axis=-1, keepdims=True) - 1.0) / count
-    return ops.moveaxis(ops.relu(z - tau), -1, axis)
-
-
-@in_float32
-def entmax15(x: Any, *, axis: int = -1) -> Any:
-    """Turn scores into probabilities halfway between softmax and sparsemax.
-
-    Formula: `max(x_i / 2 - tau, 0)^2`, with `tau` such that the sum is 1: the 1.5-entmax. Small
-    ones are exactly 0, and unlike sparsemax's the slope does not jump where they become so.
-
-    Args:
-        x: Float tensor; any shape.
-        axis: Axis whose values sum to 1 afterwards.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-
-    Reference:
-        Peters, Niculae & Martins, 2019, "Sparse Sequence-to-Sequence Models", arXiv:1905.05702.
-    """
-    z = 0.5 * _below_largest(ops.moveaxis(x, axis, -1))
-    falling, rank = _ranked(z)
-    mean = ops.cumsum(falling, axis=-1) / rank
-    spread = ops.cumsum(ops.square(falling), axis=-1) / rank - ops.square(mean)
-    # The threshold, were the support the first 1, 2, 3 ... of the sorted scores.
-    candidates = mean - ops.sqrt(ops.relu(1.0 / rank - spread))
-    inside = ops.cast(candidates <= falling, z.dtype)
-    last = rank == ops.sum(inside, axis=-1, keepdims=True)
-    tau = ops.sum(ops.where(last, candidates, ops.zeros_like(z)), axis=-1, keepdims=True)
-    # One step of Newton's method takes off what the sums have rounded, and its derivative with
-    # respect to z is that of the exact threshold; that of the search above is not needed.
-    above = ops.relu(z - ops.stop_gradient(tau))
-    slope = ops.stop_gradient(2.0 * ops.sum(above, axis=-1, keepdims=True))
-    excess = ops.sum(ops.square(above), axis=-1, keepdims=True) - 1.0
-    tau = ops.stop_gradient(tau) + excess / slope
-    return ops.moveaxis(ops.square(ops.relu(z - tau)), -1, axis)
-
-
-def _below_largest(z: Any) -> Any:
-    """Shift by the largest score: all that matters then lies in (-2, 0], and sums keep digits."""
-    return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
-
-
-def _ranked(z: Any) -> tuple[Any, Any]:
-    """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
-    falling = -ops.sort(-ops.maximum(z, -2.0), axis=-1)
-    return falling, ops.arange(1, ops.shape(z)[-1] + 1, dtype=z.dtype)
+ROW = {row.name: row for row in ROWS}
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class GumbelSoftmax(keras.layers.Layer):
+class GumbelSoftmax(ActivationLayer):
     """Draw from the softmax of scores, in a way that gradients pass.
 
     Formula: `softmax((x + g) / tau)` in training, with `g = -ln(-ln(u))`, `u ~ U(0, 1)`;
@@ -151,22 +42,9 @@ class GumbelSoftmax(keras.layers.Layer):
         arXiv:1611.01144.
     """
 
-    def __init__(
-        self,
-        tau: float = 1.0,
-        hard: bool = False,
-        axis: int = -1,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.tau = tau
-        self.hard = hard
-        self.axis = axis
-        self.seed = seed
-        self.supports_masking = True
+    row = ROW["gumbel_softmax"]
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Create the state of the noise; there are no weights."""
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
@@ -188,94 +66,6 @@ class GumbelSoftmax(keras.layers.Layer):
         # Exactly one-hot, with the gradient of y: y - y is 0, or NaN where a score is.
         return ops.stop_gradient(chosen) + (y - ops.stop_gradient(y))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"tau": self.tau, "hard": self.hard, "axis": self.axis, "seed": self.seed}
-        return {**super().get_config(), **own}
-
-
-def check_axis(name: str, axis: int, shape: Sequence[int | None]) -> None:
-    """Refuse an axis that an input lacks, and the one of the batch: samples are no channels.
-
-    Args:
-        name: Of the activation, for the message.
-        axis: Which it works along.
-        shape: Of the input, batch included.
-
-    Raises:
-        InvalidValueError: It does not fit.
-    """
-    rank = len(shape)
-    if not -rank < axis < rank or axis == 0:
-        raise errors.InvalidValueError(
-            f"{name} works along axis {axis}, which is "
-            f"{'the batch' if axis in (0, -rank) else 'none'} of the shape {tuple(shape)}.\n"
-            f"Give an axis from {1 - rank} to {rank - 1} other than 0; -1 is the last, the "
-            "channels.",
-            given=axis,
-            fix="axis=-1",
-        )
-
-
-class AlongAxis(keras.layers.Layer):
-    """What the layers share that take the channels in groups, or change how many there are.
-
-    Args:
-        axis: Axis of the channels.
-        **kwargs: Of every Keras layer, such as `name` and `dtype`.
-
-    Attributes:
-        title: Name in the table, for messages.
-        group: The number of channels must be a multiple of it.
-        channel_factor: Channels after it per channel before it.
-    """
-
-    title = ""
-    group = 1
-    channel_factor = fractions.Fraction(1)
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
-        self.supports_masking = True
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Check the shape; there are no weights."""
-        self.compute_output_shape(input_shape)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the input's shape with another length of the axis.
-
-        Raises:
-            InvalidValueError: There is no such axis, or the number of channels is not a multiple
-                of `group`.
-        """
-        shape = list(input_shape)
-        check_axis(self.title, self.axis, input_shape)
-        length = shape[self.axis]
-        if length is not None:
-            if length % self.group:
-                wanted = "even" if self.group == 2 else f"a multiple of {self.group}"
-                unfit = "odd" if self.group == 2 else f"no multiple of {self.group}"
-                more = -(-length // self.group) * self.group
-                raise errors.InvalidValueError(
-                    f"{self.title} takes the channels in groups of {self.group}: the length "
-                    f"{length} of axis {self.axis} of the shape {tuple(input_shape)} is {unfit}.\n"
-                    f"Give the layer before it a number of channels that is {wanted}, such as "
-                    f"{more}.",
-                    given=tuple(input_shape),
-                )
-            shape[self.axis] = int(length * self.channel_factor)
-        return tuple(shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "axis": self.axis}
-
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class Maxout(AlongAxis):
@@ -294,22 +84,23 @@ class Maxout(AlongAxis):
         Goodfellow et al., 2013, "Maxout Networks", arXiv:1302.4389.
     """
 
-    title = "maxout"
+    row = ROW["maxout"]
 
-    def __init__(self, pool_size: int = 2, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(axis, **kwargs)
-        self.pool_size = self.group = pool_size
-        self.channel_factor = fractions.Fraction(1, pool_size)
+    @property
+    def group(self) -> int:
+        """Channels that are compared with each other."""
+        return self.pool_size
+
+    @property
+    def channel_factor(self) -> fractions.Fraction:
+        """Channels after it per channel before it."""
+        return fractions.Fraction(1, self.pool_size)
 
     def call(self, x: Any) -> Any:
         """Return the largest of each group, of the dtype of `x`."""
         # A reduction shares the gradient of equal ones alike in all backends; maximum() does not.
         parts = ops.split(x, self.pool_size, axis=self.axis)
         return ops.max(ops.stack(parts, axis=0), axis=0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "pool_size": self.pool_size}
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -327,7 +118,7 @@ class CReLU(AlongAxis):
         Concatenated Rectified Linear Units", arXiv:1603.05201.
     """
 
-    title = "crelu"
+    row = ROW["crelu"]
     channel_factor = fractions.Fraction(2)
 
     def call(self, x: Any) -> Any:
@@ -349,7 +140,7 @@ class ConcatELU(AlongAxis):
         Salimans et al., 2017, "PixelCNN++", arXiv:1701.05517.
     """
 
-    title = "concat_elu"
+    row = ROW["concat_elu"]
     channel_factor = fractions.Fraction(2)
 
     def call(self, x: Any) -> Any:
@@ -375,7 +166,7 @@ class MaxMin(AlongAxis):
         Function Approximation", arXiv:1811.05381.
     """
 
-    title = "maxmin"
+    row = ROW["maxmin"]
     group = 2
 
     def call(self, x: Any) -> Any:
@@ -389,32 +180,8 @@ class MaxMin(AlongAxis):
         return ops.moveaxis(ops.reshape(pairs, ops.shape(z)), -1, self.axis)
 
 
-def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
-    """Apply ReLU to every other channel and its mirror image to those between.
-
-    Formula: `max(x, 0)` in channels 0, 2, 4 ..., `min(x, 0)` in channels 1, 3, 5 ... The mean
-    over the channels stays near 0. The gradient at 0 is 0.
-
-    Args:
-        x: Float tensor; any shape.
-        axis: Axis of the channels.
-
-    Returns:
-        Tensor of the shape and dtype of `x`.
-
-    Reference:
-        Eidnes & Nøkland, 2017, "Shifting Mean Activation Toward Zero with Bipolar Activation
-        Functions", arXiv:1709.04054.
-    """
-    shape = [1] * len(x.shape)
-    shape[axis] = -1
-    is_odd = ops.arange(ops.shape(x)[axis], dtype="int32") % 2
-    side = ops.reshape(ops.cast(1 - 2 * is_odd, x.dtype), shape)
-    return side * ops.relu(side * x)
-
-
 @keras.saving.register_keras_serializable(package="actzoo")
-class KWinners(keras.layers.Layer):
+class KWinners(ActivationLayer):
     """Keep the largest values and set the others to 0.
 
     Formula: `x if x >= the k-th largest of its sample, else 0`, `k = floor(ratio n)`, at least 1.
@@ -431,13 +198,9 @@ class KWinners(keras.layers.Layer):
         arXiv:1905.10510.
     """
 
-    def __init__(self, ratio: float = 0.2, across: str = "sample", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ratio = ratio
-        self.across = across
-        self.supports_masking = True
+    row = ROW["k_winners"]
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Check the shape; there are no weights.
 
         Raises:
@@ -458,7 +221,7 @@ class KWinners(keras.layers.Layer):
             least = ops.reshape(least, (-1,) + (1,) * (len(x.shape) - 1))
         return ops.where(x < least, ops.zeros_like(x), x)
 
-    def _rivals(self, shape: tuple[int | None, ...]) -> int:
+    def _rivals(self, shape: Shape) -> int:
         """Return how many values compete."""
         sizes = shape[1:] if self.across == "sample" else shape[-1:]
         if any(size is None for size in sizes):
@@ -471,11 +234,3 @@ class KWinners(keras.layers.Layer):
                 fix="k_winners(across='channels')",
             )
         return math.prod(int(size) for size in sizes if size is not None)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "ratio": self.ratio, "across": self.across}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actzoo.activations.rows import AXIS, KERAS, row
 from actzoo.activations.spec import Parameter
 
+FUNCTIONS = "actzoo.activations.channelwise.functions:"
 OWN_LAYERS = "actzoo.activations.channelwise.layers:"
 REFERENCES = "actzoo.activations.channelwise.references:"
 DEVICE = "actzoo.activations.channelwise.device:"
@@ -51,7 +52,7 @@ ROWS = (
     ),
     row(
         "softmin",
-        OWN_LAYERS + "softmin",
+        FUNCTIONS + "softmin",
         reference=REFERENCES + "softmin",
         device=DEVICE + "SOFTMIN",
         summary="Turns costs into probabilities: the smallest gets the largest.",
@@ -69,7 +70,7 @@ ROWS = (
     ),
     row(
         "softmax_one",
-        OWN_LAYERS + "softmax_one",
+        FUNCTIONS + "softmax_one",
         reference=REFERENCES + "softmax_one",
         device=DEVICE + "SOFTMAX_ONE",
         aliases=("softmax1", "quiet_softmax"),
@@ -89,7 +90,7 @@ ROWS = (
     ),
     row(
         "sparsemax",
-        OWN_LAYERS + "sparsemax",
+        FUNCTIONS + "sparsemax",
         reference=REFERENCES + "sparsemax",
         device=DEVICE + "SPARSEMAX",
         summary="Probabilities that can be exactly 0: the projection on the simplex.",
@@ -110,7 +111,7 @@ ROWS = (
     ),
     row(
         "entmax15",
-        OWN_LAYERS + "entmax15",
+        FUNCTIONS + "entmax15",
         reference=REFERENCES + "entmax15",
         device=DEVICE + "ENTMAX15",
         aliases=("entmax",),
@@ -218,7 +219,7 @@ ROWS = (
     ),
     row(
         "bipolar_relu",
-        OWN_LAYERS + "bipolar_relu",
+        FUNCTIONS + "bipolar_relu",
         reference=REFERENCES + "bipolar_relu",
         device=DEVICE + "BIPOLAR_RELU",
         summary="ReLU in every other channel, its mirror image between: the mean stays near 0.",

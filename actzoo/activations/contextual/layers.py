@@ -13,9 +13,11 @@ import keras
 from keras import ops
 
 from actzoo import errors
+from actzoo.activations.contextual.rows import ROWS
+from actzoo.activations.layer_base import ActivationLayer, Shape
 from actzoo.activations.numerics import in_float32
 
-Shape = tuple[int | None, ...]
+ROW = {row.name: row for row in ROWS}
 
 
 def _check_rank(title: str, shape: Shape, why: str) -> None:
@@ -45,7 +47,7 @@ def _wide_dtype(layer: keras.layers.Layer) -> str:
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class Dice(keras.layers.Layer):
+class Dice(ActivationLayer):
     """Data-adaptive PReLU: its knee is where the data are, and soft.
 
     Formula: `p x + (1 - p) a_c x`, `p = sigmoid((x - mean) / sqrt(variance + epsilon))`, with one
@@ -63,14 +65,7 @@ class Dice(keras.layers.Layer):
         arXiv:1706.06978.
     """
 
-    def __init__(
-        self, alpha: float = 0.0, momentum: float = 0.9, epsilon: float = 1e-8, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.alpha = alpha
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.supports_masking = True
+    row = ROW["dice"]
 
     def build(self, input_shape: Shape) -> None:
         """Create the slopes `(channels,)` and the statistics."""
@@ -98,18 +93,9 @@ class Dice(keras.layers.Layer):
         share = ops.sigmoid(self.norm(x, training=training))
         return x * (share + (1.0 - share) * ops.cast(self.slopes, x.dtype))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"alpha": self.alpha, "momentum": self.momentum, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class EvoNormB0(keras.layers.Layer):
+class EvoNormB0(ActivationLayer):
     """Normalization and activation in one, found by evolution.
 
     Formula: `gamma x / max(sqrt(var_batch + epsilon), v x + sqrt(var_image + epsilon)) + beta`,
@@ -125,11 +111,7 @@ class EvoNormB0(keras.layers.Layer):
         Liu et al., 2020, "Evolving Normalization-Activation Layers", arXiv:2004.02967.
     """
 
-    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.supports_masking = True
+    row = ROW["evo_norm_b0"]
 
     def build(self, input_shape: Shape) -> None:
         """Create `gamma`, `beta`, `v` and the moving variance, `(channels,)` each.
@@ -171,18 +153,9 @@ class EvoNormB0(keras.layers.Layer):
         )
         return gamma * x / scale + beta
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"momentum": self.momentum, "epsilon": self.epsilon}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class FunnelReLU(keras.layers.Layer):
+class FunnelReLU(ActivationLayer):
     """ReLU whose threshold is learned from the neighborhood.
 
     Formula: `max(x, T(x))`, where `T` is a depthwise convolution and a batch normalization. The
@@ -197,9 +170,8 @@ class FunnelReLU(keras.layers.Layer):
         Ma, Zhang & Sun, 2020, "Funnel Activation for Visual Recognition", arXiv:2007.11824.
     """
 
-    def __init__(self, kernel_size: int = 3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.kernel_size = kernel_size
+    row = ROW["funnel_relu"]
+    passes_masks = False  # what is next to a masked place looks at it
 
     def build(self, input_shape: Shape) -> None:
         """Create the window `(size, size, channels, 1)` and its normalization.
@@ -229,14 +201,6 @@ class FunnelReLU(keras.layers.Layer):
         # Unlike maximum(), this gives the gradient of equal ones alike in all backends.
         return ops.where(condition > x, condition, x)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "kernel_size": self.kernel_size}
-
 
 def _context(x: Any) -> Any:
     """Return the mean over all places: `(batch, 1, ..., 1, channels)`."""
@@ -245,7 +209,7 @@ def _context(x: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class DyReLU(keras.layers.Layer):
+class DyReLU(ActivationLayer):
     """Dynamic ReLU: the larger of two lines that are chosen anew for each sample.
 
     Formula: `max(a_1 x + b_1, a_2 x + b_2)`. Two dense layers look at the mean over all places
@@ -263,11 +227,7 @@ class DyReLU(keras.layers.Layer):
         Chen et al., 2020, "Dynamic ReLU", arXiv:2003.10027.
     """
 
-    def __init__(self, reduction: int = 8, per: str = "channel", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.reduction = reduction
-        self.per = per
-        self.supports_masking = True
+    row = ROW["dy_relu"]
 
     def build(self, input_shape: Shape) -> None:
         """Create the two dense layers."""
@@ -298,17 +258,9 @@ class DyReLU(keras.layers.Layer):
         second = slope2 * x + 0.5 * offset2
         return ops.where(second > first, second, first)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "reduction": self.reduction, "per": self.per}
-
 
 @keras.saving.register_keras_serializable(package="actzoo")
-class MetaACON(keras.layers.Layer):
+class MetaACON(ActivationLayer):
     """ACON whose sharpness is chosen anew for each sample and channel.
 
     Formula: `(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x`, with one `p1` and `p2` for each
@@ -328,14 +280,7 @@ class MetaACON(keras.layers.Layer):
         they have little to count on.
     """
 
-    def __init__(
-        self, p1: float = 1.0, p2: float = 0.0, reduction: int = 16, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.p1 = p1
-        self.p2 = p2
-        self.reduction = reduction
-        self.supports_masking = True
+    row = ROW["meta_acon"]
 
     def build(self, input_shape: Shape) -> None:
         """Create the slopes `(channels,)` and the two dense layers."""
@@ -367,12 +312,3 @@ class MetaACON(keras.layers.Layer):
         beta = ops.sigmoid(self.excite(self.squeeze(_context(x))))
         scaled = (upper - lower) * x
         return scaled * ops.sigmoid(beta * scaled) + lower * x
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"p1": self.p1, "p2": self.p2, "reduction": self.reduction}
-        return {**super().get_config(), **own}

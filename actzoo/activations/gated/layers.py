@@ -13,7 +13,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from actzoo.activations.channelwise.layers import AlongAxis
+from actzoo.activations.gated.rows import ROWS
+from actzoo.activations.layer_base import AlongAxis
+
+ROW = {row.name: row for row in ROWS}
 
 
 class Gated(AlongAxis):
@@ -56,7 +59,7 @@ class GLU(Gated):
         arXiv:1612.08083.
     """
 
-    title = "glu"
+    row = ROW["glu"]
 
     def gate(self, b: Any) -> Any:
         """Return `sigmoid(b)`."""
@@ -77,7 +80,7 @@ class GTU(Gated):
         van den Oord et al., 2016, "WaveNet: A Generative Model for Raw Audio", arXiv:1609.03499.
     """
 
-    title = "gtu"
+    row = ROW["gtu"]
 
     def value(self, a: Any) -> Any:
         """Return `tanh(a)`."""
@@ -102,7 +105,7 @@ class GEGLU(Gated):
         Shazeer, 2020, "GLU Variants Improve Transformer", arXiv:2002.05202.
     """
 
-    title = "geglu"
+    row = ROW["geglu"]
 
     def gate(self, b: Any) -> Any:
         """Return `gelu(b)`."""
@@ -123,7 +126,7 @@ class SwiGLU(Gated):
         Shazeer, 2020, "GLU Variants Improve Transformer", arXiv:2002.05202.
     """
 
-    title = "swiglu"
+    row = ROW["swiglu"]
 
     def gate(self, b: Any) -> Any:
         """Return `silu(b)`."""
@@ -144,7 +147,7 @@ class ReGLU(Gated):
         Shazeer, 2020, "GLU Variants Improve Transformer", arXiv:2002.05202.
     """
 
-    title = "reglu"
+    row = ROW["reglu"]
 
     def gate(self, b: Any) -> Any:
         """Return `max(b, 0)`."""
@@ -165,7 +168,7 @@ class BilinearGLU(Gated):
         Shazeer, 2020, "GLU Variants Improve Transformer", arXiv:2002.05202.
     """
 
-    title = "bilinear_glu"
+    row = ROW["bilinear_glu"]
 
     def gate(self, b: Any) -> Any:
         """Return `b`."""

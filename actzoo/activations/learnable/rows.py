@@ -6,6 +6,7 @@ from actzoo.activations.rows import FUSED_RELU, NAN_AT_MINUS_INF, PER, PER_LAYER
 from actzoo.activations.spec import Parameter
 
 OWN_LAYERS = "actzoo.activations.learnable.layers:"
+SMOOTH_LAYERS = "actzoo.activations.learnable.smooth_layers:"
 REFERENCES = "actzoo.activations.learnable.references:"
 DEVICE = "actzoo.activations.learnable.device:"
 
@@ -264,7 +265,7 @@ ROWS = (
     ),
     row(
         "pelu",
-        OWN_LAYERS + "PELU",
+        SMOOTH_LAYERS + "PELU",
         reference=REFERENCES + "pelu",
         device=DEVICE + "PELU",
         summary="ELU that learns its scale and its decay, always with a continuous derivative.",
@@ -284,7 +285,7 @@ ROWS = (
     ),
     row(
         "mpelu",
-        OWN_LAYERS + "MPELU",
+        SMOOTH_LAYERS + "MPELU",
         reference=REFERENCES + "mpelu",
         device=DEVICE + "MPELU",
         summary="PReLU and ELU in one.",
@@ -307,7 +308,7 @@ ROWS = (
     ),
     row(
         "soft_exponential",
-        OWN_LAYERS + "SoftExponential",
+        SMOOTH_LAYERS + "SoftExponential",
         reference=REFERENCES + "soft_exponential",
         device=DEVICE + "SOFT_EXPONENTIAL",
         summary="Learns to be a logarithm, the identity or an exponential.",
@@ -331,7 +332,7 @@ ROWS = (
     ),
     row(
         "xielu",
-        OWN_LAYERS + "XIELU",
+        SMOOTH_LAYERS + "XIELU",
         reference=REFERENCES + "xielu",
         device=DEVICE + "XIELU",
         summary=(
@@ -373,7 +374,7 @@ ROWS = (
     ),
     row(
         "trainable_swish",
-        OWN_LAYERS + "TrainableSwish",
+        SMOOTH_LAYERS + "TrainableSwish",
         reference=REFERENCES + "trainable_swish",
         device=DEVICE + "TRAINABLE_SWISH",
         aliases=("swish_beta",),
@@ -394,7 +395,7 @@ ROWS = (
     ),
     row(
         "sinlu",
-        OWN_LAYERS + "SinLU",
+        SMOOTH_LAYERS + "SinLU",
         reference=REFERENCES + "sinlu",
         device=DEVICE + "SINLU",
         summary="SiLU with a learned wave.",
@@ -415,7 +416,7 @@ ROWS = (
     ),
     row(
         "aria2",
-        OWN_LAYERS + "Aria2",
+        SMOOTH_LAYERS + "Aria2",
         reference=REFERENCES + "aria2",
         device=DEVICE + "ARIA2",
         summary="Swish with a learned exponent on its gate, the two-parameter Richards curve.",
@@ -438,7 +439,7 @@ ROWS = (
     ),
     row(
         "acon_b",
-        OWN_LAYERS + "AconB",
+        SMOOTH_LAYERS + "AconB",
         reference=REFERENCES + "acon_b",
         device=DEVICE + "ACON_B",
         summary="A learned switch between the identity and its scaled copy: a smooth leaky ReLU.",
@@ -459,7 +460,7 @@ ROWS = (
     ),
     row(
         "acon_c",
-        OWN_LAYERS + "AconC",
+        SMOOTH_LAYERS + "AconC",
         reference=REFERENCES + "acon_c",
         device=DEVICE + "ACON_C",
         summary="A learned switch between two lines.",
@@ -484,7 +485,7 @@ ROWS = (
     ),
     row(
         "smu",
-        OWN_LAYERS + "SMU",
+        SMOOTH_LAYERS + "SMU",
         reference=REFERENCES + "smu",
         device=DEVICE + "SMU",
         summary="Smooth maximum of x and a x, by the error function; learns its sharpness.",
@@ -508,7 +509,7 @@ ROWS = (
     ),
     row(
         "smu1",
-        OWN_LAYERS + "SMU1",
+        SMOOTH_LAYERS + "SMU1",
         reference=REFERENCES + "smu1",
         device=DEVICE + "SMU1",
         summary="Smooth maximum of x and a x, by a square root; learns its width.",
@@ -532,7 +533,7 @@ ROWS = (
     ),
     row(
         "pau",
-        OWN_LAYERS + "PAU",
+        SMOOTH_LAYERS + "PAU",
         reference=REFERENCES + "pau",
         device=DEVICE + "PAU",
         aliases=("rational", "pade_activation"),
@@ -554,7 +555,7 @@ ROWS = (
     ),
     row(
         "blu",
-        OWN_LAYERS + "BLU",
+        SMOOTH_LAYERS + "BLU",
         reference=REFERENCES + "blu",
         device=DEVICE + "BLU",
         aliases=("bendable_linear_unit",),
@@ -575,7 +576,7 @@ ROWS = (
     ),
     row(
         "xatlu",
-        OWN_LAYERS + "XATLU",
+        SMOOTH_LAYERS + "XATLU",
         reference=REFERENCES + "xatlu",
         device=DEVICE + "XATLU",
         summary="ATLU with a learned gating range.",
@@ -603,7 +604,7 @@ ROWS = (
     ),
     row(
         "dyt",
-        OWN_LAYERS + "DyT",
+        SMOOTH_LAYERS + "DyT",
         reference=REFERENCES + "dyt",
         device=DEVICE + "DYT",
         aliases=("dynamic_tanh",),
