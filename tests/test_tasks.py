@@ -1,5 +1,10 @@
 """Scores against scikit-learn, by hand where it has none."""
 
+import csv
+import html
+import json
+import re
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -224,3 +229,86 @@ def test_metric_is_the_dice_of_all_places():
 def test_renumbering_keeps_what_is_ignored():
     order = tasks.renumbering(("b", "a"), ("a", "x", "b"))
     np.testing.assert_array_equal(order[[0, 1, tasks.IGNORE_INDEX]], [2, 0, tasks.IGNORE_INDEX])
+
+
+# --- a task from outside -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ordinal_run(toy, tmp_path_factory):
+    """A run of a task that actzoo does not know; its rows are taken out again."""
+    import ordinal_task
+
+    import actzoo
+    from actzoo import domains, models
+
+    domain, model = ordinal_task.domain_and_model()
+    tables = ((tasks.TASKS, ordinal_task.TASK), (domains.DOMAINS, domain), (models.MODELS, model))
+    for registry, row in tables:
+        registry.add(row, origin="a test")
+    folder = tmp_path_factory.mktemp("ordinal")
+    data = toy.write(folder / "data.ordered.npz", count=240)
+    yield actzoo.run(str(data), out=folder / "run", epochs=12, settings={"units": "[16, 8]"})
+    for registry, row in tables:
+        registry._rows.pop(row.name)
+
+
+def test_a_task_from_outside_is_trained_verified_and_scored_by_its_own_measures(ordinal_run):
+    metrics = ordinal_run.metrics
+    assert ordinal_run.passed and metrics["task"] == "ordinal"
+    assert 0 <= metrics["test"]["rank_error"] < metrics["test"]["middle_rank_error"]
+    assert not [text for text in ordinal_run.warnings if "no better than" in text]
+    assert ordinal_run.verification["float32"]["score_drop"] == pytest.approx(0.0)
+    with open(ordinal_run.run.history, newline="") as file:
+        history = list(csv.DictReader(file))
+    kept = min(history, key=lambda row: float(row["val_rank_error"]))
+    assert float(kept["val_rank_error"]) == pytest.approx(metrics["val"]["rank_error"])
+
+
+def test_the_report_and_the_console_show_a_task_from_outside_by_its_headline(ordinal_run):
+    from actzoo.cli import summaries
+
+    test = ordinal_run.metrics["test"]
+    text = html.unescape(ordinal_run.run.report.read_text("utf-8"))
+    words = " ".join(re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.S).split())
+    for part in (
+        "that places examples on a scale of 3, trained from scratch",
+        f"ranks off on average, over {test['n']} held-out examples",
+        "the lowest validation rank error",
+        "How far off the examples of each class are.",
+        f"rank error of each of {test['n']} cases",
+    ):
+        assert part.lower() in words.lower(), part
+    assert re.search(r"rank error at most [\d.]+ higher", words)
+    for part in ("accuracy", "Dice", "Confusion matrix", "most frequent class", "Not shown"):
+        assert part not in words.replace("costs int8 accuracy", ""), part
+    line = summaries.score_line("Test", test, "ordinal")
+    assert line.startswith(f"Test rank error {test['rank_error']:.3f} ({test['n']} examples)")
+    table = summaries.verification_table(ordinal_run.verification, "ordinal").splitlines()[0]
+    assert "rank error" in table and "accuracy" not in table
+
+
+def test_a_worse_score_is_worse_in_the_direction_of_the_headline():
+    import ordinal_task
+
+    ordinal, classification = ordinal_task.Ordinal(), tasks.Classification()
+    assert ordinal.score_drop({"rank_error": 0.1}, {"rank_error": 0.4}) == pytest.approx(0.3)
+    assert classification.score_drop({"accuracy": 0.9}, {"accuracy": 0.6}) == pytest.approx(0.3)
+    guess = {"rank_error": 0.7, "middle_rank_error": 0.6}
+    assert not ordinal.beats_baseline(guess)
+    assert ordinal.beats_baseline({**guess, "rank_error": 0.5})
+    assert not classification.beats_baseline({"accuracy": 0.5, "constant_accuracy": 0.5})
+
+
+def test_the_scores_of_a_task_that_is_not_installed_are_a_named_gap(tmp_path):
+    import fake_run
+
+    from actzoo import report
+
+    run = fake_run.make(tmp_path / "run", pictures=False)
+    for name in ("metrics.json", "model.json", "plan.json"):
+        content = json.loads((run / name).read_text("utf-8"))
+        (run / name).write_text(json.dumps({**content, "task": "ranking"}), "utf-8")
+    words = html.unescape(report.render(run).read_text("utf-8"))
+    assert "The task 'ranking' is not known here" in words
+    assert "always the most frequent class" not in words and "Not shown" in words

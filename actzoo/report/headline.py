@@ -49,7 +49,8 @@ def _score(run: RunFiles) -> dict[str, Any]:
     """Return the number that stands for the run, with its interval and what it is held against."""
     shown, test = run.presentation, run.test
     main = shown.headline
-    value, interval = main.of(test), main.interval(test)
+    value = None if run.task is None else main.of(test)
+    interval = main.interval(test)
     baseline = None if shown.baseline is None else shown.baseline.of(test)
     low, high = interval or (None, None)
     places = {"value": value, "low": low, "high": high, "baseline": baseline}
@@ -89,9 +90,10 @@ def _score_gap(run: RunFiles, main: Measure, value: float | None) -> str | None:
     """Return why there is no headline, if there is none."""
     if run.metrics.gap is not None or value is not None:
         return run.metrics.gap
-    named = run.metrics.data.get("task")
-    if run.task is None and isinstance(named, str):
-        return f"the task '{named}' is not known here; its package is not installed."
+    if run.task is None:
+        named = run.metrics.data.get("task")
+        what = f"The task '{named}' is not known" if named else "The run's task is not known"
+        return f"{what} here; the scores below are only those that every task has."
     return f"metrics.json holds no {main.name} for the test split."
 
 
