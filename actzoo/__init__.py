@@ -14,13 +14,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from actzoo import activations, applications, diagnostics, export, inference, testing, verify
     from actzoo.errors import ActzooError
-    from actzoo.models import (
-        build_model,
-        list_models,
-        load_model,
-        register,
-        save_model,
-    )
+    from actzoo.models import build_model, list_models
+    from actzoo.saving import load_model, register, save_model
     from actzoo.stages import run
     from actzoo.weights import list_weights
 
@@ -34,10 +29,10 @@ _TARGETS = {
     "inference": "actzoo.inference",
     "list_models": "actzoo.models:list_models",
     "list_weights": "actzoo.weights:list_weights",
-    "load_model": "actzoo.models:load_model",
-    "register": "actzoo.models:register",
+    "load_model": "actzoo.saving:load_model",
+    "register": "actzoo.saving:register",
     "run": "actzoo.stages:run",
-    "save_model": "actzoo.models:save_model",
+    "save_model": "actzoo.saving:save_model",
     "testing": "actzoo.testing",
     "verify": "actzoo.verify",
 }

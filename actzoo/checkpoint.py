@@ -1,4 +1,4 @@
-"""Where training stands, on disk after each epoch, so that a killed run goes on exactly.
+"""The state of training, on disk after each epoch, so that a killed run goes on exactly.
 
 Weights and optimizer of an epoch are written first, the small state file that names them last;
 the epoch before is kept until then. A broken file is found by its hash and the earlier epoch taken.
@@ -131,7 +131,7 @@ class Checkpoint:
                 raise errors.InvalidValueError(
                     f"plan.json was changed since {errors.shown(run.path, 120)} was interrupted, "
                     "so its training cannot go on.\n"
-                    "Put the old plan.json back, or start anew: actzoo run PLAN --out ANOTHER.",
+                    "Put the old plan.json back, or start again: actzoo run PLAN --out ANOTHER.",
                     given=str(run.plan),
                 )
             broken = [

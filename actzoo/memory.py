@@ -38,12 +38,12 @@ def check(model: keras.Model, batch_size: int) -> None:
         return
     one = estimate(model, 1)
     fits = 0 if one > free else 1 + int((free - one) / max(1, estimate(model, 2) - one))
-    way = f"--batch-size {fits}" if fits else "a smaller model or picture size"
+    remedy = f"--batch-size {fits}" if fits else "a smaller model or picture size"
     raise errors.InvalidValueError(
         f"Training {model.name} with batches of {batch_size} needs about {needed / 2**30:.1f} GiB; "
-        f"{free / 2**30:.1f} GiB are free.\nUse {way}, or --force to try all the same.",
+        f"{free / 2**30:.1f} GiB are free.\nUse {remedy}, or --force to try all the same.",
         given=batch_size,
-        fix=way,
+        fix=remedy,
     )
 
 

@@ -1,8 +1,8 @@
 """What may stand in a `.keras` file, checked before Keras builds anything from it.
 
-A model file is a stranger's program. The archive's members and its parsed config are held against
-an allow-list: Keras' own layers and what actzoo, or the user, has registered. Nothing of the file
-is imported, built or called here.
+An untrusted model file is a program. The members of the archive and its parsed config are compared
+with an allow-list: Keras' own layers and what actzoo, or the user, has registered. Nothing of the
+file is imported, built or called here.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ def check(path: Path) -> None:
         path: The `.keras` file.
 
     Raises:
-        InvalidValueError: It is no such file, is damaged, or names a class that can run code.
+        InvalidValueError: It is not a `.keras` file, it is damaged, or it names a class that can
+            run code.
     """
     config, weight_bytes = _config(path)
-    for found in _named(config):
-        _check_size(found, weight_bytes, path)
-        if not _allowed(found):
-            name = found.get("registered_name") or found.get("class_name")
-            module = found.get("module")
-            config = found.get("config")
-            layer = (isinstance(config, dict) and config.get("name")) or found.get("name") or "?"
+    for entry in _named(config):
+        _check_size(entry, weight_bytes, path)
+        if not _allowed(entry):
+            name = entry.get("registered_name") or entry.get("class_name")
+            module = entry.get("module")
+            config = entry.get("config")
+            layer = (isinstance(config, dict) and config.get("name")) or entry.get("name") or "?"
             raise errors.InvalidValueError(
                 f"{errors.shown(path, 120)} asks for {errors.shown(name)} "
                 f"(from {errors.shown(module)}, layer '{errors.shown(layer)}'), which is neither "
@@ -58,9 +59,9 @@ def check(path: Path) -> None:
             )
 
 
-def _check_size(found: dict[str, Any], weight_bytes: int, path: Path) -> None:
+def _check_size(entry: dict[str, Any], weight_bytes: int, path: Path) -> None:
     """Refuse a layer wider than the stored weights can be: building it would take the memory."""
-    config = found.get("config")
+    config = entry.get("config")
     if not isinstance(config, dict):
         return
     for key in ("units", "filters", "input_dim", "output_dim"):
@@ -69,18 +70,18 @@ def _check_size(found: dict[str, Any], weight_bytes: int, path: Path) -> None:
             raise errors.InvalidValueError(
                 f"{errors.shown(path, 120)} asks for {key}={width:,} in layer "
                 f"'{errors.shown(config.get('name'))}', but holds {weight_bytes:,} bytes of "
-                "weights.\nIt is damaged or made to fill the memory; take it anew from its source.",
+                "weights.\nThe file is damaged or made to fill the memory; get a fresh copy.",
                 given=width,
             )
 
 
-def _config(path: Path) -> tuple[Any, int]:
+def _config(path: Path) -> tuple[object, int]:
     """Return the parsed config, and the bytes of weights that come with it."""
 
     def refuse(why: str) -> errors.InvalidValueError:
         return errors.InvalidValueError(
             f"{errors.shown(path, 160)} is not a whole Keras model file: {why}.\n"
-            "Take it anew from its source; older .h5 files must be saved again as .keras.",
+            "Copy it again from its source; older .h5 files must be saved again as .keras.",
             given=str(path),
         )
 
@@ -121,7 +122,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _named(config: Any) -> Iterator[dict[str, Any]]:
+def _named(config: object) -> Iterator[dict[str, Any]]:
     """Yield every object of a config that names a class."""
     stack = [config]
     while stack:
@@ -134,9 +135,9 @@ def _named(config: Any) -> Iterator[dict[str, Any]]:
             stack.extend(item)
 
 
-def _allowed(found: dict[str, Any]) -> bool:
-    name, module = str(found.get("class_name")), found.get("module")
-    registered = found.get("registered_name")
+def _allowed(entry: dict[str, Any]) -> bool:
+    name, module = str(entry.get("class_name")), entry.get("module")
+    registered = entry.get("registered_name")
     if name in RUNS_CODE or registered in RUNS_CODE:
         return False
     if isinstance(registered, str) and ">" in registered:

@@ -1,4 +1,4 @@
-"""Weights to start from: found, checked, and put into a model with a report of every layer."""
+"""Weights to start from: located, checked, and put into a model with a report of every layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import errors, spellings
+from actzoo import errors, files, saving, spellings
+from actzoo.model_card import ModelCard
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -108,13 +109,11 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
         MissingFileError: There is no such file.
         InvalidValueError: Layers other than the head do not fit; lists layer, expected, found.
     """
-    from actzoo import models
-
     if isinstance(given, str | os.PathLike):
         path = locate(given)
         if path is None:
             return LoadReport((), {}, {"origin": "none"})
-        source, origin = models.load_model(path), _origin(path)
+        source, origin = saving.load_model(path), _origin(path)
     else:
         source, origin = given, {"origin": given.name}
     theirs = {layer.name: layer for layer in source.layers if layer.weights}
@@ -126,14 +125,14 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
             continue
         expected = [tuple(weight.shape) for weight in layer.weights]
         other = theirs.get(layer.name)
-        found = None if other is None else [tuple(weight.shape) for weight in other.weights]
-        if found == expected and other is not None:
+        given_shapes = None if other is None else [tuple(weight.shape) for weight in other.weights]
+        if given_shapes == expected and other is not None:
             layer.set_weights(other.get_weights())
             loaded.append(layer.name)
         elif layer.name.startswith(HEAD):
-            skipped[layer.name] = f"belongs to other classes: {found} there, {expected} here"
+            skipped[layer.name] = f"belongs to other classes: {given_shapes} there, {expected} here"
         else:
-            wrong.append(f"{layer.name}: expected {expected}, found {found}")
+            wrong.append(f"{layer.name}: expected {expected}, found {given_shapes}")
     if wrong:
         raise errors.InvalidValueError(
             f"The weights do not fit {model.name}: {len(wrong)} of "
@@ -146,8 +145,6 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
 
 
 def _origin(path: Path) -> dict[str, Any]:
-    from actzoo import files, models
-
     file = path / "model.keras" if path.is_dir() else path
     origin: dict[str, Any] = {
         "origin": "trained here",
@@ -156,7 +153,7 @@ def _origin(path: Path) -> dict[str, Any]:
     }
     card = file.with_name("model.json")
     if card.exists():
-        earlier = models.ModelCard.read(card)
+        earlier = ModelCard.read(card)
         origin["model"] = earlier.name
         origin["license"] = earlier.weights.get("license", "as the data it was trained on")
         origin["parent_classes"] = list(earlier.classes)
