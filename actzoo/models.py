@@ -197,8 +197,7 @@ def check_number(name: str, value: object, low: float, high: float) -> None:
     Raises:
         InvalidValueError: Says the name, the value and the range.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise errors.InvalidValueError(
             f"{name}={errors.shown(repr(value))} is not possible: {low:g} to {high:g}.",
             given=value,
