@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from actzoo.data import Augmenter, Cutter, Source
+    from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
-    from actzoo.stages import Evaluation
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Source")

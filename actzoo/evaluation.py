@@ -1,20 +1,207 @@
-"""A model scored: on the held-out split of its run, or on other labeled data."""
+"""A model scored: on the held-out splits of its run, or on other labeled data.
+
+Scores are computed from whole cases by the task, so that Keras, an exported file and a phone are
+measured alike. What the report shows of the data is drawn here, too, by the domain.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import dataclasses
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, files, models, run_folder
+from actzoo import domains, errors, files, graphs, models, tasks
+from actzoo.data import Preparation, RunData, Source, open_source, run_cases
 from actzoo.inference.prediction import BATCH, with_data_options
 from actzoo.inference.predictors import open_model
+from actzoo.plan import Plan
+from actzoo.run_folder import ExportFolder, RunFolder
 
 if TYPE_CHECKING:
-    from actzoo.plan import Plan
+    import keras
+
+HELD_OUT = ("val", "test")
+IDENTITY = "identity (may name a person: do not pass this file on)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a domain's panels are drawn from.
+
+    Attributes:
+        source: The opened data.
+        splits: Split -> indices.
+        classes: Names.
+        steps: Preprocessing.
+        test_indices: Of the held-out examples, in order.
+        labels: Their true classes `(n,)`; none `(0,)` where they have masks.
+        outputs: What the model gave for each: probabilities `(classes,)`, or a mask of class
+            indices.
+        cases: Scores of each, by column of `predictions.csv`.
+        folder: `evaluation/` of the run; pictures go into `pictures/` below it.
+    """
+
+    source: Source
+    splits: Mapping[str, np.ndarray]
+    classes: tuple[str, ...]
+    steps: tuple[dict[str, Any], ...]
+    test_indices: np.ndarray
+    labels: np.ndarray
+    outputs: Sequence[np.ndarray]
+    cases: tuple[dict[str, Any], ...]
+    folder: Path
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The outputs of a classifier, stacked `(n, classes)`."""
+        return np.stack(self.outputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredRun:
+    """The held-out splits of a run, scored.
+
+    Attributes:
+        data: The data of the run.
+        assessed: Held-out split -> scores, rows and outputs of its cases.
+    """
+
+    data: RunData
+    assessed: Mapping[str, tasks.Assessment]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        scores = {name: assessed.score for name, assessed in self.assessed.items()}
+        return {"format": files.FORMAT, "task": self.data.plan.task, **scores}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores must know, one sentence each."""
+        task, score = self.data.task, self.assessed["test"].score
+        if task.beats_baseline(score):
+            return []
+        return [
+            "The model is no better than an answer that ignores the input: "
+            f"{task.headline} {task.baseline_score(score):.3f}."
+        ]
+
+
+def evaluate_run(data: RunData, model: keras.Model) -> ScoredRun:
+    """Score a trained model on the held-out splits of its run.
+
+    Args:
+        data: The data of the run.
+        model: Ends in logits.
+    """
+    network = graphs.by_input_name(model)
+    assessed = {}
+    for name in HELD_OUT:
+        cases = run_cases(
+            data.source,
+            data.splits[name],
+            data.preparation,
+            network.predict_on_batch,
+            batch_size=64,
+        )
+        assessed[name] = data.task.assess(
+            ((case.target, tasks.softmax(case.outputs), case.spacing) for case in cases),
+            data.classes,
+        )
+    return ScoredRun(data, assessed)
+
+
+def write(scored: ScoredRun, run: RunFolder) -> None:
+    """Write `metrics.json`, and `evaluation/` with predictions and what the report shows."""
+    data = scored.data
+    _write_predictions(scored, run)
+    _write_identities(data.source, run)
+    domain = domains.get_domain(data.plan.domain)
+    labels = data.source.labels()
+    panels = [] if labels is None else [_balance(data, labels)]
+    panels += domain.panels(_shown(scored, labels, run))
+    shown = {
+        "format": files.FORMAT,
+        "panels": panels,
+        "notice": domain.spec.notice,
+        "about": data.source.fingerprint().about,
+    }
+    files.write_json(run.panels, shown)
+    files.write_json(run.metrics, scored.metrics)
+
+
+def _shown(scored: ScoredRun, labels: np.ndarray | None, run: RunFolder) -> Evaluation:
+    data, test = scored.data, scored.assessed["test"]
+    indices = data.splits["test"]
+    return Evaluation(
+        source=data.source,
+        splits=data.splits,
+        classes=data.classes,
+        steps=data.plan.preprocessing,
+        test_indices=indices,
+        labels=np.zeros(0, "int64") if labels is None else labels[indices],
+        outputs=test.outputs,
+        cases=tuple(test.rows),
+        folder=run.evaluation,
+    )
+
+
+def _balance(data: RunData, labels: np.ndarray) -> domains.Panel:
+    """Return the report's panel on the number of examples of each class."""
+    return {
+        "title": "Examples of each class",
+        "kind": "bars",
+        "labels": list(data.classes),
+        "series": {
+            name: np.bincount(labels[indices], minlength=len(data.classes)).tolist()
+            for name, indices in data.splits.items()
+        },
+    }
+
+
+def _write_predictions(scored: ScoredRun, run: RunFolder) -> None:
+    text = io.StringIO()
+    all_rows = [row for assessed in scored.assessed.values() for row in assessed.rows]
+    columns = dict.fromkeys(key for row in all_rows for key in row)
+    writer = csv.DictWriter(text, ["split", "id", *columns], restval="", lineterminator="\n")
+    writer.writeheader()
+    ids = scored.data.source.ids()
+    for name, assessed in scored.assessed.items():
+        for index, row in zip(scored.data.splits[name], assessed.rows, strict=True):
+            cells = {"split": name, "id": ids[index], **row}
+            writer.writerow({key: _cell(value) for key, value in cells.items()})
+    files.write_text(run.predictions, text.getvalue())
+
+
+def _write_identities(source: Source, run: RunFolder) -> None:
+    """Write what the names of examples stand for, where they hide it: for the data's keeper."""
+    hidden = source.identities()
+    if hidden is None:
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("id", IDENTITY))
+    writer.writerows(
+        (name, files.csv_cell(identity))
+        for name, identity in zip(source.ids(), hidden, strict=True)
+    )
+    files.write_text(run.identities, text.getvalue())
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return files.csv_cell(value)
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else value
+
+
+# --- other data, and exported files --------------------------------------------------------------
 
 
 def refuse_options(options: Mapping[str, Any]) -> None:
@@ -58,32 +245,10 @@ def evaluate(
         MissingFileError: The model, its data or the exported file is not there.
         DataError: The data has classes that the model does not know.
     """
-    from actzoo import data as data_room
-    from actzoo import tasks
-
     path = Path(path)
-    run = run_folder.RunFolder(path) if path.is_dir() and (path / "plan.json").exists() else None
-    file = path
-    if precision is not None:
-        if run is None:
-            raise errors.InvalidValueError(
-                f"A precision chooses among the files of a run folder; {errors.shown(path, 120)} "
-                "is none.",
-                given=precision,
-            )
-        exported = run_folder.ExportFolder(run.export)
-        file = exported.tflite(precision)
-        if not file.exists():
-            # An export replaces what was exported before.
-            wanted = ",".join([*exported.precisions(), precision])
-            raise errors.MissingFileError(
-                f"The run has no {errors.shown(file.name)}.\n"
-                f"Export it: actzoo export {errors.shown(path, 120)} --precision "
-                f"{errors.shown(wanted)}",
-                given=precision,
-            )
-    predictor = open_model(file, trust=trust, threads=threads)
-    try:
+    run = RunFolder(path) if path.is_dir() and (path / "plan.json").exists() else None
+    file = path if precision is None else _exported_file(path, run, precision)
+    with contextlib.closing(open_model(file, trust=trust, threads=threads)) as predictor:
         card = predictor.card
         if card is None:
             raise errors.InvalidValueError(
@@ -91,66 +256,90 @@ def evaluate(
                 given=str(path),
             )
         if data is None:
-            if run is None:
-                raise errors.InvalidValueError(
-                    "Name the data to score on: actzoo evaluate MODEL DATA. Only a run folder "
-                    "knows its own.",
-                    given=str(path),
-                )
             refuse_options(options or {})
-            source, indices = _held_out(run, data_room)
+            source, indices = _held_out(run, path)
+            numbers = renumbering(source, card)
         else:
-            card = with_data_options(card, options or {})
-            source = data_room.open_source(
-                str(data), card.domain or None, card.data_options, fewest=1
-            )
+            card, source, numbers = open_labeled(card, data, options or {})
             indices = np.arange(len(source))
         if len(indices) == 0:
             raise errors.DataError("There is nothing to score on: the data is empty.")
-        order = renumbering(source, card)
-        cases = data_room.run_cases(
-            source,
-            indices,
-            data_room.Preparation.of(card.domain, card.preprocessing),
-            predictor.probabilities,
-            batch_size=BATCH,
+        preparation = Preparation.of(card.domain, card.preprocessing)
+        cases = run_cases(source, indices, preparation, predictor.probabilities, batch_size=BATCH)
+        assessed = tasks.get_task(card.task).assess(
+            ((numbers[case.target], case.outputs, case.spacing) for case in cases), card.classes
         )
-        scored = (
-            tasks.get_task(card.task)
-            .assess(
-                ((order[case.target], case.outputs, case.spacing) for case in cases),
-                card.classes,
-            )
-            .score
+    return {
+        "format": files.FORMAT,
+        "task": card.task,
+        "model": str(file),
+        "precision": precision,
+        "data": None if data is None else str(data),
+        "test": assessed.score,
+    }
+
+
+def _exported_file(path: Path, run: RunFolder | None, precision: str) -> Path:
+    """Return the exported file of a run."""
+    if run is None:
+        raise errors.InvalidValueError(
+            f"A precision chooses among the files of a run folder; {errors.shown(path, 120)} "
+            "is not one.",
+            given=precision,
         )
-        return {
-            "format": files.FORMAT,
-            "task": card.task,
-            "model": str(file),
-            "precision": precision,
-            "data": None if data is None else str(data),
-            "test": scored,
-        }
-    finally:
-        predictor.close()
+    exported = ExportFolder(run.export)
+    file = exported.tflite(precision)
+    if not file.exists():
+        # An export replaces what was exported before.
+        wanted = ",".join([*exported.precisions(), precision])
+        raise errors.MissingFileError(
+            f"The run has no {errors.shown(file.name)}.\n"
+            f"Export it: actzoo export {errors.shown(path, 120)} --precision "
+            f"{errors.shown(wanted)}",
+            given=precision,
+        )
+    return file
 
 
-def _held_out(run: run_folder.RunFolder, data_room: Any) -> tuple[Any, np.ndarray]:
-    from actzoo.plan import Plan
+def _held_out(run: RunFolder | None, path: Path) -> tuple[Source, np.ndarray]:
+    """Return the data of a run and the indices of its test split."""
+    if run is None:
+        raise errors.InvalidValueError(
+            "Name the data to score on: actzoo evaluate MODEL DATA. Only a run folder knows its "
+            "own.",
+            given=str(path),
+        )
+    data = RunData.open(Plan.read(run.plan))
+    return data.source, data.splits["test"]
 
-    plan: Plan = Plan.read(run.plan)
-    run_data = data_room.RunData.open(plan)
-    return run_data.source, np.asarray(run_data.splits["test"])
+
+def open_labeled(
+    card: models.ModelCard, data: str | os.PathLike[str], options: Mapping[str, Any]
+) -> tuple[models.ModelCard, Source, np.ndarray]:
+    """Open labeled data for a model that was trained on other data.
+
+    Args:
+        card: Of the model.
+        data: The data, as given.
+        options: How it is opened, where otherwise than in training.
+
+    Returns:
+        The card with those options; the data; class index of the data -> of the model.
+
+    Raises:
+        DataError: The data has classes that the model does not know.
+    """
+    card = with_data_options(card, options)
+    source = open_source(os.fspath(data), card.domain or None, card.data_options, fewest=1)
+    return card, source, renumbering(source, card)
 
 
-def renumbering(source: Any, card: models.ModelCard) -> np.ndarray:
+def renumbering(source: Source, card: models.ModelCard) -> np.ndarray:
     """Return class index of the data -> class index of the model.
 
     Raises:
         DataError: The data has classes that the model does not know.
     """
-    from actzoo import domains, tasks
-
     classes = card.classes
     names = domains.get_domain(card.domain).class_names(source, classes)
     unknown = [name for name in names if name not in classes]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from actzoo.data import Source
+    from actzoo.options import RunOptions
 
 BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
@@ -28,37 +29,23 @@ SMALLEST_BATCH = 4  # samples, from which on batch normalization works
 
 def make_plan(
     source: Source,
+    split: Mapping[str, np.ndarray],
+    domain: domains.DomainSpec,
     *,
     data: str,
-    domain: domains.DomainSpec,
-    split: Mapping[str, np.ndarray],
-    model: str | None = None,
-    activation: str | None = None,
-    weights_from: str = "auto",
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
-    precisions: Sequence[str] | None = None,
+    options: RunOptions,
     planned: Mapping[str, Any] | None = None,
-    data_options: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Plan:
     """Turn the data's fingerprint into a plan.
 
     Args:
         source: The opened data.
-        data: Its path, as given.
-        domain: Its kind.
         split: Split -> indices.
-        model: Architecture; None takes the domain's default.
-        activation: Hidden activation; None takes the architecture's own.
-        weights_from: "auto", "none", a run folder or a `.keras` file.
-        epochs: Of the main phase; None decides from the amount of data.
-        batch_size: None decides from the amount of data.
-        seed: Of the split and of everything random.
-        precisions: Exported; None takes the domain's default.
+        domain: Its kind.
+        data: Its path, as given.
+        options: What the user asked for; what is None is decided here.
         planned: Options of the model that the domain would decide from the data.
-        data_options: Options the data was opened with.
         notes: Warnings met so far.
 
     Returns:
@@ -68,9 +55,9 @@ def make_plan(
         InvalidValueError: The model is for another kind of data.
     """
     fingerprint = source.fingerprint()
-    spec = models.MODELS.get(model or domain.default_model)
+    spec = models.MODELS.get(options.model or domain.default_model)
     _check_fits(spec, domain)
-    start = weights.locate(weights_from)
+    start = weights.locate(options.weights)
     reasons: list[str] = []
     notes = list(notes)
     config: dict[str, Any] = {"num_classes": len(source.classes)}
@@ -82,7 +69,7 @@ def make_plan(
         if card is not None:
             overrides["preprocessing"] = card.preprocessing
         reasons.append(f"starts from the weights in {start.name}: its architecture is kept")
-    elif weights_from == "auto":
+    elif options.weights == "auto":
         notes.append(
             f"No published weights of {spec.name} are available, so training starts from scratch. "
             "Give --weights PATH to start from a model of yours."
@@ -93,12 +80,12 @@ def make_plan(
     inputs = domains.get_domain(domain.name).inputs(source, split, overrides)
     config.update(inputs.config)
     reasons += inputs.reasons
-    if activation is not None:
-        config["activation"] = activation
+    if options.activation is not None:
+        config["activation"] = options.activation
     count = _samples(source, split["train"], inputs.steps)
     if start is None:
         reasons += _fit_capacity(spec, config, count)
-    fixed = batch_size or inputs.batch_size or spec.training.batch_size
+    fixed = options.batch_size or inputs.batch_size or spec.training.batch_size
     batch, why = _batch_size(count) if fixed is None else (fixed, "")
     if why:
         reasons.append(why)
@@ -108,7 +95,13 @@ def make_plan(
         reasons.append(f"group normalization: {batch} samples are too few for a batch's statistics")
     task = tasks.get_task(spec.task)
     phases = _phases(
-        count, batch, epochs, spec.training, inputs.examples, task.is_dense, start is not None
+        count,
+        batch,
+        options.epochs,
+        spec.training,
+        inputs.examples,
+        task.is_dense,
+        start is not None,
     )
     recipe = Recipe(
         phases=phases,
@@ -119,7 +112,7 @@ def make_plan(
         class_weights=source.labels() is not None
         and _unbalanced(fingerprint.counts.get("train", {})),
         patience=max(spec.training.patience, max(phase.epochs for phase in phases) // 3),
-        seed=seed,
+        seed=options.seed or 0,
     )
     reasons.append(
         f"{sum(p.epochs for p in recipe.phases)} epochs: {count:,} training samples"
@@ -139,15 +132,15 @@ def make_plan(
         content_hash=fingerprint.content_hash,
         classes=tuple(source.classes),
         num_examples={name: len(indices) for name, indices in split.items()},
-        data_options=dict(data_options or {}),
-        split_seed=seed,
+        data_options=dict(options.options),
+        split_seed=options.seed or 0,
         preprocessing=tuple(inputs.steps),
         inputs=files.plain(inputs.inputs),
         model=spec.name,
         model_config=config,
         weights="none" if start is None else str(start.resolve()),
         recipe=recipe,
-        precisions=tuple(precisions or domain.default_precisions),
+        precisions=tuple(options.export or domain.default_precisions),
         limits=limits,
         reasons=tuple(reasons),
         notes=tuple(notes),

@@ -98,6 +98,16 @@ class RunFolder:
         """The proof, `verify.json`."""
         return self.export / "verify.json"
 
+    @property
+    def export_record(self) -> Path:
+        """Hashes of all exported files, `export.json`."""
+        return ExportFolder(self.export).record
+
+    @property
+    def export_reference(self) -> Path:
+        """Recorded inputs and outputs, `reference.npz`."""
+        return ExportFolder(self.export).reference
+
     def record(self, stage: str) -> Path:
         """Return the path of a stage's record."""
         return self.path / "stages" / f"{stage}.json"

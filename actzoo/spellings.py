@@ -51,7 +51,9 @@ def modern(data: Any, owner: str = "") -> Any:
     names = KEYS.get(owner, {})
     found: dict[str, Any] = {}
     for key, value in data.items():
-        new = key if names.get(key, key) in data else names.get(key, key)
+        new: str = names.get(key) or key
+        if new in data:  # where both are there, the new one counts
+            new = key
         found[new] = modern(value, new)
     return found
 
@@ -59,8 +61,8 @@ def modern(data: Any, owner: str = "") -> Any:
 def modern_path(path: str) -> str:
     """Return the path of a setting (`recipe.augmentation.colour`) with every old name replaced."""
     *owners, last = path.split(".")
-    old = [KEYS.get(owners[-1], {})] if owners else list(KEYS.values())
-    return ".".join([*owners, next((names[last] for names in old if last in names), last)])
+    tables = [KEYS.get(owners[-1], {})] if owners else list(KEYS.values())
+    return ".".join([*owners, next((names[last] for names in tables if last in names), last)])
 
 
 def accepts_old_arguments(kind: Kind) -> Kind:
@@ -70,7 +72,7 @@ def accepts_old_arguments(kind: Kind) -> Kind:
         kind: A dataclass with an entry in `ARGUMENTS`.
     """
     names = ARGUMENTS[kind.__name__]
-    plain: Callable[..., None] = kind.__init__
+    plain: Callable[..., None] = kind.__init__  # type: ignore[misc]
 
     @functools.wraps(plain)
     def init(self: Any, *args: Any, **given: Any) -> None:

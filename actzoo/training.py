@@ -12,29 +12,24 @@ import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from actzoo import (
-    activations,
-    data,
-    domains,
-    errors,
-    files,
-    graphs,
-    memory,
-    models,
-    run_folder,
-    tasks,
-    weights,
-)
+from actzoo import activations, domains, errors, files, memory, models, tasks, weights
 from actzoo.checkpoint import Checkpoint
-from actzoo.plan import Phase, Plan
+from actzoo.data import (
+    RunData,
+    feeding,
+    load_samples,
+)
+from actzoo.phases import PreparedPhase, TrainingData, on_features, on_inputs
+from actzoo.plan import Plan
 from actzoo.progress import Progress
+from actzoo.run_folder import RunFolder
 
 STEPS_PER_CALL = 8  # optimizer steps per Python call; 1.5 times the speed of 1 on two cores
 NOT_DECAYED = ["bias", "gamma", "beta", "alpha"]
@@ -51,7 +46,7 @@ class TrainResult:
         history: One mapping per epoch, as in `history.csv`.
     """
 
-    run: run_folder.RunFolder
+    run: RunFolder
     best_epoch: int
     epochs: int
     history: tuple[dict[str, Any], ...]
@@ -89,178 +84,21 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "steps": self.steps, "warmup_steps": self.warmup_steps}
 
 
-# --- what a phase trains on --------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class PreparedPhase:
-    """One phase made ready: the network that trains, its batches, and what validates it."""
-
-    phase: Phase
-    network: keras.Model
-    batches: Callable[[int], Any]  # epoch -> PyDataset
-    validate: Callable[[], dict[str, Any]]  # -> scores of the validation split
-
-
-def _head_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    return [layer for layer in model.layers if layer.name.startswith(weights.HEAD)]
-
-
-def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Return backbone and head of a model as two that share its layers.
-
-    Args:
-        model: Its head layers are named `head_*` and follow one after another.
-
-    Returns:
-        Model from the inputs by name to features, and model from features to logits.
-    """
-    head = _head_layers(model)
-    features = keras.Input(head[0].input.shape[1:], name="features")
-    x = features
-    for layer in head:
-        x = layer(x)
-    return (
-        graphs.by_input_name(model, head[0].input),
-        keras.Model(features, x, name="head"),
-    )
-
-
-class _Arrays(keras.utils.PyDataset):
-    """Shuffled batches of arrays that fit in memory; a pure function of (seed, epoch)."""
-
-    def __init__(
-        self,
-        features: np.ndarray,
-        targets: np.ndarray,
-        sample_weights: np.ndarray,
-        batch_size: int,
-        order: np.ndarray,
-    ) -> None:
-        super().__init__()
-        self._arrays = (features, targets, sample_weights)
-        self._batch_size = min(batch_size, len(order))
-        self._order = order
-
-    def __len__(self) -> int:
-        return len(self._order) // self._batch_size
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        features, targets, sample_weights = self._arrays
-        return features[chosen], targets[chosen], sample_weights[chosen]
-
-
-class _Material:
-    """The data of a run as training needs it: split, encoded, weighted, cached."""
-
-    def __init__(self, plan: Plan, note: errors.Note) -> None:
-        self.plan = plan
-        self.task = tasks.get_task(plan.task)
-        opened = data.RunData.open(plan, note)
-        self.source, self.split = opened.source, opened.splits
-        self.preparation = data.Preparation.of(
-            plan.domain, plan.preprocessing, plan.recipe.augmentation
-        )
-        labels = self.source.labels()
-        self.class_weights = None
-        if plan.recipe.class_weights and labels is not None:
-            self.class_weights = tasks.class_weights(labels[self.split["train"]], len(plan.classes))
-        self._train_cache: dict[str, Any] = {}
-        self._val_cache: dict[str, Any] = {}
-
-    def encode(self, targets: Any) -> np.ndarray:
-        return self.task.encode(np.asarray(targets), len(self.plan.classes))
-
-    def training_batches(self, epoch: int) -> Any:
-        return data.training_batches(
-            self.source,
-            self.split["train"],
-            self.preparation,
-            batch_size=self.plan.recipe.batch_size,
-            seed=self.plan.recipe.seed,
-            epoch=epoch,
-            encode=self.encode,
-            class_weights=self.class_weights,
-            cache=self._train_cache,
-        )
-
-    def cases(self, name: str, network: keras.Model) -> Iterator[data.Case]:
-        """Yield what a network gives for the cases of a split, in order, not augmented."""
-        return data.run_cases(
-            self.source,
-            self.split[name],
-            self.preparation,
-            network.predict_on_batch,
-            cache=self._val_cache if name == "val" else None,  # others are read once
-        )
-
-    def assess(self, cases: Iterable[tuple[Any, np.ndarray]]) -> dict[str, Any]:
-        """Return the validation scores of targets and logits."""
-        return self.task.assess(
-            ((target, tasks.softmax(logits), None) for target, logits in cases),
-            self.plan.classes,
-            distances=False,
-        ).score
-
-
-def _on_inputs(phase: Phase, model: keras.Model, material: _Material) -> PreparedPhase:
-    network = graphs.by_input_name(model)
-    for layer in model.layers:
-        layer.trainable = phase.trains == "all" or layer.name.startswith(weights.HEAD)
-
-    def validate() -> dict[str, Any]:
-        return material.assess(
-            (case.target, case.outputs) for case in material.cases("val", network)
-        )
-
-    return PreparedPhase(phase, network, material.training_batches, validate)
-
-
-def _on_features(phase: Phase, model: keras.Model, material: _Material) -> PreparedPhase:
-    """Compute features once; then only the head runs, thousands of times a second."""
-    backbone, head = split_at_head(model)
-    for layer in model.layers:
-        layer.trainable = layer.name.startswith(weights.HEAD)
-    features, labels = {}, {}
-    for name in ("train", "val"):
-        cases = list(material.cases(name, backbone))
-        features[name] = np.stack([case.outputs for case in cases])
-        labels[name] = np.array([case.target for case in cases])
-    targets = material.encode(labels["train"])
-    sample_weights = (
-        np.ones(len(targets), "float32")
-        if material.class_weights is None
-        else material.class_weights[labels["train"]]
-    )
-    recipe = material.plan.recipe
-
-    def batches(epoch: int) -> _Arrays:
-        order = data.rng(recipe.seed, "features", epoch).permutation(len(targets))
-        return _Arrays(features["train"], targets, sample_weights, recipe.batch_size, order)
-
-    def validate() -> dict[str, Any]:
-        logits = head.predict(features["val"], verbose=0)
-        return material.assess(zip(labels["val"], logits, strict=True))
-
-    return PreparedPhase(phase, head, batches, validate)
-
-
 # --- the loop ----------------------------------------------------------------------------------
 
 
 def train(
-    plan: Plan,
-    run: run_folder.RunFolder,
+    data: RunData,
+    run: RunFolder,
     *,
     note: errors.Note,
     resume: bool = False,
     force: bool = False,
 ) -> TrainResult:
-    """Train a plan's model and save the best epoch.
+    """Train the model of a plan and save its best epoch.
 
     Args:
-        plan: Every decision.
+        data: The data of the run, and its plan.
         run: Gets `model.keras`, `model.json`, `history.csv`, `tensorboard/`.
         note: Takes warnings.
         resume: Go on from the last whole epoch on disk, exactly.
@@ -270,20 +108,20 @@ def train(
         The result.
 
     Raises:
-        DataError: The data is not the one of the plan, or a file vanished.
+        DataError: A file of the data vanished.
         InvalidValueError: Weights do not fit; the memory would not suffice.
         TrainingError: The loss became NaN or infinite; the best finite epoch is saved.
         Interrupted: Ctrl-C; the last whole epoch is on disk.
     """
-    material = _Material(plan, note)
+    plan, examples = data.plan, TrainingData(data)
     model = models.build_model(plan.model, seed=plan.recipe.seed, **plan.model_config)
     report = weights.apply(model, plan.weights)
     if not force:
         memory.check(model, plan.recipe.batch_size)
-    _check_inputs(model, material)
+    _check_inputs(model, data)
     if not resume:
         files.remove(run.checkpoint)  # of an earlier training; its numbers would mix with ours
-    monitor = material.task.monitor
+    monitor = data.task.monitor
     state = Checkpoint.load(run, monitor, note) if resume else Checkpoint(monitor)
     progress = Progress(plan, epochs_done=len(state.history))
     board = keras.callbacks.TensorBoard(log_dir=str(run.tensorboard), write_graph=False)
@@ -293,9 +131,9 @@ def train(
                 if number < state.phase:
                     continue
                 state.restore_best(model)
-                prepare = _on_features if phase.on == "features" else _on_inputs
+                prepare = on_features if phase.on == "features" else on_inputs
                 _run_phase(
-                    prepare(phase, model, material), model, material, run, state, progress, board
+                    prepare(phase, model, examples), model, examples, run, state, progress, board
                 )
                 model.set_weights(state.best_weights)
                 state.start_phase(number + 1)
@@ -316,11 +154,11 @@ def train(
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
 
 
-def _check_inputs(model: keras.Model, material: _Material) -> None:
+def _check_inputs(model: keras.Model, data: RunData) -> None:
     """Refuse a plan whose preprocessing does not give what its model takes."""
-    plan = material.plan
-    first = int(material.split["train"][0])
-    one = data.load_samples(material.source, [first], material.preparation)
+    plan = data.plan
+    first = int(data.splits["train"][0])
+    one = load_samples(data.source, [first], data.preparation)
     for tensor in model.inputs:
         given = one[tensor.name].shape[1:] if tensor.name in one else None
         takes = tuple(tensor.shape[1:])
@@ -354,41 +192,41 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
 
 
 def _run_phase(
-    stretch: PreparedPhase,
+    prepared: PreparedPhase,
     model: keras.Model,
-    material: _Material,
-    run: run_folder.RunFolder,
+    data: TrainingData,
+    run: RunFolder,
     state: Checkpoint,
     progress: Progress,
     board: keras.callbacks.TensorBoard,
 ) -> None:
-    phase, recipe = stretch.phase, material.plan.recipe
-    steps = len(stretch.batches(0))
+    phase, recipe = prepared.phase, data.plan.recipe
+    steps = len(prepared.batches(0))
     schedule = WarmupCosine(
         phase.learning_rate, steps * phase.epochs, round(recipe.warmup * steps * phase.epochs)
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(_weights_of_activations(stretch.network), NOT_DECAYED)
-    stretch.network.compile(
+    optimizer.exclude_from_weight_decay(_weights_of_activations(prepared.network), NOT_DECAYED)
+    prepared.network.compile(
         optimizer=optimizer,
-        loss=material.task.loss(label_smoothing=recipe.label_smoothing),
-        metrics=material.task.metrics(),
+        loss=data.task.loss(label_smoothing=recipe.label_smoothing),
+        metrics=data.task.metrics(),
         steps_per_execution=min(STEPS_PER_CALL, steps),
     )
-    optimizer.build(stretch.network.trainable_variables)
-    state.restore(stretch.network)
+    optimizer.build(prepared.network.trainable_variables)
+    state.restore(prepared.network)
     watch = _Watch(progress, steps)
-    board.set_model(stretch.network)
+    board.set_model(prepared.network)
     for epoch in range(state.epoch_of_phase, phase.epochs):
         if state.epochs_without_gain >= recipe.patience:
             break
         started = time.monotonic()
-        _seed_dropout(stretch.network, recipe.seed, len(state.history))
-        batches = stretch.batches(len(state.history))
+        _seed_dropout(prepared.network, recipe.seed, len(state.history))
+        batches = prepared.batches(len(state.history))
         progress.begin_epoch(phase, epoch)
         try:
-            with data.feeding(batches) as fed:
-                fitted = stretch.network.fit(
+            with feeding(batches) as fed:
+                fitted = prepared.network.fit(
                     fed,
                     initial_epoch=epoch,
                     epochs=epoch + 1,
@@ -398,8 +236,8 @@ def _run_phase(
                     shuffle=False,
                 )
         except _BadLoss as bad:
-            raise _bad_loss(bad, stretch, model, material, run, state) from None
-        score, headline = stretch.validate(), material.task.headline
+            raise _bad_loss(bad, prepared, model, data, run, state) from None
+        score, headline = prepared.validate(), data.task.headline
         state.add(
             {
                 "epoch": len(state.history) + 1,
@@ -408,13 +246,13 @@ def _run_phase(
                 "loss": float(fitted.history["loss"][-1]),
                 headline: float(fitted.history[headline][-1]),
                 "val_loss": score["loss"],
-                f"val_{headline}": material.task.headline_value(score),
+                f"val_{headline}": data.task.headline_value(score),
                 "seconds": round(max(0.0, time.monotonic() - started), 2),
             },
             model,
         )
         board.on_epoch_end(len(state.history) - 1, dict(_numbers(state.history[-1])))
-        state.save(run, stretch.network, model)
+        state.save(run, prepared.network, model)
         progress.end_epoch(state.history[-1])
 
 
@@ -486,10 +324,10 @@ class _Watch(keras.callbacks.Callback):
 
 def _bad_loss(
     bad: _BadLoss,
-    stretch: PreparedPhase,
+    prepared: PreparedPhase,
     model: keras.Model,
-    material: _Material,
-    run: run_folder.RunFolder,
+    data: TrainingData,
+    run: RunFolder,
     state: Checkpoint,
 ) -> errors.TrainingError:
     """Keep the best finite epoch and say where the numbers broke."""
@@ -504,14 +342,14 @@ def _bad_loss(
     kept = "No epoch was finished, so no model was saved."
     if state.best_weights is not None:
         model.set_weights(state.best_weights)
-        models.save_model(model, run.path, card_of(material.plan, {"origin": "trained here"}))
+        models.save_model(model, run.path, card_of(data.plan, {"origin": "trained here"}))
         kept = f"The best epoch so far ({state.best_epoch}) is saved as model.keras."
-    rate = float(stretch.network.optimizer.learning_rate)
+    rate = float(prepared.network.optimizer.learning_rate)
     return errors.TrainingError(
         f"The loss became {bad.loss} in epoch {len(state.history) + 1}, by step {bad.step}, at "
         f"learning rate {rate:.3g}.\nFirst layer with values that are not finite: {layer}.\n"
         f"Most often the learning rate is too high: try --set learning_rate="
-        f"{stretch.phase.learning_rate / 5:.2g}, or another activation.\n{kept}",
+        f"{prepared.phase.learning_rate / 5:.2g}, or another activation.\n{kept}",
         given=rate,
-        fix=f"--set learning_rate={stretch.phase.learning_rate / 5:.2g}",
+        fix=f"--set learning_rate={prepared.phase.learning_rate / 5:.2g}",
     )

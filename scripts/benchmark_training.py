@@ -14,7 +14,8 @@ import time
 import keras
 import numpy as np
 
-from actzoo import data, graphs, models, stages, tasks, training
+from actzoo import data, graphs, models, stages, tasks
+from actzoo.phases import TrainingData
 
 
 def compiled(plan, steps: int) -> keras.Model:
@@ -26,10 +27,11 @@ def compiled(plan, steps: int) -> keras.Model:
 def main(photos: str, rounds: int = 3) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan = stages.plan(photos, f"{folder}/run", weights="none", epochs=1)
-    material = training._Material(plan, print)
-    inputs = data.load_samples(material.source, material.split["train"], material.preparation)
+    opened = data.RunData.open(plan)
+    material, train = TrainingData(opened), opened.splits["train"]
+    inputs = data.load_samples(opened.source, train, opened.preparation)
     arrays = {name: value.astype("float32") for name, value in inputs.items()}
-    targets = material.encode(material.source.labels()[material.split["train"]])
+    targets = material.encode(opened.source.labels()[train])
     steps = len(material.training_batches(0))
     seconds: dict[str, list[float]] = {"actzoo": [], "plain Keras": []}
     ours, plain = compiled(plan, steps), compiled(plan, steps)

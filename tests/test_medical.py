@@ -569,7 +569,7 @@ def test_panels_show_cases_without_names(tmp_path, kind):
     scored = tasks.Segmentation().assess(
         zip(targets, probabilities, [source.load(0).spacing] * 3, strict=True), source.classes
     )
-    evaluation = stages.Evaluation(
+    shown = evaluation.Evaluation(
         source=source,
         splits={"train": np.array([3]), "test": np.arange(3)},
         classes=source.classes,
@@ -580,7 +580,7 @@ def test_panels_show_cases_without_names(tmp_path, kind):
         cases=tuple(scored.rows),
         folder=tmp_path / "evaluation",
     )
-    found = panels.panels(evaluation)
+    found = panels.panels(shown)
     assert {panel["kind"] for panel in found} == {"gallery", "bars", "table"}
     for panel in found:
         for item in panel.get("items", ()):

@@ -110,3 +110,78 @@ def test_uint8_inputs_and_outputs_can_be_planned(finished, tmp_path):
     with pytest.raises(errors.InvalidValueError, match="float32 or uint8"):
         stages.plan(plan, tmp_path / "other", settings={"io_dtype": "int4"})
     assert Plan.read(tmp_path / "run" / "plan.json").io_dtype == "uint8"
+
+
+@pytest.fixture
+def counted(toy, tmp_path, monkeypatch):
+    """A whole run, with the number of times its data was opened and its model loaded."""
+    from actzoo import models
+
+    calls = {"open": 0, "load": 0}
+
+    def counting(key, real):
+        def call(*args, **given):
+            calls[key] += 1
+            return real(*args, **given)
+
+        return call
+
+    monkeypatch.setattr(toy_domain, "open_grids", counting("open", toy_domain.open_grids))
+    monkeypatch.setattr(models, "load_model", counting("load", models.load_model))
+    data = toy_domain.write(tmp_path / "data.grids.npz", count=60)
+    given = {"epochs": 2, "weights": "none", "export": ("float32",)}
+    actzoo.run(str(data), out=tmp_path / "run", settings={"units": "[16, 8]"}, **given)
+    return calls, tmp_path
+
+
+def test_a_run_opens_its_data_once_and_loads_its_model_once(counted):
+    calls, _ = counted
+    assert calls == {"open": 1, "load": 1}
+
+
+def test_the_stages_one_by_one_leave_the_files_of_a_run(counted):
+    _, folder = counted
+    again = folder / "again"
+    stages.plan(folder / "run" / "plan.json", again)
+    for stage in (stages.train, stages.evaluate, stages.diagnose, stages.export, stages.verify):
+        stage(again)
+    stages.report(again)
+    differing = [
+        name
+        for name, content in written(folder / "run").items()
+        if written(again).get(name) != content
+    ]
+    assert differing == [] and set(written(folder / "run")) == set(written(again))
+
+
+def written(folder: Path) -> dict:
+    """Return what a run folder holds, by name, without times and what is made from them."""
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir() or name.startswith(("tensorboard/", "stages/", "export/saved_model/")):
+            continue
+        if path.suffix == ".json":
+            found[name] = without_times(json.loads(path.read_text()))
+        elif path.name == "history.csv":
+            found[name] = [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
+        elif path.name == "model.keras":
+            import keras
+
+            weights = keras.saving.load_model(path, compile=False).get_weights()
+            found[name] = [weight.tobytes() for weight in weights]
+        elif path.name == "reference.npz":
+            with np.load(path) as arrays:
+                found[name] = {key: arrays[key].tobytes() for key in arrays.files}
+        elif path.name != "report.html":
+            found[name] = path.read_bytes()
+        else:
+            found[name] = None
+    return found
+
+
+def without_times(data):
+    times = ("seconds", "latency_ms", "sha256", "files")
+    if isinstance(data, dict):
+        return {key: without_times(value) for key, value in data.items() if key not in times}
+    return [without_times(item) for item in data] if isinstance(data, list) else data

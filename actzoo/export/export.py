@@ -43,6 +43,8 @@ from actzoo.tflite.converter import Converter
 if TYPE_CHECKING:
     import keras
 
+    from actzoo.data import RunData
+
 
 IO_DTYPES = ("float32", "uint8")
 
@@ -157,55 +159,47 @@ def export_model(
 
 
 def export_run(
-    run: run_folder.RunFolder | str | os.PathLike[str],
+    data: RunData,
+    model: keras.Model,
+    card: models.ModelCard,
+    folder: str | os.PathLike[str],
     precisions: Sequence[str] | None = None,
     *,
-    note: Callable[[str], None] | None = None,
     io_dtype: str = "float32",
+    note: Callable[[str], None] | None = None,
 ) -> ExportResult:
-    """Export the model of a run folder, calibrated and checked on its own data.
+    """Export the trained model of a run, calibrated and checked on the run's own data.
 
     Calibration samples come from training examples, reference cases from held-out ones.
 
     Args:
-        run: The run folder.
+        data: The data of the run.
+        model: The trained model.
+        card: What the run says of it.
+        folder: Where the files go.
         precisions: Which; those of the plan where left out.
-        note: Takes each warning.
         io_dtype: See `export_model`.
+        note: Takes each warning.
 
     Returns:
-        What was written into `export/`.
+        What was written.
 
     Raises:
-        MissingFileError: The run has no model or plan, or its data is gone.
         ExportError: See `export_model`.
     """
-    from actzoo import data
-    from actzoo.plan import Plan
-
-    run = run if isinstance(run, run_folder.RunFolder) else run_folder.RunFolder(run)
-    with Converter() as worker:  # imports TensorFlow while the data is read
-        plan = Plan.read(run.plan)
-        model = models.load_model(run.path)
-        card = models.ModelCard.read(run.card)
-        run_data = data.RunData.open(plan, note=note or _say_nothing)
-        source, splits = run_data.source, run_data.splits
+    with Converter() as worker:  # imports TensorFlow while the samples are read
         return export_model(
             model,
-            run.export,
-            precision=precisions or plan.precisions,
-            calibration=calibration_of_run(source, plan, splits["train"], data),
-            task=plan.task,
+            folder,
+            precision=precisions or data.plan.precisions,
+            calibration=calibration_of_run(data),
+            task=data.plan.task,
             card=card,
-            reference=reference_of_run(source, splits["test"], plan, data),
+            reference=reference_of_run(data),
             io_dtype=io_dtype,
             note=note,
             converter=worker,
         )
-
-
-def _say_nothing(_: str) -> None:
-    return None
 
 
 # --- what was asked for --------------------------------------------------------------------------

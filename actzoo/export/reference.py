@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors, models
+from actzoo.data import load_masked_samples, load_samples, load_training_samples, rng
 
 if TYPE_CHECKING:
     import keras
+
+    from actzoo.data import RunData, Source
 
 FEW_SAMPLES = 32  # below, calibration is noted as thin
 CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
@@ -254,19 +257,18 @@ def extreme_inputs(
     return found
 
 
-def calibration_of_run(source: Any, plan: Any, train: np.ndarray, data: Any) -> Any:
+def calibration_of_run(run: RunData) -> dict[str, np.ndarray]:
     """Return training samples to calibrate with, by input name."""
-    preparation = data.Preparation.of(plan.domain, plan.preprocessing)
-    order = data.rng(plan.recipe.seed, "calibration").permutation(train)
+    preparation, seed = run.preparation, run.plan.recipe.seed
+    order = rng(seed, "calibration").permutation(run.splits["train"])
     chosen = np.sort(order[:CALIBRATION_SAMPLES])
     if preparation.cutter is None:
-        return data.load_samples(source, chosen, preparation)
+        return load_samples(run.source, chosen, preparation)
     # Of few cases, several parts each.
-    has_parts = source.samples_per_example(plan.preprocessing) is not None
+    has_parts = run.source.samples_per_example(run.plan.preprocessing) is not None
     times = min(8, -(-CALIBRATION_SAMPLES // len(chosen))) if has_parts else 1
     drawn = [
-        data.load_training_samples(source, chosen, preparation, plan.recipe.seed + k)[0]
-        for k in range(times)
+        load_training_samples(run.source, chosen, preparation, seed + k)[0] for k in range(times)
     ]
     return {
         name: np.concatenate([one[name] for one in drawn])[:CALIBRATION_SAMPLES]
@@ -274,47 +276,51 @@ def calibration_of_run(source: Any, plan: Any, train: np.ndarray, data: Any) -> 
     }
 
 
-def reference_of_run(source: Any, held_out: np.ndarray, plan: Any, data: Any) -> Reference:
+def reference_of_run(run: RunData) -> Reference:
     """Return held-out cases, an equal share of each class where there are too many."""
-    preparation = data.Preparation.of(plan.domain, plan.preprocessing)
-    chosen = np.asarray(held_out)
-    labels = source.labels()
+    seed, chosen = run.plan.recipe.seed, np.asarray(run.splits["test"])
+    labels = run.source.labels()
     if labels is None:
-        chosen = data.rng(plan.recipe.seed, "reference").permutation(chosen)[:REFERENCE_CASES]
+        chosen = rng(seed, "reference").permutation(chosen)[:REFERENCE_CASES]
     else:
-        chosen = _shares(np.asarray(labels), chosen, plan.recipe.seed, data)
+        chosen = _shares(np.asarray(labels), chosen, seed)
+    ids = run.source.ids()
+    names = [str(ids[int(index)]) for index in chosen]
+    if labels is not None:
+        return Reference(
+            inputs=load_samples(run.source, chosen, run.preparation),
+            ids=tuple(names),
+            labels=tuple(str(run.classes[labels[int(index)]]) for index in chosen),
+            raw=_raw_cases(run.source, chosen),
+        )
+    inputs, masks, cases = load_masked_samples(
+        run.source, chosen, run.preparation, REFERENCE_CASES, REFERENCE_VALUES // len(run.classes)
+    )
+    return Reference(
+        inputs=inputs,
+        ids=tuple(names[case] for case in cases),
+        raw=_raw_cases(run.source, chosen),
+        masks=masks,
+        cases=tuple(cases),
+    )
+
+
+def _raw_cases(source: Source, chosen: np.ndarray) -> tuple[bytes, ...]:
+    """Return the first cases as a user would send them, as far as they fit into the file."""
     raw: list[bytes] = []
     for index in chosen[:RAW_CASES]:
         content = source.raw(int(index))
         if sum(map(len, raw)) + len(content) > RAW_BYTES:
             break
         raw.append(content)
-    ids = source.ids()
-    names = [str(ids[int(index)]) for index in chosen]
-    if labels is not None:
-        return Reference(
-            inputs=data.load_samples(source, chosen, preparation),
-            ids=tuple(names),
-            labels=tuple(str(plan.classes[labels[int(index)]]) for index in chosen),
-            raw=tuple(raw),
-        )
-    inputs, masks, cases = data.load_masked_samples(
-        source, chosen, preparation, REFERENCE_CASES, REFERENCE_VALUES // len(plan.classes)
-    )
-    return Reference(
-        inputs=inputs,
-        ids=tuple(names[case] for case in cases),
-        raw=tuple(raw),
-        masks=masks,
-        cases=tuple(cases),
-    )
+    return tuple(raw)
 
 
-def _shares(labels: np.ndarray, held_out: np.ndarray, seed: int, data: Any) -> np.ndarray:
+def _shares(labels: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
     """Return at most `REFERENCE_CASES` examples, the shares of classes kept, all classes first."""
     chosen = held_out
     if len(chosen) > REFERENCE_CASES:
-        shuffled = data.rng(seed, "reference").permutation(chosen)
+        shuffled = rng(seed, "reference").permutation(chosen)
         by_class = np.argsort(labels[shuffled], kind="stable")
         # Every k-th of the cases ordered by class keeps the shares.
         picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from actzoo.applications.medical.data import Scans
     from actzoo.applications.medical.tiling import TileCutter
     from actzoo.domains import Panel, Step
+    from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
-    from actzoo.stages import Evaluation
 
 DOMAIN = DomainSpec(
     name="medical",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actzoo.domains import Panel
-    from actzoo.stages import Evaluation
+    from actzoo.evaluation import Evaluation
 
 SIDE = 220  # of one picture, in pixels, at least the longer side
 SAMPLES = 6  # of the training data

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from actzoo.applications.text.augmentation import TokenMasker
     from actzoo.applications.text.data import Texts
     from actzoo.domains import Panel, Step
+    from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
-    from actzoo.stages import Evaluation
 
 DOMAIN = DomainSpec(
     name="text",

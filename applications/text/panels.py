@@ -11,7 +11,7 @@ from actzoo.applications.text import tokenizer
 if TYPE_CHECKING:
     from actzoo.applications.text.data import Texts
     from actzoo.domains import Panel
-    from actzoo.stages import Evaluation
+    from actzoo.evaluation import Evaluation
 
 MISTAKES = 20
 SHOWN = 400  # characters of a text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actzoo.domains import Panel
-    from actzoo.stages import Evaluation
+    from actzoo.evaluation import Evaluation
 
 SIDE = 160  # longest, in pixels
 SAMPLES = 4  # of each class
