@@ -126,7 +126,7 @@ def counted(toy, tmp_path, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(toy_domain, "open_grids", counting("open", toy_domain.open_grids))
+    monkeypatch.setattr(toy_domain.Toy, "open", counting("open", toy_domain.Toy.open))
     monkeypatch.setattr(models, "load_model", counting("load", models.load_model))
     data = toy_domain.write(tmp_path / "data.grids.npz", count=60)
     given = {"epochs": 2, "weights": "none", "export": ("float32",)}
