@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import domains, errors, files, graphs, models, tasks
+from actzoo import domains, errors, files, models, tasks
 from actzoo.data import Preparation, RunData, Source, open_source, run_cases
 from actzoo.inference.prediction import BATCH, with_data_options
 from actzoo.inference.predictors import open_model
@@ -101,6 +101,8 @@ def evaluate_run(data: RunData, model: keras.Model) -> ScoredRun:
         data: The data of the run.
         model: Ends in logits.
     """
+    from actzoo import graphs
+
     network = graphs.by_input_name(model)
     assessed = {}
     for name in HELD_OUT:
