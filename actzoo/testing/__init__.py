@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from actzoo import _lazy
 
 if TYPE_CHECKING:
-    from actzoo.testing.activations import Check, CheckFailedError, activation_checks
+    from actzoo.testing.activations import activation_checks
+    from actzoo.testing.checks import Check, CheckFailedError
     from actzoo.testing.models import ToyTask, check_model, lesson_for, small_config
     from actzoo.testing.sources import source_checks
 
@@ -22,13 +23,13 @@ __all__ = [
     "source_checks",
 ]
 
-_ACTIVATIONS, _MODELS = "actzoo.testing.activations", "actzoo.testing.models"
+_CHECKS, _MODELS = "actzoo.testing.checks", "actzoo.testing.models"
 __getattr__, __dir__ = _lazy.attach(
     __name__,
     {
-        "Check": f"{_ACTIVATIONS}:Check",
-        "CheckFailedError": f"{_ACTIVATIONS}:CheckFailedError",
-        "activation_checks": f"{_ACTIVATIONS}:activation_checks",
+        "Check": f"{_CHECKS}:Check",
+        "CheckFailedError": f"{_CHECKS}:CheckFailedError",
+        "activation_checks": "actzoo.testing.activations:activation_checks",
         "check_model": f"{_MODELS}:check_model",
         "ToyTask": f"{_MODELS}:ToyTask",
         "lesson_for": f"{_MODELS}:lesson_for",

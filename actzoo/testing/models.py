@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import activations, export, models, tasks, verify
-from actzoo.testing.activations import CheckFailedError
+from actzoo.testing.checks import CheckFailedError
 
 SIDE = 32  # pixels of the pictures that model checks train on
 TOKENS, VOCABULARY = 16, 40  # of the texts
@@ -42,7 +42,7 @@ def small_config(name: str, activation: str) -> dict[str, Any]:
     """Return options that make an architecture small, with an activation.
 
     Args:
-        name: An architecture whose row has `tiny` options.
+        name: An architecture whose row has `test_options`.
         activation: Canonical name. Two exponentials in a row span more than 8 bits can, so of
             several dense layers it gets one.
     """

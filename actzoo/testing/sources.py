@@ -20,7 +20,7 @@ import numpy as np
 
 from actzoo import archives, data, domains, errors, files, preprocessing, tasks
 from actzoo.data.cases import as_numbers, read_example
-from actzoo.testing.activations import Check, CheckFailedError
+from actzoo.testing.checks import Check, CheckFailedError
 
 LOOKED_AT = 5  # examples that are opened, from the first to the last
 HINT = "actzoo.domains.Domain and actzoo.data.Source say what each method promises."

@@ -341,9 +341,9 @@ def one_argument_more(x, y):
 
 @pytest.mark.parametrize(
     ("function", "words"),
-    [(written_for_numpy, "no tensor"), (one_argument_more, "TypeError")],
+    [(written_for_numpy, "not a tensor"), (one_argument_more, "TypeError")],
 )
-def test_what_is_no_activation_at_all_fails_with_its_name(function, words, table):
+def test_what_is_not_an_activation_at_all_fails_with_its_name(function, words, table):
     activations.register("theirs", function)
     first, *_ = activation_checks("theirs")
     with pytest.raises(CheckFailedError, match=f"theirs(.|\n)*{words}"):
