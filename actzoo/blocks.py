@@ -16,29 +16,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from actzoo import activations, errors
-from actzoo.activations.layer_base import check_axis
+from actzoo import activations
+from actzoo.activations.placed import PlacedActivation
 
 # Keras' 0.99 and above needs thousands of steps before the running statistics can be trusted; a
 # run on a few thousand photos has hardly more. Measured on clothing10: .999 gives chance accuracy.
 BATCH_NORM_MOMENTUM = 0.9
-
-
-# Recommended initializer -> its distribution, and the scale of its variance times fan_in.
-_INITIALIZERS = {
-    "he_normal": ("truncated_normal", 2.0),
-    "lecun_normal": ("truncated_normal", 1.0),
-    "glorot_uniform": ("uniform", None),  # of both fans; what keeps a signal is the one behind it
-    "siren_uniform": ("uniform", None),
-}
-
-
-def _row_of(
-    activation: activations.ActivationLike | None,
-) -> tuple[activations.ActivationSpec, dict[str, Any]] | None:
-    """Return row and parameters of an activation; None for a linear layer and for one unknown."""
-    found = None if activation is None else activations.identify(activations.get(activation))
-    return None if found is None else (activations.describe(found[0]), found[1])
 
 
 def kernel_initializer(
@@ -52,17 +35,7 @@ def kernel_initializer(
     Args:
         activation: None stands for a linear layer.
     """
-    found = _row_of(activation)
-    if found is None:
-        return "he_normal"
-    row, params = found
-    kind = row.recommended_init
-    distribution, scale = _INITIALIZERS.get(kind, ("", None))
-    frequency = params.get("w0", 1.0) if kind == "siren_uniform" else 1.0
-    gain = activations.gain(row.name if frequency != 1.0 else (row.name, params))
-    if not distribution or gain is None or (scale is not None and abs(gain**2 - scale) < 1e-3):
-        return kind
-    return keras.initializers.VarianceScaling((gain / frequency) ** 2, "fan_in", distribution)
+    return PlacedActivation(activation).kernel_initializer
 
 
 def channel_factor(activation: activations.ActivationLike | None) -> fractions.Fraction:
@@ -71,19 +44,7 @@ def channel_factor(activation: activations.ActivationLike | None) -> fractions.F
     Args:
         activation: None stands for a linear layer.
     """
-    if activation is None:
-        return fractions.Fraction(1)
-    layer = activations.get(activation)
-    found = activations.identify(layer)
-    factor = 1.0 if found is None else activations.describe(found[0]).channel_factor
-    # A layer of ours knows better, where it depends on an argument.
-    return getattr(layer, "channel_factor", fractions.Fraction(factor).limit_denominator(1024))
-
-
-def _normalizes(activation: activations.ActivationLike | None) -> bool:
-    """Tell whether an activation normalizes by itself, as EvoNorm does."""
-    found = _row_of(activation)
-    return found is not None and found[0].recommended_norm == "own"
+    return PlacedActivation(activation).channel_factor
 
 
 def channels_before(channels: int, activation: activations.ActivationLike | None) -> int:
@@ -96,18 +57,7 @@ def channels_before(channels: int, activation: activations.ActivationLike | None
     Raises:
         InvalidValueError: No whole number of channels gives that many.
     """
-    factor = channel_factor(activation)
-    before = channels / factor
-    if before.denominator != 1:
-        step = factor.numerator
-        near = max(step, channels // step * step)
-        raise errors.InvalidValueError(
-            f"{errors.shown(activation)} gives {factor} times the channels that go in, so that "
-            f"{channels} cannot come out.\nTake widths that are multiples of {step}, such as "
-            f"{near}, or an activation that keeps the number of channels.",
-            given=channels,
-        )
-    return int(before)
+    return PlacedActivation(activation).channels_before(channels)
 
 
 def activate(
@@ -123,10 +73,7 @@ def activate(
     Raises:
         InvalidValueError: It works along an axis that `x` does not have.
     """
-    layer = activations.get(activation, name=name)
-    if (found := activations.identify(layer)) and "axis" in found[1]:
-        check_axis(found[0], found[1]["axis"], x.shape)
-    return layer(x)
+    return PlacedActivation(activation, name=name)(x)
 
 
 def batch_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
@@ -160,27 +107,25 @@ def conv_norm_act(
     Returns:
         `(batch, height / strides, width / strides, filters)`.
     """
-    initializer = kernel_initializer(activation)
+    placed = PlacedActivation(activation, name=f"{name}_act")
     common = {"strides": strides, "padding": "same", "use_bias": False}
     if filters is None:
         x = keras.layers.DepthwiseConv2D(
             kernel_size,
-            depth_multiplier=math.ceil(1 / channel_factor(activation)),
-            depthwise_initializer=initializer,
+            depth_multiplier=math.ceil(1 / placed.channel_factor),
+            depthwise_initializer=placed.kernel_initializer,
             name=f"{name}_conv",
             **common,
         )(x)
     else:
         x = keras.layers.Conv2D(
-            channels_before(filters, activation),
+            placed.channels_before(filters),
             kernel_size,
-            kernel_initializer=initializer,
+            kernel_initializer=placed.kernel_initializer,
             name=f"{name}_conv",
             **common,
         )(x)
-    if not _normalizes(activation):
-        x = batch_norm(x, name=name)
-    return x if activation is None else activate(x, activation, name=f"{name}_act")
+    return placed(x if placed.normalizes else batch_norm(x, name=name))
 
 
 def residual(
@@ -201,7 +146,8 @@ def residual(
         He et al., 2015, "Deep Residual Learning for Image Recognition", arXiv:1512.03385.
     """
     shortcut = x
-    summed = channels_before(filters, activation)
+    placed = PlacedActivation(activation, name=f"{name}_2_act")
+    summed = placed.channels_before(filters)
     if strides != 1 or x.shape[-1] != summed:
         shortcut = conv_norm_act(
             x, summed, 1, strides=strides, activation=None, name=f"{name}_shortcut"
@@ -209,7 +155,7 @@ def residual(
     x = conv_norm_act(x, filters, strides=strides, activation=activation, name=f"{name}_1")
     x = conv_norm_act(x, summed, activation=None, name=f"{name}_2")
     x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
-    return activate(x, activation, name=f"{name}_2_act")
+    return placed(x)
 
 
 def inverted_residual(
@@ -282,18 +228,19 @@ def two_convolutions(
     normalize = {"batch": batch_norm, "group": group_norm}[norm]
     for number in (1, 2):
         prefix = f"{name}_{number}"
+        placed = PlacedActivation(activation, name=f"{prefix}_act")
         x = keras.layers.Conv2D(
-            channels_before(filters, activation),
+            placed.channels_before(filters),
             3,
             padding="same",
             use_bias=False,
-            kernel_initializer=kernel_initializer(activation),
+            kernel_initializer=placed.kernel_initializer,
             name=f"{prefix}_conv",
         )(x)
-        if not _normalizes(activation):
+        if not placed.normalizes:
             x = normalize(x, name=prefix)
         if number == 1 or ends_active:
-            x = activate(x, activation, name=f"{prefix}_act")
+            x = placed(x)
     return x
 
 
@@ -438,6 +385,6 @@ def transformer_encoder(
     attention = Attention(heads, mask_bias, name=f"{name}_attention")
     seen = attention([queries, keys, values, mask])
     x = merged(x, dense(seen, width, "attention_output"), "attention")
-    wide = channels_before(feed_forward, activation)
-    hidden = activate(dense(x, wide, "feed_forward"), activation, name=f"{name}_act")
+    placed = PlacedActivation(activation, name=f"{name}_act")
+    hidden = placed(dense(x, placed.channels_before(feed_forward), "feed_forward"))
     return merged(x, dense(hidden, width, "feed_forward_output"), "feed_forward")

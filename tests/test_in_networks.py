@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import actzoo
 from actzoo import activations, blocks, errors
+from actzoo.activations import placed, spec
 
 SIDE, CHANNELS = 6, 8
 NO_TRANSFORMER = {"evo_norm_b0", "funnel_relu"}  # need an image
@@ -110,3 +112,29 @@ def test_what_needs_an_image_is_refused_in_a_transformer(name):
         blocks.transformer_encoder(
             tokens, mask, heads=2, feed_forward=16, activation=name, name="block"
         )
+
+
+def counted(monkeypatch, owner, name):
+    """Return the list to which each call of a function is added from now on."""
+    calls, plain = [], getattr(owner, name)
+
+    def call(*args, **kwargs):
+        calls.append(args)
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, call)
+    return calls
+
+
+def test_a_spec_is_read_once(monkeypatch):
+    calls = counted(monkeypatch, spec, "read")
+    activations.get("mish")
+    assert calls == [("mish",)]
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18"])
+def test_one_layer_is_made_for_each_activation_of_a_model(monkeypatch, name):
+    calls = counted(monkeypatch, placed, "get")
+    model = actzoo.build_model(name, input_shape=(32, 32, 3), num_classes=3, activation="mish")
+    sites = [layer for layer in model.layers if layer.name.endswith("_act")]
+    assert len(calls) == len(sites)

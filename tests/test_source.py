@@ -75,6 +75,7 @@ HEAVY = (
     "actzoo/activations/layers.py",
     "actzoo/activations/learnable/smooth_layers.py",
     "actzoo/activations/numerics.py",
+    "actzoo/activations/placed.py",
     "actzoo/activations/stateless.py",
     "actzoo/blocks.py",
     "actzoo/diagnostics.py",

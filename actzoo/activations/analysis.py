@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from actzoo.activations import curves, lookup
+from actzoo.activations.catalog import ACTIVATIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def gain(spec: Any, *, centered: bool = False) -> float | None:
         1.4142
     """
     name, params = lookup.parse(spec)
-    row = lookup.describe(name)
+    row = ACTIVATIONS.get(name)
     if {**row.defaults, **params} == row.defaults and row.gain is not None:
         return row.gain_centered if centered else row.gain
     if row.reference is None:
@@ -64,7 +65,7 @@ def gain(spec: Any, *, centered: bool = False) -> float | None:
 @functools.lru_cache(256)
 def _gain(name: str, params: tuple[tuple[str, Any], ...], centered: bool) -> float | None:
     # Which axis the channels are on does not matter here, how many are taken together does.
-    row = lookup.describe(name)
+    row = ACTIVATIONS.get(name)
     kinds = {parameter.name: parameter.kind for parameter in row.parameters}
     given = {key: value for key, value in params if key != "axis" and kinds[key] != "seed"}
     numbers = [value for key, value in given.items() if kinds[key] == "int" and value > 1]

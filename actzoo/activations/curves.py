@@ -46,8 +46,7 @@ def no_curve(spec: Any) -> str | None:
     Raises:
         ActzooError: The spec is wrong.
     """
-    name, _ = lookup.parse(spec)
-    row = lookup.describe(name)
+    row = lookup.describe(spec)
     if not row.elementwise:
         seen = [
             words

@@ -13,7 +13,7 @@ import keras
 from actzoo import errors
 from actzoo.activations import lookup
 from actzoo.activations.catalog import ACTIVATIONS
-from actzoo.activations.spec import ActivationSpec, write
+from actzoo.activations.spec import ActivationSpec
 from actzoo.activations.stateless import Function, load, stateless_target
 
 ActivationLike: TypeAlias = (
@@ -144,7 +144,7 @@ def _bind(row: ActivationSpec, params: dict[str, Any]) -> Callable[[Any], Any]:
         bare = load(target, row.name)
         if _keras_defaults(bare, row) == {**row.defaults, **params}:
             return bare
-    return Function(write(row.name, params))
+    return Function.of(row, params)
 
 
 def _keras_defaults(bare: Callable[..., Any], row: ActivationSpec) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _keras_defaults(bare: Callable[..., Any], row: ActivationSpec) -> dict[str, 
 def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that a saved model can name, for one the user holds in hand."""
     if isinstance(given, Function):
-        return Function(str(given))
+        return Function.of(ACTIVATIONS.get(given.name), given.params)
     found = _identify_function(given)
     if found is not None:
         return _bind(ACTIVATIONS.get(found[0]), found[1])

@@ -7,6 +7,7 @@ table when the file is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from keras import ops
 
 from actzoo import errors
 from actzoo.activations import lookup
+from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.spec import ActivationSpec, write
 
 
@@ -31,11 +33,20 @@ class Function:
 
     def __init__(self, activation: str) -> None:
         name, params = lookup.parse(activation)
-        row = lookup.describe(name)
-        self.name = name
-        self.params = {**row.defaults, **params}
-        self._function = load(stateless_target(row), name)
-        self.__name__ = name
+        self._set(ACTIVATIONS.get(name), params)
+
+    @classmethod
+    def of(cls, row: ActivationSpec, params: Mapping[str, object]) -> Function:
+        """Return the function of a row with checked arguments, without reading a spec again."""
+        function = cls.__new__(cls)
+        function._set(row, params)
+        return function
+
+    def _set(self, row: ActivationSpec, params: Mapping[str, object]) -> None:
+        self.name = row.name
+        self.params: dict[str, Any] = {**row.defaults, **params}
+        self._function = load(stateless_target(row), row.name)
+        self.__name__ = row.name
 
     def __call__(self, x: Any) -> Any:
         """Return the activation of `x`."""

@@ -65,9 +65,10 @@ def build_simple_net(config: SimpleNetConfig) -> keras.Model:
         x = keras.layers.Flatten(name="flatten")(x)
     initializer = blocks.kernel_initializer(config.activation)
     for index, units in enumerate(config.units, start=1):
-        wide = blocks.channels_before(units, config.activation)
+        placed = blocks.PlacedActivation(config.activation, name=f"dense{index}_act")
+        wide = placed.channels_before(units)
         x = keras.layers.Dense(wide, kernel_initializer=initializer, name=f"dense{index}")(x)
-        x = blocks.activate(x, config.activation, name=f"dense{index}_act")
+        x = placed(x)
     return keras.Model(image, _head(x, config.num_classes, config.dropout), name="simple_net")
 
 
