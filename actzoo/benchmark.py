@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Sequence
@@ -10,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, tflite
+from actzoo import artifacts, errors, tflite
 
 
-def _any_values(port: tflite.TensorSpec) -> np.ndarray:
+def _any_values(spec: tflite.TensorSpec) -> np.ndarray:
     """Return one sample: pixels for numbers, ones (a token, a place that counts) for integers."""
-    shape = (1, *port.shape)
-    if port.dtype in ("int32", "int64"):
-        return np.ones(shape, port.dtype)
+    shape = (1, *spec.shape)
+    if spec.dtype in ("int32", "int64"):
+        return np.ones(shape, spec.dtype)
     return np.random.default_rng(0).uniform(0, 255, shape).astype("float32")
 
 
@@ -30,7 +31,7 @@ def benchmark(
     ratios more than the milliseconds.
 
     Args:
-        files: `.tflite` files.
+        files: Exported files.
         threads: Threads of one inference.
         rounds: Inferences per file, at least 1.
 
@@ -44,47 +45,69 @@ def benchmark(
         InvalidValueError: A file is not sound, or a number is out of range.
     """
     if not files:
-        raise errors.InvalidValueError("Name at least one .tflite file.")
+        raise errors.InvalidValueError("Name at least one exported file.")
     for name, value, low, high in (("threads", threads, 1, 256), ("rounds", rounds, 1, 100_000)):
         if not low <= value <= high:
             raise errors.InvalidValueError(
                 f"{name}={value} is not possible: {low} to {high}.", given=value
             )
-    rows: list[dict[str, Any]] = []
-    runners: list[Any] = []
-    inputs: list[dict[str, np.ndarray]] = []
-    for file in map(Path, files):
-        data = tflite.load(file)
-        # First in a child: it measures memory, and takes the fall for an unsound file.
-        with tflite.Sandbox(file, threads=threads) as child:
-            one = {name: _any_values(port) for name, port in child.inputs.items()}
-            child.run(one)
-            peak = child.peak_memory_bytes
-        graph = tflite.read(data, file.name)
-        runner = tflite.Interpreter(data, threads=threads, name=file.name)
+    contestants = [_Contestant.open(Path(file), threads) for file in files]
+    try:
+        return _race(contestants, threads, rounds)
+    finally:
+        for contestant in contestants:
+            contestant.runner.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contestant:
+    """A file ready to be measured."""
+
+    path: Path
+    inspection: artifacts.Inspection
+    runner: tflite.Runner
+    inputs: dict[str, np.ndarray]
+    peak_memory_bytes: int | None
+
+    @classmethod
+    def open(cls, path: Path, threads: int) -> _Contestant:
+        # The first format's runner says what is wrong with a file of no known ending.
+        artifact = artifacts.of_file(path) or artifacts.BUILTIN[0]
+        # First as an untrusted file, in a process of its own: that measures memory, and ends in
+        # place of this one where the file is not sound.
+        guarded = artifact.open(path, trusted=False, threads=threads)
+        try:
+            inputs = {name: _any_values(spec) for name, spec in guarded.inputs.items()}
+            guarded.run(inputs)
+            peak = guarded.peak_memory_bytes
+        finally:
+            guarded.close()
+        inspection = artifact.inspect(path)
+        runner = artifact.open(path, trusted=True, threads=threads)
         for _ in range(3):
-            runner.run(one)
-        runners.append(runner)
-        inputs.append(one)
-        rows.append(
-            {
-                "file": str(file),
-                "size_bytes": len(data),
-                "operators": graph.counts(),
-                "custom_operators": graph.custom_operators(),
-                "peak_memory_bytes": peak,
-                "threads": threads,
-            }
-        )
-    seconds = np.empty((rounds, len(runners)))
+            runner.run(inputs)
+        return cls(path, inspection, runner, inputs, peak)
+
+
+def _race(contestants: Sequence[_Contestant], threads: int, rounds: int) -> list[dict[str, Any]]:
+    seconds = np.empty((rounds, len(contestants)))
     for k in range(rounds):
-        for column, runner in enumerate(runners):
+        for column, contestant in enumerate(contestants):
             start = time.perf_counter()
-            runner.run(inputs[column])
+            contestant.runner.run(contestant.inputs)
             seconds[k, column] = time.perf_counter() - start
     medians = np.median(seconds, axis=0) * 1e3
-    for column, row in enumerate(rows):
-        row["latency_ms"] = float(medians[column])
-        row["latency_ms_p90"] = float(np.quantile(seconds[:, column], 0.9) * 1e3)
-        row["ratio"] = float(medians[column] / medians[0])
-    return rows
+    return [
+        {
+            "file": str(contestant.path),
+            "size_bytes": contestant.path.stat().st_size,
+            "operators": dict(contestant.inspection.operators),
+            "custom_operators": len(contestant.inspection.custom),
+            "peak_memory_bytes": contestant.peak_memory_bytes,
+            "threads": threads,
+            "latency_ms": float(medians[column]),
+            "latency_ms_p90": float(np.quantile(seconds[:, column], 0.9) * 1e3),
+            "ratio": float(medians[column] / medians[0]),
+        }
+        for column, contestant in enumerate(contestants)
+    ]

@@ -290,7 +290,7 @@ def _exported_file(path: Path, run: RunFolder | None, precision: str) -> Path:
             given=precision,
         )
     exported = ExportFolder(run.export)
-    file = exported.tflite(precision)
+    file = exported.file(precision)
     if not file.exists():
         # An export replaces what was exported before.
         wanted = ",".join([*exported.precisions(), precision])

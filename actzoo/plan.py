@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import domains, errors, files, models, preprocessing, run_folder, spellings, tasks
-
-DEFAULT_LIMITS = {"agreement": 0.97, "score_drop": 0.015}
-DENSE_AGREEMENT = 0.95  # mean Dice between two models' masks, where each place has an answer
+from actzoo import domains, errors, files, models, preprocessing, spellings, tasks
+from actzoo.artifacts import ARTIFACTS, SHARED_LIMITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +109,7 @@ class Plan:
     split_seed: int = 0
     weights: str = "none"
     io_dtype: str = "float32"
-    limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(DEFAULT_LIMITS))
+    limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(SHARED_LIMITS))
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     format: int = files.FORMAT
@@ -188,14 +186,12 @@ class Plan:
 
 
 def check_precision(precision: str) -> str:
-    """Return `precision`, or refuse it.
+    """Return a precision by the name of its format's row.
 
     Raises:
-        UnknownNameError: It is none of float32, float16, dynamic, int8.
+        UnknownNameError: No format has this name.
     """
-    if precision not in run_folder.PRECISIONS:
-        raise errors.unknown_name("precision", precision, run_folder.PRECISIONS)
-    return precision
+    return ARTIFACTS.get(precision).name
 
 
 def _need(holds: bool, where: str, value: Any, allowed: str) -> None:

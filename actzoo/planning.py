@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import activations, domains, errors, files, models, tasks, weights
-from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT, Phase, Plan, Recipe
+from actzoo.artifacts import DENSE_AGREEMENT, SHARED_LIMITS
+from actzoo.plan import Phase, Plan, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,14 +228,14 @@ def _limits(count: int, is_dense: bool) -> tuple[dict[str, float], list[str]]:
     Where every place has an answer, cases are no such coarse measure.
     """
     if is_dense:
-        return {**DEFAULT_LIMITS, "agreement": DENSE_AGREEMENT}, []
+        return {**SHARED_LIMITS, "agreement": DENSE_AGREEMENT}, []
     share = 2 / max(count, 4)
-    agreement = min(DEFAULT_LIMITS["agreement"], math.floor((1 - share) * 1e4) / 1e4)
+    agreement = min(SHARED_LIMITS["agreement"], math.floor((1 - share) * 1e4) / 1e4)
     limits = {
         "agreement": agreement,
-        "score_drop": max(DEFAULT_LIMITS["score_drop"], math.ceil(share * 1e4) / 1e4),
+        "score_drop": max(SHARED_LIMITS["score_drop"], math.ceil(share * 1e4) / 1e4),
     }
-    if limits == DEFAULT_LIMITS:
+    if limits == SHARED_LIMITS:
         return limits, []
     return limits, [f"verify lets 2 cases differ, since the test split has only {count}"]
 

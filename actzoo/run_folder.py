@@ -6,7 +6,8 @@ import dataclasses
 import os
 from pathlib import Path
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")  # of device files, in every table's order
+from actzoo.artifacts import ARTIFACTS
+
 ANSWERS = "predictions.csv"  # what `actzoo predict` writes
 
 
@@ -156,10 +157,14 @@ class ExportFolder:
         """The proof, `verify.json`."""
         return self.path / "verify.json"
 
-    def tflite(self, precision: str) -> Path:
-        """Return the path of the file of a precision."""
-        return self.path / f"model_{precision}.tflite"
+    def file(self, precision: str) -> Path:
+        """Return the path of the file of a precision.
+
+        Raises:
+            UnknownNameError: There is no such precision.
+        """
+        return self.path / ARTIFACTS.get(precision).file
 
     def precisions(self) -> list[str]:
         """Return the precisions whose files are there."""
-        return [name for name in PRECISIONS if self.tflite(name).exists()]
+        return [row.name for row in ARTIFACTS if (self.path / row.file).exists()]

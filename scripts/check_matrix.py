@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 
 from actzoo import activations, domains, errors, files, models, testing
-from actzoo.export import PRECISIONS
+from actzoo.artifacts import ARTIFACTS
 from actzoo.tflite.converter import Converter
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,8 @@ MODELS = ("simple_net", "unet", "bert_tiny", "resnet18", "mobilenet_v2")
 def precisions_of(model: str) -> tuple[str, ...]:
     """Return what is exported: int8 where the domain exports it by default."""
     usual = domains.DOMAINS.get(models.MODELS.get(model).domain).default_precisions
-    return tuple(p for p in PRECISIONS if p != "int8" or "int8" in usual)
+    rows = (row for row in ARTIFACTS if not row.needs_calibration or row.name in usual)
+    return tuple(row.name for row in rows)
 
 
 def check(model: str, activation: str, converter: Converter) -> dict:
@@ -62,7 +63,7 @@ def kept(files: dict) -> dict:
             "operators": sum(measures.get("operators", {}).values()),
         }
         for precision, measures in files.items()
-        if precision in PRECISIONS
+        if precision in ARTIFACTS
     }
 
 
@@ -104,12 +105,12 @@ def cell(row: dict, precision: str) -> str:
 
 def counts(rows: dict[str, dict], models_: Sequence[str]) -> list[str]:
     """Return the lines of a table of how many pairs passed, per model and precision."""
-    lines = ["| model | " + " | ".join(["all held", *PRECISIONS]) + " |"]
-    lines.append("|---|" + "---|" * (len(PRECISIONS) + 1))
+    lines = ["| model | " + " | ".join(["all held", *ARTIFACTS.names()]) + " |"]
+    lines.append("|---|" + "---|" * (len(ARTIFACTS.names()) + 1))
     for model in models_:
         own = [row for pair, row in rows.items() if pair.rpartition("-")[0] == model]
         cells = [f"{sum(row['passed'] for row in own)} of {len(own)}"]
-        for precision in PRECISIONS:
+        for precision in ARTIFACTS.names():
             made = [row["files"][precision] for row in own if precision in row["files"]]
             held = sum(bool(found["passed"]) for found in made)
             cells.append(f"{held} of {len(made)}" if made else "–")
@@ -119,7 +120,7 @@ def counts(rows: dict[str, dict], models_: Sequence[str]) -> list[str]:
 
 def shortened(why: str) -> str:
     """Return the first of several reasons and how many more there are; the cells show them."""
-    first, *others = re.split(rf"; (?=(?:{'|'.join(PRECISIONS)}): )", why)
+    first, *others = re.split(rf"; (?=(?:{'|'.join(ARTIFACTS.names())}): )", why)
     return first.rstrip(".") + (f" (and {len(others)} more)" if others else "")
 
 

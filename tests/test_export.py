@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import errors, export, files, run_folder, tasks, tflite, verify
+from actzoo import artifacts, errors, export, files, run_folder, tasks, tflite, verify
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def arrays(folder):
 def test_all_files_are_written_and_hashed(folder):
     record = json.loads(folder.record.read_text())
     assert record["format"] == 1
-    assert record["precisions"] == list(run_folder.PRECISIONS)
+    assert record["precisions"] == list(artifacts.names())
     present = {
         p.relative_to(folder.path).as_posix() for p in folder.path.rglob("*") if p.is_file()
     } - {"export.json", "verify.json"}
@@ -54,7 +54,7 @@ def test_reference_holds_cases_as_sent_and_as_computed(folder, arrays):
     [("float32", 1e-5), ("float16", 2e-3), ("dynamic", 0.05), ("int8", 0.1)],
 )
 def test_file_agrees_with_keras(folder, arrays, precision, limit):
-    data = folder.tflite(precision).read_bytes()
+    data = folder.file(precision).read_bytes()
     graph = tflite.read(data)
     assert graph.custom_operators() == 0
     runner = tflite.Interpreter(data)
@@ -67,7 +67,7 @@ def test_file_agrees_with_keras(folder, arrays, precision, limit):
 
 
 def test_int8_file_is_int8_between_its_ends(folder):
-    graph = tflite.read(folder.tflite("int8").read_bytes())
+    graph = tflite.read(folder.file("int8").read_bytes())
     weighted = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MAX_POOL_2D", "MEAN")
     for op in graph.operators:
         kinds = {graph.tensors[i].dtype for i in (*op.inputs[:1], *op.outputs)}
@@ -80,7 +80,7 @@ def test_int8_file_is_int8_between_its_ends(folder):
 
 
 def test_sizes_shrink(folder):
-    sizes = {p: folder.tflite(p).stat().st_size for p in run_folder.PRECISIONS}
+    sizes = {p: folder.file(p).stat().st_size for p in artifacts.names()}
     assert sizes["float16"] < sizes["float32"]
 
 
@@ -88,8 +88,8 @@ def test_weights_lie_inside_of_the_flatbuffer(folder):
     """MediaPipe's metadata writer loses buffers behind it."""
     from ai_edge_litert import schema_py_generated as schema
 
-    for precision in run_folder.PRECISIONS:
-        model = schema.ModelT.InitFromPackedBuf(folder.tflite(precision).read_bytes(), 0)
+    for precision in artifacts.names():
+        model = schema.ModelT.InitFromPackedBuf(folder.file(precision).read_bytes(), 0)
         assert all(buffer.offset <= 1 for buffer in model.buffers)
 
 
@@ -431,7 +431,7 @@ def test_a_lone_sigmoid_of_another_model_is_found(tmp_path):
     ours, other = exported(tmp_path / "a", 1.0), exported(tmp_path / "b", -1.0)
     assert json.loads(ours.card.read_text())["output"] == "sigmoid"
     assert verify.verify(ours.path).passed
-    ours.tflite("int8").write_bytes(other.tflite("int8").read_bytes())
+    ours.file("int8").write_bytes(other.file("int8").read_bytes())
     toy_export.rehash(ours)
     assert "agreement" in {finding.code for finding in verify.verify(ours.path).findings}
 

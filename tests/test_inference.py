@@ -108,7 +108,7 @@ def test_model_without_card_gives_probabilities_only(folder, photos, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("none.tflite", "no model at"), ("m.h5", "saved anew as .keras"), ("m.txt", "run folder")],
+    [("none.tflite", "no model at"), ("m.h5", "saved again as .keras"), ("m.txt", "run folder")],
 )
 def test_what_is_no_model_is_refused(tmp_path, name, words):
     if name != "none.tflite":
@@ -194,11 +194,11 @@ def test_models_of_others_are_asked_for_probabilities_once(tmp_path):
         predictor = inference.KerasPredictor(path, trust=True)
         if units == 1 and end is None:
             with pytest.raises(errors.InvalidValueError, match="End it in"):
-                predictor._run({"x": rows})
+                predictor.run({"x": rows})
             continue
         expected = np.asarray(model(rows))
         expected = expected if end else np.asarray(keras.ops.softmax(expected))
-        np.testing.assert_allclose(predictor._run({"x": rows}), expected, atol=1e-6)
+        np.testing.assert_allclose(predictor.run({"x": rows}), expected, atol=1e-6)
 
 
 def test_a_folder_stands_for_the_files_in_it(tmp_path):

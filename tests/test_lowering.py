@@ -129,7 +129,9 @@ def branches(names, *, dense):
 
 def convert(child, lowered, tmp_path):
     export.save_model(lowered, tmp_path / "saved")
-    child.run("convert", saved_model=str(tmp_path / "saved"), out=str(tmp_path / "f.tflite"))
+    child.run(
+        converter.CONVERT, saved_model=str(tmp_path / "saved"), out=str(tmp_path / "f.tflite")
+    )
     return tmp_path / "f.tflite"
 
 
@@ -198,13 +200,13 @@ def test_keras_softplus_overflows_in_tflite(child, tmp_path):
 
 def test_int8_forms_fold(child, tmp_path):
     names = FLAT
-    lowered = lowering.lower_in_detail(branches(names, dense=True), "int8")
+    lowered = lowering.lower_in_detail(branches(names, dense=True), "chains")
     source = convert(child, lowered.model, tmp_path)
     samples = np.random.default_rng(0).normal(0, 2, (64, 4)).astype("float32")
     np.savez(tmp_path / "c.npz", x=samples)
     out = tmp_path / "int8.tflite"
     child.run(
-        "quantize", source=str(source), out=str(out), precision="int8",
+        converter.QUANTIZE, source=str(source), out=str(out),
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
     runs = tflite.float_runs(tflite.read(out.read_bytes()))
@@ -225,12 +227,12 @@ def test_prelu_keeps_its_slopes():
     model = one_layer("prelu")
     model.layers[-1].set_weights([np.array([0.1, -0.2, 0.3, 1.5], "float32")])
     x = grid("prelu")
-    for precision in ("float32", "int8"):
-        lowered = lowering.lower_in_detail(model, precision)
+    for form in ("stable", "chains"):
+        lowered = lowering.lower_in_detail(model, form)
         np.testing.assert_allclose(lowered.model(x), model(x), rtol=1e-6)
     assert "weights that differ" in lowered.float_layers["site_act"]
     model.layers[-1].set_weights([np.full(4, 0.1, "float32")])
-    assert lowering.lower_in_detail(model, "int8").float_layers == {}
+    assert lowering.lower_in_detail(model, "chains").float_layers == {}
 
 
 def test_prelu_with_a_slope_per_channel_is_one_operator(child, tmp_path):
@@ -260,11 +262,11 @@ def test_forms_fold_where_several_layers_follow(child, tmp_path):
             keras.layers.Conv2D(2, 1, name=f"{name}_sum_out")(z),
         ]
     joined = keras.layers.Concatenate(name="joined")(outs)
-    lowered = lowering.lower_in_detail(keras.Model(x, joined), "int8")
+    lowered = lowering.lower_in_detail(keras.Model(x, joined), "chains")
     source = convert(child, lowered.model, tmp_path)
     np.savez(tmp_path / "c.npz", x=np.random.default_rng(0).normal(0, 2, (10, 4, 4, 3)))
     child.run(
-        "quantize", source=str(source), out=str(tmp_path / "q"), precision="int8",
+        converter.QUANTIZE, source=str(source), out=str(tmp_path / "q"),
         operators=lowered.int8_operators, calibration=str(tmp_path / "c.npz"),
     )  # fmt: skip
     runs = tflite.float_runs(tflite.read((tmp_path / "q").read_bytes()))
@@ -278,7 +280,7 @@ def test_foreign_activations_are_found_wherever_they_are():
     y = keras.ops.softplus(y)
     y = keras.layers.Softmax()(y)
     model = keras.Model(x, y)
-    lowered = lowering.lower_in_detail(model, "int8", output_activation="softmax")
+    lowered = lowering.lower_in_detail(model, "chains", output_activation="softmax")
     values = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
     np.testing.assert_allclose(lowered.model(values), model(values), atol=1e-6)
     kinds = [type(layer).__name__ for layer in lowered.model.layers]
@@ -534,7 +536,7 @@ def test_new_names_of_layers_do_not_collide():
 def test_parameters_beyond_a_chain_take_the_stable_form(spec):
     x = keras.Input((4,), name="x")
     model = keras.Model(x, activations.get(spec, name="site_act")(x))
-    lowered = lowering.lower_in_detail(model, "int8")
+    lowered = lowering.lower_in_detail(model, "chains")
     assert "no chain is known" in lowered.float_layers["site_act"]
     values = np.random.default_rng(0).normal(0, 2, (50, 4)).astype("float32")
     assert largest_difference(model, lowered.model, values) < 1e-5
@@ -546,7 +548,7 @@ def test_knees_that_crossed_in_training_take_the_stable_form():
     model = keras.Model(x, layer(x))
     layer.left_weight.assign([1.0])
     layer.right_weight.assign([0.5])
-    lowered = lowering.lower_in_detail(model, "int8")
+    lowered = lowering.lower_in_detail(model, "chains")
     assert "site_act" in lowered.float_layers
     values = np.random.default_rng(0).normal(0, 2, (50, 4)).astype("float32")
     assert largest_difference(model, lowered.model, values) < 1e-6

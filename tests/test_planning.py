@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from actzoo import domains, errors, models, planning, stages
-from actzoo.plan import DEFAULT_LIMITS, DENSE_AGREEMENT
+from actzoo.artifacts import DENSE_AGREEMENT, SHARED_LIMITS
 
 TRAINING = models.TrainingDefaults()
 
@@ -58,7 +58,7 @@ def test_batches_never_exceed_the_data(count, size):
 
 
 def test_limits_let_two_cases_of_a_small_split_differ():
-    assert planning._limits(372, is_dense=False) == (DEFAULT_LIMITS, [])
+    assert planning._limits(372, is_dense=False) == (SHARED_LIMITS, [])
     limits, reasons = planning._limits(20, is_dense=False)
     assert limits == {"agreement": 0.9, "score_drop": 0.1}
     assert "only 20" in reasons[0]
@@ -71,7 +71,7 @@ def test_limits_let_two_cases_of_a_small_split_differ():
 def test_limits_of_masks_do_not_depend_on_the_number_of_cases():
     for count in (3, 400):
         limits, reasons = planning._limits(count, is_dense=True)
-        assert limits == {**DEFAULT_LIMITS, "agreement": DENSE_AGREEMENT} and not reasons
+        assert limits == {**SHARED_LIMITS, "agreement": DENSE_AGREEMENT} and not reasons
 
 
 def test_a_model_for_other_data_is_refused_by_name(grids, tmp_path):

@@ -9,7 +9,9 @@ import pytest
 import toy_export
 from toy_export import rehash
 
-from actzoo import errors, run_folder, tflite, verify
+from actzoo import artifacts, errors, run_folder, tflite, verify
+from actzoo.verify.collected import Findings
+from actzoo.verify.exported import read_recorded
 
 
 @pytest.fixture
@@ -52,12 +54,12 @@ def test_sound_export_passes_and_is_measured(folder):
     outcome = verify.verify(folder.path)
     assert outcome.findings == () and outcome.passed
     written = json.loads(folder.verification.read_text())
-    assert set(written) == set(run_folder.PRECISIONS)
-    for precision in run_folder.PRECISIONS:
+    assert set(written) == set(artifacts.names())
+    for precision in artifacts.names():
         row = written[precision]
         assert row["findings"] == [] and row["limits"]["agreement"] == 0.97
         assert row["passed"] and row["custom_operators"] == 0
-        assert row["size_bytes"] == folder.tflite(precision).stat().st_size
+        assert row["size_bytes"] == folder.file(precision).stat().st_size
         assert row["latency_ms"] > 0 and sum(row["operators"].values()) > 5
         assert row["agreement"] >= 0.97 and row["mean_abs_error"] <= row["max_abs_error"]
         assert row["test"]["n"] == 90 and row["test"]["accuracy"] > 0.9
@@ -81,10 +83,10 @@ def test_needs_no_tensorflow(folder):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("precision", run_folder.PRECISIONS)
+@pytest.mark.parametrize("precision", artifacts.names())
 @pytest.mark.parametrize("hidden", [False, True])
 def test_flipped_weight_is_found(folder, precision, hidden):
-    flip_weight(folder.tflite(precision))
+    flip_weight(folder.file(precision))
     if hidden:
         rehash(folder)
     outcome = verify.verify(folder)
@@ -98,7 +100,7 @@ def test_flipped_weight_is_found(folder, precision, hidden):
 
 
 def test_smallest_change_of_a_weight_is_found_on_the_same_machine(folder):
-    path = folder.tflite("int8")
+    path = folder.file("int8")
     data = bytearray(path.read_bytes())
     graph_of = tflite.read(bytes(data))
     assert graph_of.counts()["CONV_2D"] == 1
@@ -154,7 +156,7 @@ def test_normalization_applied_twice_is_found_in_the_graph(tmp_path, precision):
     )
     made = toy_export.export_to(tmp_path / "twice", twice, precision=precision)
     folder = run_folder.ExportFolder(toy_export.copy(tmp_path / "export"))
-    folder.tflite(precision).write_bytes(made.files[precision].read_bytes())
+    folder.file(precision).write_bytes(made.files[precision].read_bytes())
     rehash(folder)
     outcome = verify.verify(folder)
     assert {"agreement", "drift", "score_drop"} <= codes(outcome)
@@ -189,9 +191,9 @@ def test_softplus_without_lowering_is_found_at_extreme_values(tmp_path):
 
 
 def test_damaged_files_are_findings_and_verify_json_is_written(folder):
-    folder.tflite("float32").write_bytes(folder.tflite("float32").read_bytes()[:3000])
-    folder.tflite("float16").unlink()
-    folder.tflite("dynamic").write_bytes(b"")
+    folder.file("float32").write_bytes(folder.file("float32").read_bytes()[:3000])
+    folder.file("float16").unlink()
+    folder.file("dynamic").write_bytes(b"")
     folder.reference.write_bytes(b"PK broken")
     folder.labels.write_bytes(b"\xff\xfe")
     folder.card.write_text("{")
@@ -207,7 +209,7 @@ def test_missing_record_is_a_finding_and_missing_export_an_error(folder, tmp_pat
     folder.record.unlink()
     outcome = verify.verify(folder)
     assert "record" in codes(outcome) and not outcome.passed
-    assert set(outcome.precisions) == set(run_folder.PRECISIONS)
+    assert set(outcome.precisions) == set(artifacts.names())
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(errors.MissingFileError, match="actzoo export"):
@@ -241,7 +243,7 @@ def test_constant_output_is_found(folder):
     """All weights zero: a file that runs and says nothing."""
     from ai_edge_litert import schema_py_generated as schema
 
-    path = folder.tflite("float32")
+    path = folder.file("float32")
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     for buffer in model.buffers:
         if buffer.data is not None and len(buffer.data) > 64:
@@ -276,9 +278,9 @@ def test_a_damaged_reference_is_a_finding_wherever_it_is_damaged(folder):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(random.integers(0, 8))
         folder.reference.write_bytes(damaged)
-        verifier = verify._Verifier(folder)
-        verifier._read_reference()
-        found += {finding.code for finding in verifier.findings} == {"reference"}
+        findings = Findings()
+        read_recorded(folder, findings)
+        found += {finding.code for finding in findings.all} == {"reference"}
     assert found > 30
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actzoo import files, run_folder
+from actzoo import artifacts, files
 
 CLASSES = ("blue", "green", "red")
 SIZE = 16
@@ -129,7 +129,7 @@ def export_to(folder: Path, model, **options):
 
     images, _ = pictures(64, seed=3)
     defaults = {
-        "precision": run_folder.PRECISIONS,
+        "precision": artifacts.names(),
         "calibration": images,
         "card": card(),
         "reference": reference(),

@@ -103,7 +103,7 @@ def run(
     console.say()
     exported = run_folder.ExportFolder(folder.export)
     for precision in summaries.measured(outcome.verification):
-        console.say(f"Exported  {_path(exported.tflite(precision))}")
+        console.say(f"Exported  {_path(exported.file(precision))}")
     console.say(f"Report    {_path(folder.report)}")
     if not outcome.passed:
         raise typer.Exit(1)
@@ -253,7 +253,7 @@ def export(
         str | None,
         typer.Option(
             metavar="P,P",
-            help="float32, float16, dynamic, int8; the plan's where left out.",
+            help=f"{options.FORMATS}. The plan's where left out.",
             show_default=False,
         ),
     ] = None,
@@ -275,7 +275,7 @@ def export(
         stages.export(run, precisions, io_dtype=io)
     folder = run_folder.ExportFolder(run_folder.RunFolder(run).export)
     for name in precisions or stages.Plan.read(run_folder.RunFolder(run).plan).precisions:
-        console.say(f"Exported  {_path(folder.tflite(name))}")
+        console.say(f"Exported  {_path(folder.file(name))}")
 
 
 @app.command()
@@ -390,7 +390,7 @@ def predict(
 def benchmark_(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE.tflite...", show_default=False),
+        typer.Argument(metavar="FILE...", show_default=False, help="Exported files."),
     ],
     threads: options.Threads = 1,
     rounds: Annotated[int, typer.Option(min=1, max=100_000, help="Inferences per file.")] = 50,

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import domains
+from actzoo import artifacts, domains
 
+PRECISIONS = ", ".join(row.name for row in artifacts.BUILTIN)
+FORMATS = "; ".join(f"{row.name}: {row.summary}" for row in artifacts.BUILTIN)
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
 Data = Annotated[
     str,
@@ -54,7 +56,7 @@ Export = Annotated[
     str | None,
     typer.Option(
         metavar="P,P",
-        help="Precisions: float32, float16, dynamic, int8.",
+        help=f"Precisions: {PRECISIONS}.",
         show_default=False,
     ),
 ]

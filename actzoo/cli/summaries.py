@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from actzoo import files, formatting, run_folder, tasks
+from actzoo import artifacts, files, formatting, run_folder, tasks
 from actzoo.report.values import mapping
 
 
@@ -70,7 +70,7 @@ def verification_table(verification: Mapping[str, Any], task: str | None) -> str
     main = None if task is None else tasks.get_task(task).presentation.headline
     rows = [
         (
-            f"model_{name}.tflite",
+            _file_name(name),
             "yes" if file.get("passed") else "NO",
             formatting.size(file.get("size_bytes")),
             file.get("latency_ms"),
@@ -83,6 +83,12 @@ def verification_table(verification: Mapping[str, Any], task: str | None) -> str
     score = [main.name] if main else []
     columns = ("file", "verified", "size", "latency ms", "agreement", *score, "largest error")
     return formatting.table(columns, rows)
+
+
+def _file_name(precision: str) -> str:
+    """Return the name of the file of a precision, which another machine may know better."""
+    known = precision in artifacts.ARTIFACTS
+    return artifacts.ARTIFACTS.get(precision).file if known else precision
 
 
 def answer(answer: Any, top: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from actzoo import _lazy
 
 if TYPE_CHECKING:
-    from actzoo.export.artifacts import save_model
     from actzoo.export.export import IO_DTYPES, ExportResult, export_model, export_run
     from actzoo.export.reference import Reference
+    from actzoo.export.saving import save_model
 
 _TARGETS = {
     "ExportResult": "actzoo.export.export:ExportResult",
@@ -17,7 +17,7 @@ _TARGETS = {
     "Reference": "actzoo.export.reference:Reference",
     "export_model": "actzoo.export.export:export_model",
     "export_run": "actzoo.export.export:export_run",
-    "save_model": "actzoo.export.artifacts:save_model",
+    "save_model": "actzoo.export.saving:save_model",
 }
 
 __all__ = [

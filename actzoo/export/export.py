@@ -1,50 +1,39 @@
 """From a trained model to the files a phone runs.
 
-One call writes the SavedModel, a `.tflite` for each precision and all that is needed to use and to
-check them elsewhere: labels, card, recorded inputs and outputs. Everything is made in a temporary
-folder first; then each file is put in place whole, `export.json` with the hashes of all others
-last, so that a folder with that file is complete.
+One call writes the SavedModel, a file for each precision and all that is needed to use and to check
+them elsewhere: labels, card, recorded inputs and outputs. Everything is made in a temporary folder
+first; then each file is put in place whole, `export.json` with the hashes of all others last, so
+that a folder with that file is complete.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from actzoo import errors, models, run_folder
-from actzoo.export.artifacts import ExportJob, scratch_error
+from actzoo.artifacts import ARTIFACTS, Artifact
+from actzoo.export import calibration as calibration_samples
+from actzoo.export import metadata
 from actzoo.export.folder import put_in_place
-from actzoo.export.metadata import (
-    card_for,
-    check_one_size,
-    input_names,
-    missing_output_activation,
-    with_pixel_inputs,
-    with_sizes,
-)
-from actzoo.export.reference import (
-    Reference,
-    as_reference,
-    calibration_of_run,
-    check_calibration,
-    reference_of_run,
-)
-from actzoo.run_folder import PRECISIONS
+from actzoo.export.job import ExportJob
+from actzoo.export.notes import Notes
+from actzoo.export.recording import record_outputs
+from actzoo.export.reference import Reference, as_reference, reference_of_run
+from actzoo.export.samples import Samples
+from actzoo.export.saving import scratch_error
 from actzoo.tflite.converter import Converter
 
 if TYPE_CHECKING:
     import keras
 
     from actzoo.data import RunData
-
 
 IO_DTYPES = ("float32", "uint8")
 
@@ -69,25 +58,25 @@ def export_model(
     folder: str | os.PathLike[str],
     *,
     precision: str | Sequence[str] = "float32",
-    calibration: Any = None,
+    calibration: Samples | None = None,
     task: str = "classification",
     classes: Sequence[str] | None = None,
     card: models.ModelCard | Mapping[str, Any] | None = None,
-    reference: Reference | Mapping[str, np.ndarray] | np.ndarray | None = None,
+    reference: Reference | Samples | None = None,
     lower: bool = True,
     io_dtype: str = "float32",
-    note: Callable[[str], None] | None = None,
+    note: errors.Note | None = None,
     converter: Converter | None = None,
 ) -> ExportResult:
     """Write a model for the device.
 
-    Writes `saved_model/`, `model_<precision>.tflite`, `labels.txt`, `model.json`, `reference.npz`
+    Writes `saved_model/`, a file of each precision, `labels.txt`, `model.json`, `reference.npz`
     and `export.json`; files of an earlier export in the folder are replaced.
 
     Args:
         model: Any functional or sequential Keras model with one output, `(batch, ..., classes)`.
         folder: Where the files go.
-        precision: One or several of float32, float16, dynamic, int8.
+        precision: One or several formats of `artifacts`: float32, float16, dynamic, int8.
         calibration: Samples `(n, ...)`, or a mapping from input name to them; int8 needs them.
         task: What the output means.
         classes: Names of the outputs; counted where neither these nor a card are given.
@@ -118,44 +107,35 @@ def export_model(
         >>> export_model(net, folder).files["float32"].name  # doctest: +SKIP
         'model_float32.tflite'
     """
-    precisions = _check_names(precision, io_dtype)
+    rows = _rows_of(precision, io_dtype)
     said = Notes(note)
-    names = input_names(model)
-    card = card_for(model, card, classes, task, names)
+    metadata.check_inputs(model)
+    card = metadata.card_for(model, card, classes, task)
     if io_dtype == "uint8":
-        card = with_pixel_inputs(card, model)
-    samples = None
-    if "int8" in precisions:
-        samples = check_calibration(calibration, model, names, said)
-    fallback = calibration if samples is None else samples
-    cases = as_reference(reference, fallback, model, card)
-    with tempfile.TemporaryDirectory(prefix="actzoo-export-") as scratch:
-        owned = converter is None
-        worker = converter or Converter()
-        try:
-            worker.start()
-            output = missing_output_activation(model, card, cases, said)
-            card = dataclasses.replace(with_sizes(card, model, cases), output=output or card.output)
-            check_one_size(card, samples or {})
-            work = ExportJob(model, card, output, Path(scratch), worker, lower, io_dtype, said)
-            made, failed = work.make(precisions, samples)
-            recorded = work.record(made, failed, cases)
-            if not made:
-                raise failure(failed, ())
-            target = run_folder.ExportFolder(folder)
-            put_in_place(work, made, recorded, cases, target)
-        except errors.ActzooError:
-            raise
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise
-            raise scratch_error(error, scratch) from error
-        finally:
-            if owned:
-                worker.close()
+        card = metadata.with_pixel_inputs(card, model)
+    needs = next((row.name for row in rows if row.needs_calibration), None)
+    samples = {}
+    if needs is not None:
+        samples = calibration_samples.check_calibration(calibration, model, needs, said)
+    cases = as_reference(reference, samples or calibration, model, card)
+    with _scratch_folder() as scratch, _running(converter) as worker:
+        output = metadata.missing_output_activation(model, card, cases, said)
+        card = metadata.with_sizes(card, model, cases)
+        card = dataclasses.replace(card, output=output or card.output)
+        metadata.check_one_size(card, samples)
+        job = ExportJob(
+            model, card, output, scratch=scratch, converter=worker, samples=samples,
+            lower=lower, io_dtype=io_dtype, note=said,
+        )  # fmt: skip
+        made, failed = job.make([row.name for row in rows])
+        recorded = record_outputs(job, made, failed, cases)
+        if not made:
+            raise _failure(failed, ())
+        target = run_folder.ExportFolder(folder)
+        put_in_place(job, made, recorded, cases, target)
     if failed:
-        raise failure(failed, tuple(made))
-    return ExportResult(target, {p: target.tflite(p) for p in made}, tuple(said.all))
+        raise _failure(failed, tuple(made))
+    return ExportResult(target, {name: target.file(name) for name in made}, tuple(said.all))
 
 
 def export_run(
@@ -165,21 +145,23 @@ def export_run(
     folder: str | os.PathLike[str],
     precisions: Sequence[str] | None = None,
     *,
-    io_dtype: str = "float32",
-    note: Callable[[str], None] | None = None,
+    io_dtype: str | None = None,
+    note: errors.Note | None = None,
+    converter: Converter | None = None,
 ) -> ExportResult:
-    """Export the trained model of a run, calibrated and checked on the run's own data.
+    """Export the model of a run, calibrated and checked on its own data.
 
     Calibration samples come from training examples, reference cases from held-out ones.
 
     Args:
-        data: The data of the run.
-        model: The trained model.
-        card: What the run says of it.
+        data: The run's data.
+        model: Its trained model.
+        card: That of the model.
         folder: Where the files go.
         precisions: Which; those of the plan where left out.
-        io_dtype: See `export_model`.
+        io_dtype: See `export_model`; that of the plan where left out.
         note: Takes each warning.
+        converter: See `export_model`.
 
     Returns:
         What was written.
@@ -187,53 +169,71 @@ def export_run(
     Raises:
         ExportError: See `export_model`.
     """
-    with Converter() as worker:  # imports TensorFlow while the samples are read
+    with _running(converter) as worker:  # imports TensorFlow while samples are read
         return export_model(
             model,
             folder,
             precision=precisions or data.plan.precisions,
-            calibration=calibration_of_run(data),
+            calibration=calibration_samples.calibration_of_run(data),
             task=data.plan.task,
             card=card,
             reference=reference_of_run(data),
-            io_dtype=io_dtype,
+            io_dtype=io_dtype or data.plan.io_dtype,
             note=note,
             converter=worker,
         )
 
 
-# --- what was asked for --------------------------------------------------------------------------
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Yield a temporary folder; a full disk there is an error of its own."""
+    with tempfile.TemporaryDirectory(prefix="actzoo-export-") as scratch:
+        try:
+            yield Path(scratch)
+        except errors.ActzooError:
+            raise
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise scratch_error(error, scratch) from error
 
 
-class Notes:
-    """Warnings of an export, each said once and kept."""
-
-    def __init__(self, note: Callable[[str], None] | None) -> None:
-        self.all: list[str] = []
-        self._note = note or (lambda text: print(f"warning: {text}", file=sys.stderr))
-
-    def __call__(self, text: str) -> None:
-        """Say a warning that was not said before."""
-        if text not in self.all:
-            self.all.append(text)
-            self._note(text)
+@contextlib.contextmanager
+def _running(converter: Converter | None) -> Iterator[Converter]:
+    """Yield a converter that runs: the given one, or one that ends with the block."""
+    worker = converter or Converter()
+    try:
+        worker.start()
+        yield worker
+    finally:
+        if converter is None:
+            worker.close()
 
 
-def _check_names(precision: str | Sequence[str], io_dtype: str) -> tuple[str, ...]:
+def _rows_of(precision: str | Sequence[str], io_dtype: str) -> tuple[Artifact, ...]:
+    """Return the formats that are asked for, in the order of every table."""
     given = (precision,) if isinstance(precision, str) else tuple(precision)
     if not given:
+        names = ARTIFACTS.names()
         raise errors.InvalidValueError(
-            f"No precision is given; take some of {', '.join(PRECISIONS)}.", allowed=PRECISIONS
+            f"No precision is given; take some of {', '.join(names)}.", allowed=names
         )
-    for name in given:
-        if name not in PRECISIONS:
-            raise errors.unknown_name("precision", name, PRECISIONS)
+    asked = {ARTIFACTS.get(name).name for name in given}
     if io_dtype not in IO_DTYPES:
         raise errors.unknown_name("io_dtype", io_dtype, IO_DTYPES)
-    return tuple(name for name in PRECISIONS if name in given)
+    rows = tuple(row for row in ARTIFACTS if row.name in asked)
+    for row in rows:
+        if io_dtype not in row.io_dtypes:
+            raise errors.InvalidValueError(
+                f"{row.name} files cannot have {io_dtype} inputs and outputs; they take "
+                f"{', '.join(row.io_dtypes)}.\nLeave io_dtype out, or that precision.",
+                given=io_dtype,
+                allowed=row.io_dtypes,
+            )
+    return rows
 
 
-def failure(failed: Mapping[str, str], written: tuple[str, ...]) -> errors.ExportError:
+def _failure(failed: Mapping[str, str], written: tuple[str, ...]) -> errors.ExportError:
     """Return the error for precisions that could not be made."""
     lines = [f"{name}: {reason.splitlines()[0]}" for name, reason in failed.items()]
     rest = f"\nWritten: {', '.join(written)}." if written else ""

@@ -2,94 +2,128 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from actzoo import errors, files, models, run_folder, tflite
-from actzoo.export.artifacts import ExportJob
-from actzoo.export.reference import (
-    Reference,
-    reference_arrays,
-)
-from actzoo.run_folder import PRECISIONS
+from actzoo import artifacts, domains, errors, files, run_folder, tflite
+from actzoo.export.job import ExportJob
+from actzoo.export.notes import Notes
+from actzoo.export.reference import Reference, reference_arrays
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*[A-Za-z0-9]")  # of a file in the folder
 
 
 def put_in_place(
-    work: ExportJob,
+    job: ExportJob,
     made: Mapping[str, Path],
     recorded: Mapping[str, np.ndarray],
     cases: Reference,
     target: run_folder.ExportFolder,
 ) -> None:
-    """Put every file in place, the record of all hashes last."""
-    import shutil
+    """Put every file in place, the record of all hashes last.
 
+    Args:
+        job: The export.
+        made: Precision -> finished file.
+        recorded: Keras' outputs and each file's, as arrays of `reference.npz`.
+        cases: What they are outputs for.
+        target: Where.
+    """
     before = _traveled(target.record)
     files.remove(target.record)  # from here until its end the folder is known as incomplete
     files.remove(target.verification)
-    stale = [name for name in target.precisions() if name not in made]
-    for precision in stale:
-        files.remove(target.tflite(precision))
-    if stale:
-        work.note(
-            f"Files of an earlier export were removed ({', '.join(stale)}), since one record and "
-            "one set of test vectors prove all files of the folder. To have all: "
-            "actzoo export RUN --precision "
-            + ",".join(p for p in PRECISIONS if p in stale or p in made)
-        )
-    with files.atomic_path(target.saved_model) as temporary:
-        shutil.copytree(work.saved_model, temporary)
+    _remove_stale(target, made, job.note)
+    folder = _HashedFolder(target.path)
+    folder.put_tree(target.saved_model.name, job.saved_model())
     for precision, path in made.items():
-        files.write_bytes(target.tflite(precision), path.read_bytes())
-    traveling = _traveling_files(work.card)
+        folder.put(target.file(precision).name, path.read_bytes())
+    traveling = domains.get_domain(job.card.domain).traveling_files(job.card.preprocessing)
     for name, content in traveling.items():
-        files.write_bytes(target.path / name, content)
-    files.write_text(target.labels, "".join(f"{name}\n" for name in work.card.classes))
-    work.card.write(target.card)
-    with files.atomic_path(target.reference) as temporary:
-        with open(temporary, "wb") as file:
-            arrays = reference_arrays(cases, recorded, work.card)
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    paths = [target.tflite(precision) for precision in made]
-    paths += [target.labels, target.card, target.reference]
-    paths += [target.path / name for name in traveling]
-    paths += [path for path in target.saved_model.rglob("*") if path.is_file()]
-    written = {path.relative_to(target.path).as_posix() for path in paths}
-    for name in set(before) - written:  # what an earlier model brought along, such as a tokenizer
+        folder.put(name, content)
+    folder.put(target.labels.name, "".join(f"{name}\n" for name in job.card.classes).encode())
+    folder.put(target.card.name, f"{files.to_json(job.card)}\n".encode())
+    arrays = reference_arrays(cases, recorded, job.card)
+    folder.put(target.reference.name, _compressed(arrays))
+    for name in set(before) - set(folder.hashes):  # of an earlier model, such as a tokenizer
         (target.path / name).unlink(missing_ok=True)
     files.write_json(
         target.record,
         {
             "format": files.FORMAT,
             "precisions": list(made),
-            "io_dtype": work.io_dtype,
+            "io_dtype": job.io_dtype,
             "traveling": sorted(traveling),
-            "files": {name: files.sha256_file(target.path / name) for name in sorted(written)},
+            "files": dict(sorted(folder.hashes.items())),
             "machine": tflite.machine(),
-            "float_layers": work.float_layers,
-            "notes": work.note.all,  # type: ignore[attr-defined]
+            "float_layers": job.float_layers,
+            "notes": job.note.all,
         },
     )
 
 
-def _traveling_files(card: models.ModelCard) -> dict[str, bytes]:
-    from actzoo import domains
+class _HashedFolder:
+    """A folder whose files are hashed from the very bytes that are written.
 
-    return domains.get_domain(card.domain).traveling_files(card.preprocessing)
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.hashes: dict[str, str] = {}
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file whole."""
+        files.write_bytes(self.path / name, content)
+        self.hashes[name] = hashlib.sha256(content).hexdigest()
+
+    def put_tree(self, name: str, source: Path) -> None:
+        """Write a copy of a folder, whole."""
+
+        def copy(original: str, target: str) -> str:
+            content = Path(original).read_bytes()
+            Path(target).write_bytes(content)
+            inside = Path(original).relative_to(source).as_posix()
+            self.hashes[f"{name}/{inside}"] = hashlib.sha256(content).hexdigest()
+            return target
+
+        with files.atomic_path(self.path / name) as temporary:
+            shutil.copytree(source, temporary, copy_function=copy)
+
+
+def _compressed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _remove_stale(target: run_folder.ExportFolder, made: Mapping[str, Path], note: Notes) -> None:
+    """Remove files of an earlier export that this one does not make."""
+    stale = [name for name in target.precisions() if name not in made]
+    for precision in stale:
+        files.remove(target.file(precision))
+    if stale:
+        both = ",".join(name for name in artifacts.names() if name in stale or name in made)
+        note(
+            f"Files of an earlier export were removed ({', '.join(stale)}), since one record and "
+            "one set of test vectors prove all files of the folder. To have all: "
+            f"actzoo export RUN --precision {both}"
+        )
 
 
 def _traveled(record: Path) -> tuple[str, ...]:
     """Return the names of the files that the model of an earlier export brought along."""
     try:
-        found = files.read_json(record, "export record")
+        earlier = files.read_json(record, "export record")
     except errors.ActzooError:
         return ()
-    names, hashes = found.get("traveling"), found.get("files")
+    names, hashes = earlier.get("traveling"), earlier.get("files")
     if not isinstance(names, list) or not isinstance(hashes, dict):
         return ()
     return tuple(name for name in names if name in hashes and _PLAIN_NAME.fullmatch(str(name)))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from actzoo import errors, models, tasks
-from actzoo.export.reference import (
-    Reference,
-)
+from actzoo.export.reference import Reference
 
 if TYPE_CHECKING:
     import keras
@@ -20,8 +19,13 @@ if TYPE_CHECKING:
 _INPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def input_names(model: keras.Model) -> tuple[str, ...]:
-    """Return the names of a model's inputs; refuse what no device file can take."""
+def check_inputs(model: keras.Model) -> None:
+    """Refuse a model whose inputs and outputs no device file can have.
+
+    Raises:
+        InvalidTypeError: It is not functional, or has several outputs.
+        InvalidValueError: An input has a name that a SavedModel cannot have, or takes texts.
+    """
     outputs = getattr(model, "outputs", None) or ()
     if len(outputs) != 1:
         raise errors.InvalidTypeError(
@@ -43,7 +47,6 @@ def input_names(model: keras.Model) -> tuple[str, ...]:
                 "Turn texts into token ids before the model.",
                 given=str(tensor.dtype),
             )
-    return tuple(tensor.name for tensor in model.inputs)
 
 
 def card_for(
@@ -51,49 +54,66 @@ def card_for(
     card: models.ModelCard | Mapping[str, Any] | None,
     classes: Sequence[str] | None,
     task: str,
-    names: tuple[str, ...],
 ) -> models.ModelCard:
-    """Return the card that travels with a model, completed from the model itself."""
-    size = output_size(model)
-    given = card if isinstance(card, Mapping) else {}
-    if card is None or isinstance(card, Mapping):
-        card = models.ModelCard(
-            name=model.name,
-            config={},
-            domain="",
-            task=task,
-            classes=tuple(f"class_{i}" for i in range(size)),
-            preprocessing=(),
-            inputs={
-                name: {
-                    "shape": list(tensor.shape[1:]),
-                    "dtype": str(tensor.dtype),
-                    **({"range": [0, 255]} if _scales_pixels(model) else {}),
-                }
-                for name, tensor in zip(names, model.inputs, strict=True)
-            },
-            output=tasks.get_task(task).output_activation,
-            versions=models.versions(),
-        )
-    fields = {field.name for field in dataclasses.fields(models.ModelCard)}
-    card = dataclasses.replace(card, **{key: given[key] for key in given if key in fields})
+    """Return the card that travels with a model, completed from the model itself.
+
+    Args:
+        model: The model.
+        card: Given by the user: whole, some of its fields, or none.
+        classes: Names of the outputs, in order; those of the card where None.
+        task: What the output means, where there is no card.
+
+    Raises:
+        InvalidValueError: Classes and outputs differ in number, or a name holds a line break.
+    """
+    whole = card if isinstance(card, models.ModelCard) else _card_of(model, task)
+    if isinstance(card, Mapping):
+        fields = {field.name for field in dataclasses.fields(models.ModelCard)}
+        given = {key: value for key, value in card.items() if key in fields}
+        whole = dataclasses.replace(whole, **given)
     if classes is not None:
-        card = dataclasses.replace(card, classes=tuple(map(str, classes)))
-    if len(card.classes) != size:
+        whole = dataclasses.replace(whole, classes=tuple(map(str, classes)))
+    _check_classes(whole.classes, output_size(model))
+    return whole
+
+
+def _card_of(model: keras.Model, task: str) -> models.ModelCard:
+    pixels = {"range": [0, 255]} if _scales_pixels(model) else {}
+    return models.ModelCard(
+        name=model.name,
+        config={},
+        domain="",
+        task=task,
+        classes=tuple(f"class_{i}" for i in range(output_size(model))),
+        preprocessing=(),
+        inputs={
+            tensor.name: {
+                "shape": list(tensor.shape[1:]),
+                "dtype": str(tensor.dtype),
+                **pixels,
+            }
+            for tensor in model.inputs
+        },
+        output=tasks.get_task(task).output_activation,
+        versions=models.versions(),
+    )
+
+
+def _check_classes(classes: Sequence[str], size: int) -> None:
+    if len(classes) != size:
         raise errors.InvalidValueError(
-            f"The model has {size} outputs, but {len(card.classes)} classes are given.\n"
+            f"The model has {size} outputs, but {len(classes)} classes are given.\n"
             "Give one name for each output, in order.",
-            given=len(card.classes),
+            given=len(classes),
             allowed=(size,),
         )
-    for name in card.classes:
+    for name in classes:
         if "\n" in str(name) or "\r" in str(name):
             raise errors.InvalidValueError(
                 f"The class name '{errors.shown(name)}' holds a line break, and labels.txt has "
                 "one name per line.\nRename the class.",
                 given=name,
             )
-    return card
 
 
 def with_pixel_inputs(card: models.ModelCard, model: keras.Model) -> models.ModelCard:
@@ -106,8 +126,8 @@ def with_pixel_inputs(card: models.ModelCard, model: keras.Model) -> models.Mode
                 given="uint8",
             )
     inputs = {
-        name: {**found, "range": found.get("range") or [0, 255]}
-        for name, found in card.inputs.items()
+        name: {**described, "range": described.get("range") or [0, 255]}
+        for name, described in card.inputs.items()
     }
     return dataclasses.replace(card, inputs=inputs)
 
@@ -150,38 +170,34 @@ def check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) ->
 
 
 def missing_output_activation(
-    model: keras.Model, card: models.ModelCard, cases: Reference, note: Callable[[str], None]
+    model: keras.Model, card: models.ModelCard, cases: Reference, note: errors.Note
 ) -> str | None:
     """Return the output activation to put behind a model; None where it gives probabilities.
 
-    Its graph tells, unless the activation hides in a function of the user's: then its outputs do.
+    Raises:
+        InvalidValueError: Its one output is not a probability and cannot become one.
     """
-    from actzoo import lowering, sites
+    from actzoo import lowering
 
-    if card.output != "softmax" or sites.ends_in(model, card.output):
+    if card.output != "softmax":
         return card.output
-    if sites.ends_in(model, "sigmoid"):
-        return "sigmoid"
-    if output_size(model) == 1:
-        raise errors.InvalidValueError(
-            "The model has one output, behind which a softmax gives 1 for any input.\nEnd it in a "
-            "sigmoid (keras.layers.Activation('sigmoid')), or give it one output for each class.",
-            given=1,
-        )
+    ending = lowering.probability_activation(model)
+    if ending is not None:
+        return ending
     few = {name: value[: lowering.FEW] for name, value in cases.inputs.items()}
-    outputs = lowering.keras_outputs(model, None, few)
-    if not tasks.are_probabilities(outputs):
-        if np.all((outputs >= 0) & (outputs <= 1)):
-            note(
-                "A softmax was put behind the model, whose outputs all lie between 0 and 1. If "
-                "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
-            )
-        return card.output
-    note(
-        "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
-        "behind it."
-    )
-    return None
+    outputs = functools.cache(lambda: lowering.keras_outputs(model, None, few))
+    if lowering.gives_probabilities(model, outputs):
+        note(
+            "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
+            "behind it."
+        )
+        return None
+    if np.all((outputs() >= 0) & (outputs() <= 1)):
+        note(
+            "A softmax was put behind the model, whose outputs all lie between 0 and 1. If "
+            "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
+        )
+    return card.output
 
 
 def _scales_pixels(model: keras.Model) -> bool:

@@ -1,4 +1,4 @@
-"""The samples that travel with an export: for calibration, and recorded for verification.
+"""The cases that travel with an export, recorded for verification.
 
 `reference.npz` holds held-out cases as a user would send them and as the model got them, extreme
 inputs, Keras' outputs on both, and each file's own outputs at export. Plain arrays, no objects.
@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from actzoo import errors, models
-from actzoo.data import load_masked_samples, load_samples, load_training_samples, rng
+from actzoo import data, errors, models
+from actzoo.export.samples import Samples, by_name, check_shapes, range_of
 
 if TYPE_CHECKING:
     import keras
 
-    from actzoo.data import RunData, Source
-
-FEW_SAMPLES = 32  # below, calibration is noted as thin
-CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
 REFERENCE_CASES = 1000
 REFERENCE_VALUES = 8_000_000  # of Keras' outputs; a mask has many, and each precision as many
 RAW_CASES = 64
@@ -52,90 +48,11 @@ class Reference:
     cases: tuple[int, ...] = ()
 
 
-def _by_name(values: Any, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
-    """Return samples as a mapping from input name."""
-    if isinstance(values, Mapping):
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise errors.DataError(
-                f"The {what} samples lack the input '{errors.shown(missing[0])}'; given are "
-                f"{errors.shown(', '.join(map(str, values)))}.",
-                given=tuple(values),
-                allowed=names,
-            )
-        found = {name: np.asarray(values[name]) for name in names}
-    elif len(names) == 1:
-        found = {names[0]: np.asarray(values)}
-    else:
-        raise errors.DataError(
-            f"The model has the inputs {', '.join(names)}: give {what} samples as a mapping from "
-            "name to array.",
-            allowed=names,
-        )
-    if len({len(value) if value.ndim else -1 for value in found.values()}) != 1:
-        raise errors.DataError(f"The {what} samples differ in number between inputs.")
-    return found
-
-
-def check_calibration(
-    calibration: Any, model: keras.Model, names: tuple[str, ...], note: Callable[[str], None]
-) -> dict[str, np.ndarray]:
-    """Return calibration samples that int8 ranges can be taken from."""
-    way_out = (
-        "Give some hundred samples as they reach the model in use, for instance training "
-        "pictures in [0, 255]: export_model(..., calibration=pictures)."
-    )
-    if calibration is None:
-        raise errors.DataError(f"int8 needs calibration samples, and none are given.\n{way_out}")
-    found = _by_name(calibration, names, "calibration")
-    if any(value.ndim == 0 or len(value) == 0 for value in found.values()):
-        raise errors.DataError(f"The calibration set is empty.\n{way_out}")
-    _check_shapes(found, model, "calibration")
-    for tensor in model.inputs:
-        values = found[tensor.name]
-        bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
-        if bad.any():
-            row = int(np.flatnonzero(bad.any(axis=1))[0])
-            raise errors.DataError(
-                f"{int(bad.any(axis=1).sum())} calibration samples hold NaN or infinity, the "
-                f"first is number {row}.\n{way_out}",
-                given=row,
-            )
-    if all(not value.any() for value in found.values()):
-        raise errors.DataError(f"The calibration samples are all zero.\n{way_out}")
-    count = len(next(iter(found.values())))
-    if count < FEW_SAMPLES:
-        note(
-            f"int8 is calibrated on {count} samples only; {FEW_SAMPLES} or more give ranges to "
-            "rely on."
-        )
-    return found
-
-
-def _check_shapes(found: Mapping[str, np.ndarray], model: keras.Model, what: str) -> None:
-    """Refuse samples that the model's inputs cannot take."""
-    for tensor in model.inputs:
-        values = found[tensor.name]
-        wanted = tuple(tensor.shape[1:])
-        fits = values.ndim == len(wanted) + 1 and all(
-            size in (None, given) for size, given in zip(wanted, values.shape[1:], strict=True)
-        )
-        if not fits:
-            raise errors.DataError(
-                f"The {what} samples have the shape {values.shape}; the input "
-                f"'{tensor.name}' takes (n, {', '.join(map(str, wanted))}).",
-                given=values.shape,
-                allowed=(wanted,),
-            )
-        if values.dtype.kind not in "fiub":
-            raise errors.DataError(
-                f"The {what} samples are {values.dtype}; numbers are needed.",
-                given=str(values.dtype),
-            )
-
-
 def as_reference(
-    reference: Any, fallback: Any, model: keras.Model, card: models.ModelCard
+    reference: Reference | Samples | None,
+    fallback: Samples | None,
+    model: keras.Model,
+    card: models.ModelCard,
 ) -> Reference:
     """Return the cases to record, from whatever the caller gave.
 
@@ -149,23 +66,45 @@ def as_reference(
         DataError: There are no cases, or their classes are not the model's.
     """
     names = tuple(tensor.name for tensor in model.inputs)
-    if isinstance(reference, Reference):
-        found = dataclasses.replace(
-            reference, inputs=_by_name(reference.inputs, names, "reference")
-        )
-    elif reference is not None:
-        found = Reference(_by_name(reference, names, "reference"))
-    elif fallback is not None:
-        found = Reference(_by_name(fallback, names, "reference"))
-    else:
-        found = Reference(_random_inputs(model, card))
-    outputs = math.prod(size or 1 for size in model.outputs[0].shape[1:])
-    most = min(REFERENCE_CASES, max(16, REFERENCE_VALUES // outputs))
-    count = min(most, len(next(iter(found.inputs.values()))))
+    cases = _given_cases(reference, fallback, names) or Reference(_random_inputs(model, card))
+    count = min(_most_cases(model), len(next(iter(cases.inputs.values()))))
     if count == 0:
         raise errors.DataError("The reference set is empty; give at least one case.")
-    _check_shapes(found.inputs, model, "reference")
-    unknown = sorted(set(found.labels) - set(map(str, card.classes)))
+    check_shapes(cases.inputs, model, "reference")
+    _check_classes(cases, card)
+    floats = {tensor.name: "float" in str(tensor.dtype) for tensor in model.inputs}
+    numbers = cases.cases or tuple(range(count))
+    return Reference(
+        {
+            name: _compact(value[:count]) if floats[name] else value[:count].astype("int32")
+            for name, value in cases.inputs.items()
+        },
+        (cases.ids or tuple(str(i) for i in range(count)))[:count],
+        cases.labels[:count],
+        cases.raw[: 1 + max(numbers[:count])],
+        None if cases.masks is None else cases.masks[:count],
+        numbers[:count],
+    )
+
+
+def _given_cases(
+    reference: Reference | Samples | None, fallback: Samples | None, names: tuple[str, ...]
+) -> Reference | None:
+    if isinstance(reference, Reference):
+        inputs = by_name(reference.inputs, names, "reference")
+        return dataclasses.replace(reference, inputs=inputs)
+    given = fallback if reference is None else reference
+    return None if given is None else Reference(by_name(given, names, "reference"))
+
+
+def _most_cases(model: keras.Model) -> int:
+    """Return how many cases are recorded: a mask has many outputs."""
+    outputs = math.prod(size or 1 for size in model.outputs[0].shape[1:])
+    return min(REFERENCE_CASES, max(16, REFERENCE_VALUES // outputs))
+
+
+def _check_classes(cases: Reference, card: models.ModelCard) -> None:
+    unknown = sorted(set(cases.labels) - set(map(str, card.classes)))
     if unknown:
         raise errors.DataError(
             f"The reference cases have the class '{errors.shown(unknown[0])}', which the model "
@@ -173,20 +112,6 @@ def as_reference(
             given=unknown[0],
             allowed=card.classes,
         )
-    ids = found.ids or tuple(str(i) for i in range(count))
-    cases = found.cases or tuple(range(count))
-    floats = {tensor.name: "float" in str(tensor.dtype) for tensor in model.inputs}
-    return Reference(
-        {
-            name: _compact(value[:count]) if floats[name] else value[:count].astype("int32")
-            for name, value in found.inputs.items()
-        },
-        ids[:count],
-        found.labels[:count],
-        found.raw[: 1 + max(cases[:count])],
-        None if found.masks is None else found.masks[:count],
-        cases[:count],
-    )
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
@@ -199,39 +124,38 @@ def _compact(values: np.ndarray) -> np.ndarray:
 
 
 def _random_inputs(model: keras.Model, card: models.ModelCard) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(0)
+    """Return cases where nothing is known: pixels, rows of tables, or numbers around 0."""
     import keras
 
+    random = np.random.default_rng(0)
     tables = [x.input_dim for x in model._flatten_layers() if isinstance(x, keras.layers.Embedding)]
     rows = min(tables, default=10)  # whole numbers look up rows of them
-    found = {}
+    inputs = {}
     for tensor in model.inputs:
-        declared = card.inputs.get(tensor.name, {}).get("shape")
-        shape = tuple(tensor.shape[1:]) if declared is None else tuple(declared)
-        if None in shape:
-            raise errors.DataError(
-                f"The input '{tensor.name}' has no fixed size: {tuple(tensor.shape[1:])}.\n"
-                "Give samples of the size that the file shall take: "
-                "export_model(..., reference=samples).",
-                given=tuple(tensor.shape[1:]),
-            )
-        shape = (16, *shape)
+        shape = (16, *_size_of(tensor, card))
         whole = "float" not in str(tensor.dtype)
         low, high = range_of(card, tensor.name) or ((0, rows - 1) if whole else (-1.0, 1.0))
         if whole:  # not 0, which often stands for padding
             least, most = int(low), int(high)
-            found[tensor.name] = random.integers(min(least + 1, most), most + 1, shape)
+            inputs[tensor.name] = random.integers(min(least + 1, most), most + 1, shape)
         elif (low, high) == (0, 255):  # pixels
-            found[tensor.name] = random.integers(0, 256, shape)
+            inputs[tensor.name] = random.integers(0, 256, shape)
         else:
-            found[tensor.name] = random.uniform(low, high, shape).astype("float32")
-    return found
+            inputs[tensor.name] = random.uniform(low, high, shape).astype("float32")
+    return inputs
 
 
-def range_of(card: models.ModelCard, name: str) -> tuple[float, float] | None:
-    """Return lowest and highest value of an input, or None where the card does not say."""
-    limits = card.inputs.get(name, {}).get("range")
-    return None if limits is None else (float(limits[0]), float(limits[1]))
+def _size_of(tensor: keras.KerasTensor, card: models.ModelCard) -> tuple[int, ...]:
+    declared = card.inputs.get(tensor.name, {}).get("shape")
+    shape = tuple(tensor.shape[1:]) if declared is None else tuple(declared)
+    if None in shape:
+        raise errors.DataError(
+            f"The input '{tensor.name}' has no fixed size: {tuple(tensor.shape[1:])}.\n"
+            "Give samples of the size that the file is to take: "
+            "export_model(..., reference=samples).",
+            given=tuple(tensor.shape[1:]),
+        )
+    return shape
 
 
 def extreme_inputs(
@@ -241,7 +165,7 @@ def extreme_inputs(
 
     Inputs that are whole numbers (token ids) have no beyond; then there are no cases.
     """
-    found = {}
+    extreme = {}
     for name, values in inputs.items():
         declared = card.inputs.get(name, {}).get("dtype", "float32")
         if not str(declared).startswith("float"):
@@ -253,60 +177,43 @@ def extreme_inputs(
         for factor in EXTREME_FACTORS:
             rows += [middle + factor * (one - middle), middle - factor * (one - middle)]
             rows += [np.full_like(one, middle + factor * (high - middle))]
-        found[name] = np.concatenate(rows)
-    return found
+        extreme[name] = np.concatenate(rows)
+    return extreme
 
 
-def calibration_of_run(run: RunData) -> dict[str, np.ndarray]:
-    """Return training samples to calibrate with, by input name."""
-    preparation, seed = run.preparation, run.plan.recipe.seed
-    order = rng(seed, "calibration").permutation(run.splits["train"])
-    chosen = np.sort(order[:CALIBRATION_SAMPLES])
-    if preparation.cutter is None:
-        return load_samples(run.source, chosen, preparation)
-    # Of few cases, several parts each.
-    has_parts = run.source.samples_per_example(run.plan.preprocessing) is not None
-    times = min(8, -(-CALIBRATION_SAMPLES // len(chosen))) if has_parts else 1
-    drawn = [
-        load_training_samples(run.source, chosen, preparation, seed + k)[0] for k in range(times)
-    ]
-    return {
-        name: np.concatenate([one[name] for one in drawn])[:CALIBRATION_SAMPLES]
-        for name in drawn[0]
-    }
-
-
-def reference_of_run(run: RunData) -> Reference:
+def reference_of_run(run: data.RunData) -> Reference:
     """Return held-out cases, an equal share of each class where there are too many."""
-    seed, chosen = run.plan.recipe.seed, np.asarray(run.splits["test"])
-    labels = run.source.labels()
+    source, classes, seed = run.source, run.classes, run.plan.recipe.seed
+    held_out = np.asarray(run.splits["test"])
+    labels = source.labels()
     if labels is None:
-        chosen = rng(seed, "reference").permutation(chosen)[:REFERENCE_CASES]
+        chosen = data.rng(seed, "reference").permutation(held_out)[:REFERENCE_CASES]
     else:
-        chosen = _shares(np.asarray(labels), chosen, seed)
-    ids = run.source.ids()
+        chosen = _shares(np.asarray(labels), held_out, seed)
+    ids = source.ids()
     names = [str(ids[int(index)]) for index in chosen]
+    raw = _encoded(source, chosen)
     if labels is not None:
         return Reference(
-            inputs=load_samples(run.source, chosen, run.preparation),
+            inputs=data.load_samples(source, chosen, run.preparation),
             ids=tuple(names),
-            labels=tuple(str(run.classes[labels[int(index)]]) for index in chosen),
-            raw=_raw_cases(run.source, chosen),
+            labels=tuple(str(classes[labels[int(index)]]) for index in chosen),
+            raw=raw,
         )
-    inputs, masks, cases = load_masked_samples(
-        run.source, chosen, run.preparation, REFERENCE_CASES, REFERENCE_VALUES // len(run.classes)
+    inputs, masks, cases = data.load_masked_samples(
+        source, chosen, run.preparation, REFERENCE_CASES, REFERENCE_VALUES // len(classes)
     )
     return Reference(
         inputs=inputs,
         ids=tuple(names[case] for case in cases),
-        raw=_raw_cases(run.source, chosen),
+        raw=raw,
         masks=masks,
         cases=tuple(cases),
     )
 
 
-def _raw_cases(source: Source, chosen: np.ndarray) -> tuple[bytes, ...]:
-    """Return the first cases as a user would send them, as far as they fit into the file."""
+def _encoded(source: data.Source, chosen: np.ndarray) -> tuple[bytes, ...]:
+    """Return the first examples as a user would send them."""
     raw: list[bytes] = []
     for index in chosen[:RAW_CASES]:
         content = source.raw(int(index))
@@ -320,7 +227,7 @@ def _shares(labels: np.ndarray, held_out: np.ndarray, seed: int) -> np.ndarray:
     """Return at most `REFERENCE_CASES` examples, the shares of classes kept, all classes first."""
     chosen = held_out
     if len(chosen) > REFERENCE_CASES:
-        shuffled = rng(seed, "reference").permutation(chosen)
+        shuffled = data.rng(seed, "reference").permutation(chosen)
         by_class = np.argsort(labels[shuffled], kind="stable")
         # Every k-th of the cases ordered by class keeps the shares.
         picks = np.linspace(0, len(chosen) - 1, REFERENCE_CASES).astype(int)

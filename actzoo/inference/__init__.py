@@ -1,4 +1,4 @@
-"""Any model we know, asked for predictions: run folder, .keras, .tflite, SavedModel."""
+"""Any model we know, asked for predictions: run folder, .keras, exported file, SavedModel."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ if TYPE_CHECKING:
     from actzoo.inference.input_checks import check_inputs
     from actzoo.inference.prediction import Prediction, read_inputs
     from actzoo.inference.predictors import (
+        FilePredictor,
         KerasPredictor,
         Predictor,
         SavedModelPredictor,
-        TFLitePredictor,
         open_model,
     )
 
 _TARGETS = {
+    "FilePredictor": "actzoo.inference.predictors:FilePredictor",
     "KerasPredictor": "actzoo.inference.predictors:KerasPredictor",
     "Prediction": "actzoo.inference.prediction:Prediction",
     "Predictor": "actzoo.inference.predictors:Predictor",
     "SavedModelPredictor": "actzoo.inference.predictors:SavedModelPredictor",
-    "TFLitePredictor": "actzoo.inference.predictors:TFLitePredictor",
     "check_inputs": "actzoo.inference.input_checks:check_inputs",
     "open_model": "actzoo.inference.predictors:open_model",
     "read_inputs": "actzoo.inference.prediction:read_inputs",
 }
 
 __all__ = [
+    "FilePredictor",
     "KerasPredictor",
     "Prediction",
     "Predictor",
     "SavedModelPredictor",
-    "TFLitePredictor",
     "check_inputs",
     "open_model",
     "read_inputs",

@@ -18,7 +18,7 @@ from actzoo.inference.input_checks import check_inputs
 
 if TYPE_CHECKING:
     from actzoo.domains import GivenInput
-    from actzoo.inference.predictors import _Predictor
+    from actzoo.inference.predictors import Predictor
 
 BATCH = 32  # samples given to a model at once
 
@@ -49,7 +49,7 @@ class Prediction:
 class PredictionSession:
     """One call of `predict`."""
 
-    def __init__(self, predictor: _Predictor, card: models.ModelCard, out: Path | None) -> None:
+    def __init__(self, predictor: Predictor, card: models.ModelCard, out: Path | None) -> None:
         from actzoo import data, domains, tasks
 
         self.predictor = predictor
@@ -70,16 +70,16 @@ class PredictionSession:
             try:
                 case = self._prepare(given)
                 samples = self._samples(case, given)
-                check_inputs(samples, self.predictor.ports, self.card)
+                check_inputs(samples, self.predictor.inputs, self.card)
                 prepared.append((case, samples))
             except errors.ActzooError as error:
                 prepared.append(str(error))
         good = [item for item in prepared if not isinstance(item, str)]
         outputs: Any = iter(())
         if good:
-            names = self.predictor.ports
+            names = self.predictor.inputs
             stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
-            outputs = iter(self._in_batches(stacked, self.predictor._run, BATCH))
+            outputs = iter(self._in_batches(stacked, self.predictor.run, BATCH))
         predictions = []
         for given, item in zip(items, prepared, strict=True):
             if isinstance(item, str):
@@ -98,7 +98,7 @@ class PredictionSession:
         if given.problem is not None:
             raise errors.DataError(given.problem, given=name)
         if given.array is not None:
-            return {next(iter(self.predictor.ports)): _read_array(given.array)}
+            return {next(iter(self.predictor.inputs)): _read_array(given.array)}
         if not self.card.preprocessing:
             raise errors.DataError(
                 f"The model has no preprocessing steps, so {errors.shown(name, 120)} cannot be "

@@ -8,6 +8,7 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.activations.device_forms import DeviceForm, device_form
+    from actzoo.lowering.endings import gives_probabilities, probability_activation
     from actzoo.lowering.original import FEW, keras_outputs, largest_hidden_values
     from actzoo.lowering.rewrite import (
         INT8_PASSTHROUGH,
@@ -26,10 +27,12 @@ _TARGETS = {
     "Lowered": "actzoo.lowering.rewrite:Lowered",
     "OUTPUT_LAYER": "actzoo.lowering.rewrite:OUTPUT_LAYER",
     "device_form": "actzoo.activations.device_forms:device_form",
+    "gives_probabilities": "actzoo.lowering.endings:gives_probabilities",
     "keras_outputs": "actzoo.lowering.original:keras_outputs",
     "largest_hidden_values": "actzoo.lowering.original:largest_hidden_values",
     "lower": "actzoo.lowering.rewrite:lower",
     "lower_in_detail": "actzoo.lowering.rewrite:lower_in_detail",
+    "probability_activation": "actzoo.lowering.endings:probability_activation",
 }
 
 __all__ = [
@@ -40,10 +43,12 @@ __all__ = [
     "DeviceForm",
     "Lowered",
     "device_form",
+    "gives_probabilities",
     "keras_outputs",
     "largest_hidden_values",
     "lower",
     "lower_in_detail",
+    "probability_activation",
 ]
 
 __getattr__, __dir__ = _lazy.attach(__name__, _TARGETS)

@@ -21,8 +21,8 @@ from keras import ops
 from actzoo import activations, errors, graphs, sites
 from actzoo.activations.device_forms import DeviceForm, Form, device_form
 from actzoo.activations.layer_base import Learned
+from actzoo.artifacts import ARTIFACTS, CHAINS, MODEL_FORMS, STABLE
 from actzoo.graphs import Operation
-from actzoo.run_folder import PRECISIONS
 
 # Layers between weights whose TFLite operators have exact or fast int8 kernels. In int8 they hand
 # 8-bit values on, so that no float run breaks off at a residual sum or at pooling.
@@ -97,7 +97,7 @@ def lower(
 
     Args:
         model: A functional or sequential model.
-        precision: "float32", "float16", "dynamic" (stable forms) or "int8" (chains).
+        precision: A format of `artifacts`; its row names the form that activations take.
         output_activation: Activation appended behind the logits ("softmax"); none if the model
             ends in it already.
         replace: Write activations in their device form; off, only dtype and output change.
@@ -113,7 +113,7 @@ def lower(
     """
     return lower_in_detail(
         model,
-        precision,
+        ARTIFACTS.get(precision).form,
         output_activation=output_activation,
         replace=replace,
         stable=stable,
@@ -122,15 +122,23 @@ def lower(
 
 def lower_in_detail(
     model: keras.Model,
-    precision: str = "float32",
+    form: str = STABLE,
     *,
     output_activation: str | None = None,
     replace: bool = True,
     stable: Iterable[str] = (),
 ) -> Lowered:
-    """Return the lowered model and what conversion must know of it; see `lower`."""
-    if precision not in PRECISIONS:
-        raise errors.unknown_name("precision", precision, PRECISIONS)
+    """Return the lowered model and what conversion must know of it; see `lower`.
+
+    Args:
+        model: As for `lower`.
+        form: Which form activations take, "stable" or "chains".
+        output_activation: As for `lower`.
+        replace: As for `lower`.
+        stable: As for `lower`.
+    """
+    if form not in MODEL_FORMS:
+        raise errors.unknown_name("form", form, MODEL_FORMS)
     if not graphs.is_functional(model):
         raise errors.InvalidTypeError(
             f"{type(model).__name__} is not a functional model, so its layers cannot be "
@@ -138,7 +146,7 @@ def lower_in_detail(
             "model.export() a try for a plain SavedModel.",
             given=type(model).__name__,
         )
-    work = _Lowering(model, precision, replace=replace, stable=frozenset(stable))
+    work = _Lowering(model, form, replace=replace, stable=frozenset(stable))
     clone = keras.models.clone_model(graphs.plain(model), clone_function=work.clone)
     work.copy_weights()
     if output_activation and not sites.ends_in(model, output_activation):
@@ -176,10 +184,10 @@ class _Lowering:
     """One pass over the layers of a model; what is special to a kind of layer stands below it."""
 
     def __init__(
-        self, model: keras.Model, precision: str, *, replace: bool, stable: frozenset[str]
+        self, model: keras.Model, form: str, *, replace: bool, stable: frozenset[str]
     ) -> None:
         self.taken = {layer.name for layer in model._flatten_layers()}
-        self.precision = precision
+        self.form = form
         self.replace = replace
         self.stable = stable
         self.int8_operators: dict[str, list[str]] = {}
@@ -269,7 +277,7 @@ class _Lowering:
             return None
         params = _plain_parameters(activation.params)
         stable = row.float or _own_form(sites.holder(layer))
-        if self.precision != "int8":
+        if self.form != CHAINS:
             return None if stable is None else functools.partial(stable, **params)
         reason = _why_float(activation.name, row, params)
         if layer.name in self.stable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from actzoo import artifacts
 from actzoo.formatting import finite
 from actzoo.report.run_files import RunFiles
 from actzoo.report.values import mapping, sequence, whole
@@ -13,6 +14,7 @@ from actzoo.tasks import Measure
 NUMBERS = ("size_bytes", "latency_ms", "agreement", "max_abs_error", "mean_abs_error",
            "custom_operators")  # fmt: skip
 MOST_FILES = 100
+EIGHT_BITS = 8  # of a weight; a file with more gains too little to say
 MOST_NOTES = 50
 
 
@@ -65,15 +67,17 @@ def _limits(run: RunFiles, main: Measure) -> dict[str, Any]:
 
 
 def _gain(rows: Sequence[Mapping[str, Any]], main: Measure) -> str | None:
-    """Return what the smallest file gains over float32 and what it costs, in words."""
-    by_name = {row["precision"]: row for row in rows}
-    base = by_name.get("float32")
-    other = by_name.get("int8") or by_name.get("dynamic")
-    if base is None or other is None or not base["size_bytes"] or not other["size_bytes"]:
+    """Return what the smallest file gains over that of the first format, and what it costs."""
+    by_name = {str(row["precision"]): row for row in rows}
+    smallest = artifacts.smallest(by_name)
+    base, other = by_name.get(artifacts.BUILTIN[0].name), by_name.get(smallest.name)
+    if base is None or other is None or smallest.weight_bits > EIGHT_BITS:
+        return None
+    if not base["size_bytes"] or not other["size_bytes"]:
         return None
     text = (
         f"The {other['precision']} file is {base['size_bytes'] / other['size_bytes']:.1f} times "
-        "smaller than float32"
+        f"smaller than {base['precision']}"
     )
     if base["latency_ms"] and other["latency_ms"]:
         ratio = base["latency_ms"] / other["latency_ms"]
@@ -81,7 +85,7 @@ def _gain(rows: Sequence[Mapping[str, Any]], main: Measure) -> str | None:
         text += f" and {speed} on the machine that measured it"
     if base["score"] is not None and other["score"] is not None:
         text += (
-            f"; its {main.name} is {main.shown(other['score'])}, that of float32 "
+            f"; its {main.name} is {main.shown(other['score'])}, that of {base['precision']} "
             f"{main.shown(base['score'])}"
         )
     return text + "."

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actzoo import formatting, stage_records
+from actzoo import artifacts, formatting, stage_records
 from actzoo.report.run_files import RunFiles
 from actzoo.report.values import mapping, objects, sequence
-from actzoo.run_folder import PRECISIONS
 
 MOST_ENTRIES = 12  # of a setting that is a list
 MOST_TEXTS = 50
@@ -55,9 +54,8 @@ def how_to_repeat(run: RunFiles) -> dict[str, Any]:
 
 def _commands(run: RunFiles) -> list[tuple[str, str]]:
     precisions = [str(name) for name in sequence(run.export.data.get("precisions"))]
-    smallest = next((name for name in reversed(PRECISIONS) if name in precisions), "int8")
     here = _quoted(run.run.path.name or "RUN")
-    model = f"{here}/export/model_{smallest}.tflite"
+    model = f"{here}/export/{artifacts.smallest(precisions).file}"
     return [
         (
             "Repeat the run; the same data and machine give the same weights, bit for bit",

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from actzoo import errors, files, tasks
+from actzoo.artifacts import ARTIFACTS
 from actzoo.formatting import finite
 from actzoo.report.panels import Pictures
 from actzoo.report.values import mapping, sequence, whole
-from actzoo.run_folder import PRECISIONS, ExportFolder, RunFolder
+from actzoo.run_folder import ExportFolder, RunFolder
 from actzoo.tasks import measures
 
 Columns = Mapping[str, Sequence[float | None]]
@@ -133,9 +134,9 @@ class RunFiles:
             name: value
             for name, value in self.verification.data.items()
             if isinstance(value, Mapping)
-            and (name in PRECISIONS or "custom_operators" in value or "size_bytes" in value)
+            and (name in ARTIFACTS or "custom_operators" in value or "size_bytes" in value)
         }
-        order = {name: at for at, name in enumerate(PRECISIONS)}
+        order = {name: at for at, name in enumerate(ARTIFACTS.names())}
         return dict(sorted(measured.items(), key=lambda item: order.get(item[0], len(order))))
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from actzoo.tflite.graph import BINARY, Graph, Operator
+from actzoo.artifacts import Inspection
+from actzoo.tflite.graph import BINARY, Graph, Operator, load, read
 
 # Operators that XNNPACK's pass `fuse_unary_quantized_into_lut` takes into a 256-entry table.
 UNARY = frozenset(
@@ -150,3 +153,15 @@ def _folds(
         else:
             return False
     return True
+
+
+def inspect_file(path: str | os.PathLike[str]) -> Inspection:
+    """Return the operators of a `.tflite` and its float runs, without running it.
+
+    Raises:
+        MissingFileError: It does not exist.
+        InvalidValueError: It is not sound.
+    """
+    graph = read(load(path), Path(path).name)
+    custom = tuple(op.name for op in graph.operators if op.custom)
+    return Inspection(graph.counts(), custom, tuple(float_runs(graph)))

@@ -1,8 +1,8 @@
 """What a `.tflite` file holds, read, checked and run without TensorFlow.
 
 Operators are listed from the file itself, so that "builtin operators only" and "every float run
-folds" are facts about the file and not about the way it was made. A stranger's file is checked and
-run in a child process, because a wrong index in it can end the process that opens it.
+folds" are facts about the file and not about the way it was made. An untrusted file is checked
+and run in a child process, because a wrong index in it can end the process that opens it.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def load(path: str | os.PathLike[str]) -> bytes:
 
     Raises:
         MissingFileError: It does not exist.
-        InvalidValueError: It is no such file.
+        InvalidValueError: It is not such a file.
     """
     path = Path(path)
     try:
@@ -111,10 +111,10 @@ def _looks_like(data: bytes) -> str:
 
 
 def broken(name: str, why: str) -> errors.InvalidValueError:
-    """Return the error for a file that is no sound `.tflite`."""
+    """Return the error for a file that is not a sound `.tflite`."""
     return errors.InvalidValueError(
         f"{errors.shown(name, 120)} is not a sound .tflite file: {why}.\n"
-        "Export the model again, or take the file anew from its source.",
+        "Export the model again, or fetch the file again from its source.",
         given=name,
     )
 
@@ -219,7 +219,7 @@ def _tensor(model: Any, tensor: Any, data: bytes, name: str) -> Tensor:
 
 
 def _check_flow(model: Any, part: Any, graph: Graph, name: str) -> None:
-    """Refuse a graph that reads what nobody has written: an unmade output, a cycle."""
+    """Refuse a graph that reads what no operator has written: an unmade output, a cycle."""
     known = {i for i, tensor in enumerate(graph.tensors) if tensor.constant}
     known |= set(graph.inputs)
     known |= {i for i, tensor in enumerate(part.tensors) if tensor.isVariable}

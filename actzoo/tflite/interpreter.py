@@ -27,10 +27,18 @@ class TensorSpec:
 
 
 class Runner(Protocol):
-    """A file ready to run."""
+    """A file ready to run.
+
+    Attributes:
+        inputs: Input name -> what it takes.
+        output: What the file gives.
+        peak_memory_bytes: What the file's process has needed on top of the runtime; None where
+            that is not known.
+    """
 
     inputs: dict[str, TensorSpec]
     output: TensorSpec
+    peak_memory_bytes: int | None
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return float32 outputs `(n, ...)` for inputs `(n, ...)`."""
@@ -47,6 +55,8 @@ class Interpreter:
         threads: Threads of one inference.
         name: How messages call the file.
     """
+
+    peak_memory_bytes: int | None = None  # this process holds other things, too
 
     def __init__(self, data: bytes, *, threads: int = 1, name: str = "the file") -> None:
         interpreter = quiet_interpreter(data, threads)

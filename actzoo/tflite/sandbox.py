@@ -20,9 +20,9 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.tflite.graph import broken, load, read
-from actzoo.tflite.interpreter import Interpreter, TensorSpec
+from actzoo.tflite.interpreter import Interpreter, Runner, TensorSpec
 
-CHILD_SECONDS = 20.0  # per answer of the child that runs a stranger's file
+CHILD_SECONDS = 20.0  # per answer of the child that runs an untrusted file
 CHILD_BYTES = 2 << 30
 
 
@@ -110,7 +110,7 @@ class Child:
 
 
 class Sandbox(Child):
-    """A stranger's `.tflite`, with a limit on time and memory.
+    """An untrusted `.tflite`, with a limit on time and memory.
 
     A crafted file can crash the interpreter, loop, or ask for all memory; then the child ends and
     the caller gets an ordinary error.
@@ -123,6 +123,24 @@ class Sandbox(Child):
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
         path = Path(path)
         super().__init__("actzoo.tflite.sandbox", [str(path.absolute()), str(threads)], path.name)
+
+
+def open_file(path: str | os.PathLike[str], *, trusted: bool = False, threads: int = 1) -> Runner:
+    """Return a runner of a `.tflite`: in this process for a trusted file, in a child for others.
+
+    Args:
+        path: The file.
+        trusted: Its hash is the recorded one.
+        threads: Threads of one inference.
+
+    Raises:
+        MissingFileError: It does not exist.
+        InvalidValueError: It is not sound.
+    """
+    data = load(path)
+    if trusted:
+        return Interpreter(data, threads=threads, name=Path(path).name)
+    return Sandbox(path, threads=threads)
 
 
 def child_environment() -> dict[str, str]:
@@ -204,7 +222,7 @@ def send_ports(pipe: IO[bytes], inputs: Mapping[str, TensorSpec], output: Tensor
 
 
 def _memory() -> int | None:
-    """Return the most memory this process has held, in bytes, or None where nobody tells.
+    """Return the most memory this process has held, in bytes; None where unknown.
 
     On Linux from /proc: the peak that `getrusage` gives there is inherited from the parent.
     """
@@ -222,7 +240,7 @@ def _memory() -> int | None:
 
 
 def _forget_peak() -> None:
-    """Let the peak begin anew, so that imports do not hide a small model; Linux only."""
+    """Let the peak begin again, so that imports do not hide a small model; Linux only."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
