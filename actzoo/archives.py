@@ -1,6 +1,6 @@
 """Archives of data, unpacked once into the user's cache.
 
-An archive is a stranger's file: every member is looked at before the first one is written, and
+An archive is an untrusted file: every member is looked at before the first one is written, and
 one bad member refuses the whole. The folder is named by the archive's content and appears under
 its name complete, so that a second run finds it and a killed one leaves nothing to trip over.
 """
@@ -8,6 +8,7 @@ its name complete, so that a second run finds it and a killed one leaves nothing
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -45,10 +46,23 @@ def folder_of(path: str | os.PathLike[str]) -> Path:
     place = Path(path)
     if not (place.is_file() and place.name.lower().endswith(ENDINGS)):
         return place
-    target = cache.folder("archives", files.sha256_file(place)[:32])
+    target = cache.folder("archives", _sha256_of(place)[:32])
     if not target.is_dir():
         _unpack(place, target)
     return _look_through(target)
+
+
+def _sha256_of(archive: Path) -> str:
+    """Return the hash of an archive, read once in a process as long as the file is unchanged."""
+    state = archive.stat()
+    return _sha256(
+        archive.resolve(), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(archive: Path, *state: int) -> str:
+    return files.sha256_file(archive)
 
 
 def _look_through(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from scan_files import (
     affine,
     ball,
     disc,
+    indexed,
     needs_scans,
     nifti,
     opened,
@@ -37,6 +38,7 @@ from actzoo.applications.medical import (
     pictures,
     preprocessing,
     tiling,
+    volumes,
     writing,
 )
 from actzoo.cli import summaries
@@ -464,10 +466,41 @@ def test_a_given_shape_is_kept_or_refused(tmp_path):
 def test_opening_again_takes_what_was_found_before(tmp_path, monkeypatch):
 
     write_pictures(tmp_path)
-    monkeypatch.setattr(inspection, "SETTLED_SECONDS", -1.0)
+    monkeypatch.setattr("actzoo.inspection.SETTLED_SECONDS", -1.0)
     first = opened(tmp_path).fingerprint()
     monkeypatch.setattr(inspection, "read_image", None)
     assert opened(tmp_path).fingerprint() == first
+
+
+def test_a_folder_is_read_once_however_its_path_is_written(tmp_path, monkeypatch):
+    write_pictures(tmp_path / "data")
+    monkeypatch.setattr("actzoo.inspection.SETTLED_SECONDS", -1.0)
+    first = opened(tmp_path / "data").fingerprint()
+    monkeypatch.setattr(inspection, "read_image", None)
+    monkeypatch.chdir(tmp_path)
+    for written in ("data", "./data/", "data/../data"):
+        assert opened(written).fingerprint() == first
+
+
+def test_each_picture_and_each_mask_is_decoded_once(tmp_path, monkeypatch):
+    write_pictures(tmp_path, 3)
+    put(tmp_path / "masks" / "cell_01.png", indexed(disc(1)[1] // 255, (0, 0, 0), (255, 0, 0)))
+    write_volumes(tmp_path / "volumes", 3)
+    decoded = []
+    for module, name in ((pictures, "_decoded"), (volumes, "read_volume")):
+        real = getattr(module, name)
+
+        def counted(*given, real=real, name=name, **options):
+            decoded.append(name)
+            return real(*given, **options)
+
+        monkeypatch.setattr(module, name, counted)
+    source = opened(tmp_path)
+    assert len(decoded) == 6
+    source.load(1)
+    assert len(decoded) == 8
+    opened(tmp_path / "volumes")
+    assert len(decoded) == 14
 
 
 def test_the_content_hash_tells_every_change(tmp_path):
@@ -555,7 +588,7 @@ def test_a_picture_mask_is_written_at_its_own_size(tmp_path):
     path = writing.write_mask("x/cell.v2.tif", png(image), mask, ("background", "a"), tmp_path)
     assert path.name == "cell.v2_mask.png"
     np.testing.assert_array_equal(np.asarray(Image.open(path)), mask)
-    np.testing.assert_array_equal(pictures.read_mask(path.read_bytes(), 10**6), mask)
+    np.testing.assert_array_equal(pictures.read_mask(path.read_bytes(), 10**6)[0], mask)
     with pytest.raises(errors.InvalidValueError, match="holds 1"):
         writing.write_mask("x.png", png(image), mask, ("background",), tmp_path)
 

@@ -249,6 +249,8 @@ def test_the_look_at_settled_files_is_kept_and_a_changed_file_looked_at_again(
         inspection.images, "read_picture", lambda raw, most: looked.append(1) or real(raw, most)
     )
     assert opened(root).fingerprint() == first and not looked
+    monkeypatch.chdir(tmp_path)
+    assert opened("data").fingerprint() == first and not looked  # however the path is written
     changed = root / "cat/001.png"
     changed.write_bytes(encoded(noise(7, 22, 24)))
     os.utime(changed, (1e9, 1e9))  # same time, other size

@@ -113,7 +113,7 @@ class Scans:
         raw = self._file(index)
         try:
             image = inspection.read_image(raw, self._options)
-            mask = inspection.read_mask(
+            mask, _ = inspection.read_mask(
                 inspection.read_file(self._root, pair.mask), raw, self._options
             )
         except errors.DataError as error:

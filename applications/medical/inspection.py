@@ -1,33 +1,28 @@
 """The look at every image and mask before training: what is broken, what does not fit together.
 
 Both are read in full, since a header says nothing of what follows, and a gzip's checksum stands at
-its end. What was found is kept in the user's cache by path, size and time of change, so that later
-stages only look at what is new.
+its end. `actzoo.inspection` keeps what is learned.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from actzoo import cache, errors, files
+from actzoo import errors
 from actzoo.applications.medical import masks, pictures, preprocessing, volumes
 from actzoo.applications.medical.folder import Pair
+from actzoo.applications.medical.pictures import Color
 from actzoo.applications.medical.volumes import unreadable
+from actzoo.inspection import Store
 
 RULES = 2  # raised whenever the readers give other values than before
-SETTLED_SECONDS = 2.0  # a file changed just now may change again without a new time stamp
-PROGRESS_SECONDS = 5.0
-Color = tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,18 +90,11 @@ class PairInfo:
 
 def read_image(raw: bytes, reading: Reading) -> np.ndarray:
     """Return an image as the step `read_scan` gives it, with as many channels as it has."""
-    if volumes.is_nifti(raw):
-        channels = 1
-    else:
-        channels = pictures.read_picture(raw, reading.max_voxels).shape[2]
-    found: np.ndarray = preprocessing.read_scan(
-        raw, channels, reading.max_voxels, reading.fill_nan, reading.volume
-    )["image"]
-    return found
+    return preprocessing.read_pixels(raw, reading.max_voxels, reading.fill_nan, reading.volume)
 
 
-def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> np.ndarray:
-    """Return a mask's values on the grid of its image.
+def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> tuple[np.ndarray, list[Color]]:
+    """Return a mask's values on the grid of its image, and the colors of its palette.
 
     Raises:
         DataError: It cannot be read, or lies on another grid.
@@ -115,8 +103,8 @@ def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> np.ndarray:
         size = pictures.read_size(image_raw, reading.max_voxels)
         if volumes.is_nifti(raw):
             raise unreadable("the image is a picture and the mask a volume")
-        mask = masks.whole_numbers(pictures.read_mask(raw, reading.max_voxels))
-        return _fitted(mask, size, reading)
+        values, palette = pictures.read_mask(raw, reading.max_voxels)
+        return _fitted(masks.whole_numbers(values), size, reading), palette
     if not volumes.is_nifti(raw):
         raise unreadable("the image is a volume and the mask a picture")
     image = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
@@ -126,7 +114,7 @@ def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> np.ndarray:
     if differ and not reading.resample_masks:
         raise unreadable(f"{differ} (--resample-masks brings masks to their images' grid)")
     mask = masks.whole_numbers(volumes.read_volume(raw, header, volume, may_be_empty=True))
-    return volumes.resampled(mask, header, image) if differ else mask
+    return volumes.resampled(mask, header, image) if differ else mask, []
 
 
 def _volume_of_mask(raw: bytes, reading: Reading) -> int | None:
@@ -156,33 +144,18 @@ def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[PairInfo]:
     Raises:
         DataError: Some cannot be used; names up to ten.
     """
-    store = os.path.join(
-        cache.folder("masks", hashlib.sha256(os.path.realpath(root).encode()).hexdigest()[:32]),
-        "facts.json",
-    )
     version = f"{RULES}/{dataclasses.astuple(reading)}"
-    known = _read_store(store, version)
-    found: list[PairInfo | None] = []
-    keys, problems = [], []
-    progress = _Progress(len(pairs))
-    for number, pair in enumerate(pairs):
-        key = _key(root, pair)
-        keys.append(key)
-        progress.at(number)
-        if key in known:
-            found.append(known[key])
-            continue
-        try:
-            found.append(_facts(root, pair, reading))
-        except errors.DataError as error:
-            problems.append((pair, str(error.given)))
-            found.append(None)
-    if problems:
-        raise _refusal(problems)
-    whole = [facts for facts in found if facts is not None]
-    if any(key not in known for key in keys):
-        _write_store(store, version, keys, whole)
-    return whole
+    store = Store(root, "masks", version, np.dtype("S"))
+
+    def row(position: int) -> bytes:
+        known = _pair_info(root, pairs[position], reading)
+        return json.dumps(dataclasses.asdict(known)).encode()
+
+    # One after another: several volumes at once may be more than the memory holds.
+    seen = store.inspect([(pair.image, pair.mask) for pair in pairs], row, "scans", threads=1)
+    if seen.problems:
+        raise _refusal([(pairs[position], why) for position, why in seen.problems.items()])
+    return [PairInfo.read(json.loads(stored)) for stored in seen.rows]
 
 
 def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
@@ -195,23 +168,19 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
     )
 
 
-def _facts(root: str, pair: Pair, reading: Reading) -> PairInfo:
+def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
     image_raw, mask_raw = (read_file(root, name) for name in (pair.image, pair.mask))
     image = read_image(image_raw, reading)
     try:
-        mask = read_mask(mask_raw, image_raw, reading)
+        mask, palette = read_mask(mask_raw, image_raw, reading)
     except errors.DataError as error:
         why = str(error.given)
         named = why if "mask" in why else f"of the mask: {why}"
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
-    palette: list[Color] = []
     if image.ndim == 4:
-        spacing = volumes.read_header(
-            image_raw, reading.max_voxels, reading.volume
-        ).canonical_spacing
-    else:
-        palette = pictures.read_palette(mask_raw, reading.max_voxels)
+        header = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
+        spacing = header.canonical_spacing
     counts = np.bincount(mask.reshape(-1))
     values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
     return PairInfo(
@@ -244,48 +213,3 @@ def read_file(root: str, name: str) -> bytes:
             given=why,
             fix="--resume",
         ) from error
-
-
-def _key(root: str, pair: Pair) -> str:
-    """Return a digest of paths, sizes and times of change; empty for a file changed just now."""
-    digest = hashlib.sha256()
-    for name in (pair.image, pair.mask):
-        path = os.path.join(root, *name.split("/"))
-        try:
-            state = os.stat(path)
-        except OSError:
-            return ""
-        if abs(time.time() - state.st_mtime) < SETTLED_SECONDS:
-            return ""
-        digest.update(f"{state.st_size}/{state.st_mtime_ns}/".encode() + os.fsencode(path))
-    return digest.hexdigest()
-
-
-def _read_store(path: str, version: str) -> dict[str, PairInfo]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["version"] != version:
-            return {}
-        return {key: PairInfo.read(row) for key, row in stored["rows"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _write_store(path: str, version: str, keys: Sequence[str], facts: Sequence[PairInfo]) -> None:
-    rows = {k: dataclasses.asdict(row) for k, row in zip(keys, facts, strict=True) if k}
-    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-        files.write_text(path, json.dumps({"version": version, "rows": rows}))
-
-
-class _Progress:
-    """Says how far a long look is."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._next = time.monotonic() + PROGRESS_SECONDS
-
-    def at(self, done: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + PROGRESS_SECONDS
-            print(f"looking at scans: {done:,} of {self._count:,}", file=sys.stderr, flush=True)

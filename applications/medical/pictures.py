@@ -7,30 +7,18 @@ JPEG without its end and a PNG with a wrong checksum are refused: they were cut 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
-from typing import Any
 
 import numpy as np
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image
 
+from actzoo import errors
+from actzoo.applications import picture_files
 from actzoo.applications.medical.volumes import unreadable
+from actzoo.applications.picture_files import QUIET, PictureReader
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Each format by its first bytes, opened by its own class: `Image.open` has a limit of pixels that
-# only a process-wide setting changes.
-_FORMATS: tuple[tuple[str, tuple[bytes, ...], Any], ...] = (
-    ("PNG", (_PNG,), PngImagePlugin.PngImageFile),
-    ("JPEG", (b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
-    ("TIFF", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
-    ("BMP", (b"BM",), BmpImagePlugin.BmpImageFile),
-)
+Color = tuple[int, int, int]
+_READER = PictureReader(("PNG", "JPEG", "TIFF", "BMP"), unreadable, "--max-voxels", smallest=2)
 _INDEXED = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # one number per pixel
-
-
-def kind_of(raw: bytes) -> str | None:
-    """Return the format of a picture by its first bytes, or None."""
-    return next((name for name, starts, _ in _FORMATS if raw.startswith(starts)), None)
 
 
 def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
@@ -39,7 +27,7 @@ def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
     Raises:
         DataError: It is no picture, or larger than allowed.
     """
-    image = _opened(raw, max_pixels)
+    _, image = _READER.open(raw, max_pixels)
     return image.size[1], image.size[0]
 
 
@@ -82,93 +70,50 @@ def without_identity(raw: bytes, max_pixels: int) -> bytes:
     return content.getvalue() if np.array_equal(again, pixels) else raw
 
 
-def read_mask(raw: bytes, max_pixels: int) -> np.ndarray:
+def read_mask(raw: bytes, max_pixels: int) -> tuple[np.ndarray, list[Color]]:
     """Decode a mask to `(height, width)`: one number per pixel; of a palette, the indices.
+
+    Returns:
+        The mask, and the color of each index where it has a palette.
 
     Raises:
         DataError: It is a JPEG, whose values are blurred, or has colors instead of numbers.
     """
-    if kind_of(raw) == "JPEG":
+    if picture_files.kind_of(raw) == "JPEG":
         raise unreadable(
             "a mask cannot be a JPEG, which blurs values (0 to 5 and 251 to 255 for 0 and 255); "
             "write masks as PNG, anew from their source"
         )
     image = _decoded(raw, max_pixels)
     if image.mode == "1":
-        return np.asarray(image).astype("uint8")
+        return np.asarray(image).astype("uint8"), []
     if image.mode in _INDEXED:
-        return np.asarray(image)
+        channels = iter((image.getpalette() if image.mode == "P" else None) or ())
+        return np.asarray(image), list(zip(channels, channels, channels, strict=False))
     colors = np.asarray(image.convert("RGB"))
     if (colors[..., :1] != colors[..., 1:]).any():
         raise unreadable(
             "the mask has colors; a mask holds one number per pixel (write the class indices as "
             "a gray PNG)"
         )
-    return colors[..., 0].copy()
-
-
-def read_palette(raw: bytes, max_pixels: int) -> list[tuple[int, int, int]]:
-    """Return the color of each index of a picture with a palette; else nothing.
-
-    Raises:
-        DataError: It is no whole picture.
-    """
-    if _opened(raw, max_pixels).mode != "P":
-        return []
-    channels = iter(_decoded(raw, max_pixels).getpalette() or ())
-    return list(zip(channels, channels, channels, strict=False))
-
-
-def _opened(raw: bytes, max_pixels: int) -> Image.Image:
-    for name, starts, opener in _FORMATS:
-        if raw.startswith(starts):
-            try:
-                image: Image.Image = opener(io.BytesIO(raw))
-            except Exception as error:
-                raise unreadable(f"the header of this {name} file is damaged") from error
-            break
-    else:
-        raise unreadable(
-            "the file is empty" if not raw else "the file is of no format that is read"
-        )
-    columns, rows = image.size
-    if rows * columns > max_pixels:
-        raise unreadable(
-            f"it has {rows:,} x {columns:,} pixels; the limit is {max_pixels:,} in all "
-            "(--max-voxels raises it)"
-        )
-    if min(rows, columns) < 2:
-        raise unreadable(f"it has {rows:,} x {columns:,} pixels; each side needs two or more")
-    return image
+    return colors[..., 0].copy(), []
 
 
 def _decoded(raw: bytes, max_pixels: int) -> Image.Image:
-    image, kind = _opened(raw, max_pixels), kind_of(raw)
+    kind, image = _READER.open(raw, max_pixels)
     if getattr(image, "n_frames", 1) > 1:
         raise unreadable(
             f"it holds {image.n_frames} pages or frames; split it into single pictures"  # type: ignore[attr-defined]
         )
     try:
-        image.load()
-        if kind == "JPEG" and raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda"):
-            raise ValueError("no end")
-        if kind == "PNG":
-            _check_chunks(raw)
+        with QUIET:
+            image.load()
+        _READER.check_whole(kind, raw)
+    except errors.ActzooError:
+        raise
     except Exception as error:
-        raise unreadable(f"this {kind} file is damaged or ends early") from error
+        raise _READER.damaged(kind) from error
     return image
-
-
-def _check_chunks(raw: bytes) -> None:
-    """Refuse a PNG with a wrong checksum, which Pillow lets pass."""
-    position, name = len(_PNG), b""
-    while name != b"IEND":
-        length, name = struct.unpack(">I4s", raw[position : position + 8])
-        end = position + 8 + length
-        (checksum,) = struct.unpack(">I", raw[end : end + 4])
-        if checksum != zlib.crc32(raw[position + 4 : end]):
-            raise ValueError("a checksum is wrong")
-        position = end + 4
 
 
 def encode_mask(mask: np.ndarray) -> bytes:

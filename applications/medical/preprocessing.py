@@ -45,16 +45,22 @@ def read_scan(
         DataError: The bytes are no usable scan; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        raw = bytes(value)
-        if volumes.is_nifti(raw):
-            header = volumes.read_header(raw, max_voxels, volume)
-            pixels = volumes.read_volume(raw, header, volume)[..., None]
-        else:
-            pixels = pictures.read_picture(raw, max_voxels)
-        pixels = _finite(pixels, fill_nan)
+        pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume)
     else:
         pixels = _opened(value)
     return {"image": _with_channels(pixels, channels)}
+
+
+def read_pixels(
+    raw: bytes, max_voxels: int, fill_nan: float | None, volume: int | None
+) -> np.ndarray:
+    """Return a scan as `read_scan` gives it, with as many channels as its file has."""
+    if volumes.is_nifti(raw):
+        header = volumes.read_header(raw, max_voxels, volume)
+        pixels = volumes.read_volume(raw, header, volume)[..., None]
+    else:
+        pixels = pictures.read_picture(raw, max_voxels)
+    return _finite(pixels, fill_nan)
 
 
 def normalize_scan(

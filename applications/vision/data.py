@@ -17,8 +17,9 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.vision import folder, images
-from actzoo.applications.vision.inspection import DEPTHS, Scan, scan_files
+from actzoo.applications.vision.inspection import DEPTHS, inspect_files
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
+from actzoo.inspection import Inspection
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
 
@@ -54,8 +55,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
 
         return tfds.open_prepared(path, chosen)
     listing = folder.list_pictures(path)
-    places = [os.path.join(path, *name.split("/")) for name in listing.paths]
-    found = scan_files(places, os.path.realpath(path), chosen.max_pixels)
+    found = inspect_files(path, listing.paths, chosen.max_pixels)
     return Pictures(
         ids=listing.paths,
         labels=np.asarray(listing.labels, dtype=np.int64),
@@ -114,7 +114,7 @@ class Pictures:
         splits: list[str | None],
         classes: tuple[str, ...],
         read: Callable[[int], bytes],
-        found: Scan,
+        found: Inspection,
         options: Options,
         notes: Sequence[str] = (),
     ) -> None:
@@ -222,7 +222,7 @@ def _named(items: Sequence[str], most: int = 10) -> str:
 
 
 def _set_aside(
-    ids: list[str], labels: np.ndarray, classes: tuple[str, ...], found: Scan, strict: bool
+    ids: list[str], labels: np.ndarray, classes: tuple[str, ...], found: Inspection, strict: bool
 ) -> list[str]:
     """Return the note on unreadable pictures; refuse them where a class loses too much."""
     if not found.problems:

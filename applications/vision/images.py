@@ -9,49 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import logging
 import struct
-import threading
-import warnings
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from actzoo import errors
+from actzoo.applications import picture_files
 
 MAX_PIXELS = 100_000_000
 BACKGROUND = (255, 255, 255)  # shows through where a picture is transparent: paper is white
 FITS = ("crop", "stretch", "pad")
 ORIENTATION = 0x0112  # the EXIF tag
 
-# Each format by its first bytes. Opened by its own class: `Image.open` would try some forty
-# formats, and has a pixel limit that only a process-wide setting changes.
-_PNG = b"\x89PNG\r\n\x1a\n"
-_FORMATS: tuple[tuple[str, tuple[bytes, ...], type], ...] = (
-    ("JPEG", (b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
-    ("PNG", (_PNG,), PngImagePlugin.PngImageFile),
-    ("GIF", (b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
-    ("BMP", (b"BM",), BmpImagePlugin.BmpImageFile),
-    ("TIFF", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
-)
-_OTHERS = (  # what is often found under a picture's name
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"<", "markup (HTML, XML or SVG)"),
-    (b"\x1f\x8b", "a gzip file"),
-)
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WebP", "AVIF")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -174,40 +147,14 @@ def _opened(value: Any) -> np.ndarray:
     return pixels
 
 
-# What Pillow logs about a broken file is said in our own words; whoever logs still gets it.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-
-class _Quiet:
-    """Keeps Pillow's warnings off the console while any thread decodes.
-
-    Python's warning filters belong to the process, so the first thread in changes them and the
-    last one out puts them back.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._filters = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\b")
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._filters.__exit__(None, None, None)
-
-
-_QUIET = _Quiet()
-
-
 # --- the decoder -------------------------------------------------------------------------------
+
+
+def _unreadable(why: str) -> errors.DataError:
+    return errors.DataError(f"Not a readable picture: {why}.", given=why)
+
+
+_READER = picture_files.PictureReader(FORMATS, _unreadable, "--max-pixels")
 
 
 def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -216,28 +163,16 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         DataError: The bytes are no whole picture; says why, in our words.
     """
-    with _QUIET:
+    with picture_files.QUIET:
         return _read(raw, max_pixels)
 
 
 def _read(raw: bytes, max_pixels: int) -> Picture:
-    kind, opener = _recognized(raw)
-    try:
-        image = opener(io.BytesIO(raw))
-    except Exception as error:
-        raise _unreadable(f"the header of this {kind} file is damaged") from error
-    columns, rows = image.size
-    if rows * columns > max_pixels:
-        raise _unreadable(
-            f"it has {columns:,} x {rows:,} pixels; the limit is {max_pixels:,} in all "
-            "(--max-pixels raises it)"
-        )
-    if min(rows, columns) < 1:
-        raise _unreadable("it has no pixels")
+    kind, image = _READER.open(raw, max_pixels)
     try:
         animated = bool(getattr(image, "is_animated", False))
         image.load()
-        _check_whole(kind, raw)
+        _READER.check_whole(kind, raw)
         turn = _TURNS.get(_orientation(image))
         depth, pixels = _deep_values(kind, raw, image)
         flat = _to_rgb(image) if pixels is None else Image.fromarray(pixels)
@@ -247,51 +182,9 @@ def _read(raw: bytes, max_pixels: int) -> Picture:
     except errors.ActzooError:
         raise
     except Exception as error:
-        raise _unreadable(f"this {kind} file is damaged or ends early") from error
+        raise _READER.damaged(kind) from error
     gray = bool((array[..., :1] == array[..., 1:]).all())
     return Picture(array, animated, depth, gray)
-
-
-def _unreadable(why: str) -> errors.DataError:
-    return errors.DataError(f"Not a readable picture: {why}.", given=why)
-
-
-def _recognized(raw: bytes) -> tuple[str, Any]:
-    """Return the format's name and class."""
-    for kind, beginnings, opener in _FORMATS:
-        if raw.startswith(beginnings):
-            return kind, opener
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        return "WebP", WebPImagePlugin.WebPImageFile
-    brand = raw[8:12] if raw[4:8] == b"ftyp" else b""
-    if brand in (b"avif", b"avis") and AvifImagePlugin.SUPPORTED:
-        return "AVIF", AvifImagePlugin.AvifImageFile
-    if not raw:
-        raise _unreadable("the file is empty")
-    what = next((name for begin, name in _OTHERS if raw.lstrip()[:4].startswith(begin)), "")
-    if brand:
-        what = "a HEIC photo or a film; save it as JPEG"
-    elif not what and not any(byte < 9 for byte in raw[:512]):
-        what = "text"
-    raise _unreadable(f"the file holds {what}" if what else "the file is of no format that is read")
-
-
-def _check_whole(kind: str, raw: bytes) -> None:
-    """Refuse what Pillow lets pass: a JPEG without its end, a PNG with wrong checksums."""
-    if kind == "JPEG" and raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda"):
-        raise _unreadable("this JPEG file ends early")
-    if kind != "PNG":
-        return
-    position, name = len(_PNG), b""
-    while name != b"IEND":
-        if position + 12 > len(raw):
-            raise _unreadable("this PNG file ends early")
-        (length,) = struct.unpack(">I", raw[position : position + 4])
-        name = raw[position + 4 : position + 8]
-        end = position + 8 + length
-        if raw[end : end + 4] != struct.pack(">I", zlib.crc32(raw[position + 4 : end])):
-            raise _unreadable("this PNG file is damaged (a checksum is wrong)")
-        position = end + 4
 
 
 def _orientation(image: Image.Image) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.vision.inspection import scan
+from actzoo.applications.vision.inspection import inspect_pictures
 from actzoo.folders import SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def open_prepared(path: str, options: Options) -> Pictures:
         splits=[known[name] for name, _ in where],
         classes=classes,
         read=read,
-        found=scan(len(where), read, options.max_pixels),
+        found=inspect_pictures(len(where), read, options.max_pixels),
         options=options,
         notes=notes,
     )

@@ -24,7 +24,7 @@ from picture_files import (
 )
 from PIL import Image, ImageOps
 
-from actzoo import archives, checkpoint, data, errors, preprocessing, run_folder, stages
+from actzoo import archives, checkpoint, data, errors, files, preprocessing, run_folder, stages
 from actzoo.applications.vision import images
 from actzoo.data import cases
 
@@ -530,7 +530,7 @@ def test_little_memory_for_each_file(tmp_path, monkeypatch, capsys):
             pixels[0, 0] = (number // 251, len(name), 1)
             path = root / name / f"0a69db60-c052-4b9a-a90d-{number:012d}.bmp"
             path.write_bytes(encoded(pixels, "BMP"))
-    monkeypatch.setattr("actzoo.applications.vision.inspection.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("actzoo.inspection.PROGRESS_SECONDS", 0.0)
     look(write_classes(tmp_path / "first"))  # imports are not what is measured
     tracemalloc.start()
     source, _ = look(root)
@@ -580,6 +580,20 @@ def test_archives_are_unpacked_once_and_are_the_folder(tmp_path, cache, ending, 
     before = snapshot(cache / "archives")
     look(archive)
     assert snapshot(cache / "archives") == before
+
+
+def test_an_archive_is_hashed_once_and_again_when_it_changes(tmp_path, monkeypatch):
+    archive = zipped(tmp_path / "photos.zip", members(write_classes(tmp_path / "data")))
+    hashed, real = [], files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda path: hashed.append(path) or real(path))
+    monkeypatch.chdir(tmp_path)
+    first, _ = look(archive)
+    look("photos.zip")
+    assert len(hashed) == 1
+    zipped(archive, members(write_classes(tmp_path / "others", start=50)))
+    other, _ = look(archive)
+    assert len(hashed) == 2
+    assert other.fingerprint().content_hash != first.fingerprint().content_hash
 
 
 def special(kind, target=""):
