@@ -1,6 +1,7 @@
 """What the command line prints and which code it ends with."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -419,3 +420,14 @@ def test_curve_has_colors_on_a_terminal_only():
     os.close(ours)
     assert b"\x1b[1;36m" in shown
     assert "\x1b" not in run_cli("describe", "tanh").stdout
+
+
+@pytest.mark.parametrize("words", [["run"], ["--debug", "run"], ["run", "--debug"]])
+def test_options_of_kinds_of_data_from_elsewhere_are_offered(words, monkeypatch, toy, capsys):
+    from actzoo import domains
+
+    own = domains.DataOption("grid_color", str, "Of the grid.")
+    row = dataclasses.replace(domains.DOMAINS.get("toy"), options=(own,))
+    monkeypatch.setitem(domains.DOMAINS._rows, "toy", row)
+    assert cli.run_command([*words, "--help"]) == 0
+    assert "--grid-color" in capsys.readouterr().out

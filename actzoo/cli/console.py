@@ -193,6 +193,11 @@ def tell(text: str) -> None:
     print("\n".join(errors.shown(line, 4000) for line in lines), file=sys.stderr, flush=True)
 
 
+def path(place: os.PathLike[str] | str) -> str:
+    """Return a path as it is shown to people."""
+    return errors.shown(os.fspath(place), 400)
+
+
 def say_json(data: Any) -> None:
     """Print one JSON document; a number that is not finite becomes null."""
     text = files.to_json(data)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from actzoo import artifacts, domains
+from actzoo import artifacts, domains, errors
 
 PRECISIONS = ", ".join(row.name for row in artifacts.BUILTIN)
 FORMATS = "; ".join(f"{row.name}: {row.summary}" for row in artifacts.BUILTIN)
+
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
 Data = Annotated[
     str,
@@ -25,7 +25,10 @@ Data = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="The run folder to make.", show_default=False)]
-Task = Annotated[str | None, typer.Option(help="What the model shall do.", show_default=False)]
+Task = Annotated[
+    str | None,
+    typer.Option(help="The model's task; taken from the data if not given.", show_default=False),
+]
 Model = Annotated[str | None, typer.Option(help="See `actzoo list models`.", show_default=False)]
 Activation = Annotated[
     str | None,
@@ -82,51 +85,171 @@ Trust = Annotated[
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
 
 
-def _domains() -> list[domains.DomainSpec]:
-    """Return the kinds of data whose options are shown.
+DATA = "data_options"  # the argument that takes what the options of data came to
+RUN = "run_options"
 
-    Those of other packages are looked for only where data is opened: looking takes 0.1 s.
+
+def _run_options(
+    task: Task = None,
+    model: Model = None,
+    activation: Activation = None,
+    weights: Weights = "auto",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    export: Export = None,
+    settings: Settings = None,
+    allow_rare: AllowRare = False,
+) -> None:
+    """Lists what `run` and `plan` have in common: the fields of `options.RunOptions`."""
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that `run` and `plan` have in common.
+
+    Args:
+        command: Takes `run_options`, a mapping of them by name.
     """
-    opens = {"run", "plan", "evaluate", "diagnose", "predict"}
-    return list(domains.DOMAINS) if opens & set(sys.argv[1:2]) else domains.builtin()
+    parameters = inspect.signature(_run_options, eval_str=True).parameters.values()
+    return _with_parameters(command, RUN, list(parameters), _read_run_options)
+
+
+def _read_run_options(given: dict[str, Any]) -> dict[str, Any]:
+    allow_rare = given.pop("allow_rare")
+    return {
+        **given,
+        "export": precisions(given["export"]),
+        "settings": _settings(given["settings"]),
+        "options": {"allow_rare": True} if allow_rare else {},
+    }
+
+
+def joined(run_options: dict[str, Any], data_options: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `RunOptions`: what `run` was asked, and how its data is opened."""
+    return {**run_options, "options": {**data_options, **run_options["options"]}}
 
 
 def with_data_options(
     command: Callable[..., None], *, inputs_only: bool = False
 ) -> Callable[..., None]:
-    """Give a command one option for each way in which our kinds of data can be opened.
+    """Mark a command that takes one option for each way in which data can be opened.
+
+    Which these are is looked up when the command runs (`add_data_options`): kinds of data from
+    other packages bring their own, and looking for those takes 0.1 s.
 
     Args:
         command: Takes `data_options`, a mapping of those that the user gave.
         inputs_only: It reads no labels, so leave out what matters only for those.
     """
+    command.inputs_only = inputs_only  # type: ignore[attr-defined]
+    return command
+
+
+def add_data_options(app: typer.Typer, name: str) -> None:
+    """Give the command that is about to run its options of data.
+
+    Args:
+        app: The application.
+        name: Name of the command.
+    """
+    for row in app.registered_commands:
+        command = getattr(row.callback, "plain", row.callback)
+        if (row.name or getattr(command, "__name__", "")) != name:
+            continue
+        if not hasattr(command, "inputs_only"):
+            return
+        parameters = [_parameter(option) for option in _data_options(command.inputs_only)]
+        row.callback = _with_parameters(command, DATA, parameters, _given)
+        row.callback.plain = command  # type: ignore[attr-defined]
+
+
+def _data_options(inputs_only: bool) -> list[domains.DataOption]:
+    """Return the options of all kinds of data, each name once."""
     options: dict[str, domains.DataOption] = {}
-    for spec in _domains():
+    for spec in domains.DOMAINS:
         for option in spec.options:
             if option.inputs or not inputs_only:
                 options.setdefault(option.name, option)
-    plain = inspect.signature(command, eval_str=True).parameters.values()
-    parameters = [parameter for parameter in plain if parameter.name != "data_options"]
-    for name, option in options.items():
-        flag = f"--{name.replace('_', '-')}"
-        shown = typer.Option(flag, help=option.help, show_default=False)
-        is_flag = option.kind is bool
-        kind: Any = bool if is_flag else option.kind | None
-        parameters.append(
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=False if is_flag else None,
-                annotation=Annotated[kind, shown],
-            )
-        )
+    return list(options.values())
+
+
+def _parameter(option: domains.DataOption) -> inspect.Parameter:
+    flag = f"--{option.name.replace('_', '-')}"
+    shown = typer.Option(flag, help=option.help, show_default=False)
+    is_flag = option.kind is bool
+    kind: Any = bool if is_flag else option.kind | None
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False if is_flag else None,
+        annotation=Annotated[kind, shown],
+    )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in values.items() if v is not None and v is not False}
+
+
+def _with_parameters(
+    command: Callable[..., None],
+    target: str,
+    parameters: list[inspect.Parameter],
+    collect: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Callable[..., None]:
+    """Return a command with parameters in place of one argument, which takes them together.
+
+    Args:
+        command: The command.
+        target: The argument.
+        parameters: What stands for it on the command line.
+        collect: Values by name -> value of the argument.
+    """
+    shown: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.name == target:
+            shown += [added.replace(kind=added.KEYWORD_ONLY) for added in parameters]
+        else:
+            shown.append(parameter)
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        found = {name: given.pop(name) for name in options}
-        chosen = {name: v for name, v in found.items() if v is not None and v is not False}
-        command(**given, data_options=chosen)
+    def expanded(**given: Any) -> None:
+        values = {parameter.name: given.pop(parameter.name) for parameter in parameters}
+        command(**given, **{target: collect(values)})
 
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_options
+    expanded.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {p.name: p.annotation for p in shown}
+    return expanded
+
+
+# --- values of options -------------------------------------------------------------------------
+
+
+def precisions(text: str | None) -> list[str] | None:
+    """Return the precisions that a list with commas names; None where it is left out.
+
+    Raises:
+        UnknownNameError: There is no such precision.
+    """
+    if text is None:
+        return None
+    from actzoo.plan import check_precision
+
+    names = dict.fromkeys(part.strip() for part in text.split(","))
+    return [check_precision(name) for name in names]
+
+
+def _settings(pairs: Sequence[str] | None) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for pair in pairs or ():
+        key, sign, value = pair.partition("=")
+        if not sign or not key.strip():
+            raise errors.InvalidValueError(
+                f"--set takes key=value, as --set learning_rate=1e-3; not '{errors.shown(pair)}'.",
+                given=pair,
+            )
+        if key.strip() in settings:
+            raise errors.InvalidValueError(
+                f"--set {errors.shown(key.strip())} is given twice.\nGive it once.", given=pair
+            )
+        settings[key.strip()] = value
+    return settings

@@ -132,7 +132,8 @@ HOSTILE = ("[/a]", "[red]x[/red]", "\x1b[31mred", "two\nlines", "\u202etxt.exe",
 def test_names_are_printed_literally(tmp_path, monkeypatch, capsys):
     run = fake_run.make(tmp_path / "run", pictures=False)
     per_class = {name: {"n": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0} for name in HOSTILE}
-    monkeypatch.setattr(stages, "evaluate", lambda run: {"test": {"per_class": per_class}})
+    scored = {"task": "classification", "test": {"per_class": per_class}}
+    monkeypatch.setattr(stages, "evaluate", lambda run: scored)
     assert cli.run_command(["evaluate", str(run)]) == 0
     out = capsys.readouterr().out
     assert "[/a]" in out
