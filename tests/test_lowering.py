@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
+import toy_export
 
 from actzoo import activations, errors, export, lowering, sites, tflite
 from actzoo.activations import lookup
@@ -29,8 +30,7 @@ POINTS = np.concatenate(
 
 @pytest.fixture(scope="module")
 def child():
-    with converter.Converter() as running:
-        yield running
+    return toy_export.converter()
 
 
 def grid(name):

@@ -15,20 +15,14 @@ from pathlib import Path
 
 import matrix_pairs
 import pytest
+import toy_export
 
 from actzoo import activations, domains, models, testing
-from actzoo.tflite.converter import Converter
 
 MATRIX = Path(__file__).parents[1] / "docs" / "matrix.json"
 PAIRS = matrix_pairs.pairs()
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def converter():
-    with Converter() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +71,13 @@ def precisions_of(model):
 @pytest.mark.parametrize(
     ("model", "activation"), PAIRS, ids=[f"{model}-{name}" for model, name in PAIRS]
 )
-def test_pair_trains_saves_loads_exports_and_verifies(model, activation, folder, converter):
+def test_pair_trains_saves_loads_exports_and_verifies(model, activation, folder):
     precisions = precisions_of(model)
     measures_of = testing.check_model(
         model,
         folder / f"{model}-{activation}",
         precisions=precisions,
-        converter=converter,
+        converter=toy_export.converter(),
         **testing.small_config(model, activation),
     )
     assert set(measures_of) == set(precisions)

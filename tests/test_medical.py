@@ -8,6 +8,7 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
+import toy_export
 from PIL import Image
 from scan_files import (
     HIPPOCAMPUS,
@@ -24,7 +25,6 @@ from scan_files import (
     write_pictures,
     write_volumes,
 )
-from toy_export import rehash
 
 import actzoo
 from actzoo import data, errors, evaluation, inference, models, run_folder, stages, tasks, verify
@@ -628,6 +628,12 @@ def test_panels_show_cases_without_names(tmp_path, kind):
 QUICK = {"widths": "[8, 16]", "learning_rate": "5e-3"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def converter():
+    with toy_export.one_converter():
+        yield
+
+
 @pytest.fixture(scope="module")
 def pictures_run(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures")
@@ -825,6 +831,6 @@ def test_planted_faults_in_scans_are_found_though_hashes_were_mended(
     folder = copy_of(volumes_run.run, tmp_path)
     assert verify.verify(folder).passed
     plant(folder)
-    rehash(folder)
+    toy_export.rehash(folder)
     outcome = verify.verify(folder)
     assert not outcome.passed and code in {finding.code for finding in outcome.findings}

@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toy_domain
+import toy_export
 
 import actzoo
 from actzoo import errors, files, run_folder, stages
 from actzoo.plan import Plan
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converter():
+    with toy_export.one_converter():
+        yield
 
 
 @pytest.fixture(scope="module")

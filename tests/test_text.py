@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import toy_export
 from text_files import REVIEWS, needs_reviews, sentences, write_table
-from toy_export import rehash
 
 import actzoo
 from actzoo import (
@@ -276,6 +276,12 @@ def test_impossible_options_are_refused(options, words):
 SMALL = {"width": "32", "layers": "1", "learning_rate": "3e-3"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def converter():
+    with toy_export.one_converter():
+        yield
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("texts")
@@ -472,7 +478,7 @@ def test_planted_faults_are_found(run, tmp_path, plant, code, hidden):
     assert verify.verify(folder).passed
     plant(folder)
     if hidden:
-        rehash(folder)
+        toy_export.rehash(folder)
     outcome = verify.verify(folder)
     assert not outcome.passed
     assert code in {finding.code for finding in outcome.findings}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import io
 import json
 import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -115,12 +117,25 @@ def _folder() -> Path:
 
 @functools.cache
 def converter():
-    """Return one child for all exports of the session."""
+    """Return one child for all exports of a test process; it starts with the first."""
     from actzoo.tflite.converter import Converter
 
     worker = Converter()
     atexit.register(worker.close)
     return worker
+
+
+@contextlib.contextmanager
+def one_converter():
+    """Let runs export with that child instead of one of their own."""
+    from actzoo.export import export
+
+    def lent(given):
+        return contextlib.nullcontext(given or converter())
+
+    converter().start()
+    with mock.patch.object(export, "_running", lent):
+        yield
 
 
 def export_to(folder: Path, model, **options):

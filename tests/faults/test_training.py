@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import toy_domain
+import toy_export
 
 from actzoo import checkpoint, errors, files, run_folder, stage_records, stages, training
 from actzoo.plan import Plan
@@ -36,18 +37,39 @@ def assert_same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-def test_same_plan_gives_the_same_weights(grids, tmp_path):
-    for name in ("a", "b"):
-        stages.train(planned(grids, tmp_path / name))
-    assert_same(tmp_path / "a", tmp_path / "b")
+LONG = {"epochs": 60, "settings": {"patience": "60"}}  # time enough to be killed in
+
+
+@pytest.fixture(scope="module")
+def whole(toy, tmp_path_factory):
+    """Return a run trained without interruption; do not change it."""
+    folder = tmp_path_factory.mktemp("whole")
+    run = planned(toy.write(folder / "data.grids.npz"), folder / "run")
+    stages.train(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def long_whole(toy, tmp_path_factory):
+    """Return one of 60 epochs; do not change it."""
+    folder = tmp_path_factory.mktemp("long")
+    run = planned(toy.write(folder / "data.grids.npz"), folder / "run", **LONG)
+    stages.train(run)
+    return run
+
+
+def test_same_plan_gives_the_same_weights(whole, grids, tmp_path):
+    stages.train(planned(grids, tmp_path / "b"))
+    assert_same(whole, tmp_path / "b")
     stages.train(planned(grids, tmp_path / "c", seed=1))
     assert any((x != y).any() for x, y in zip(
-        weights_of(tmp_path / "a"), weights_of(tmp_path / "c"), strict=True))  # fmt: skip
+        weights_of(whole), weights_of(tmp_path / "c"), strict=True))  # fmt: skip
 
 
 @pytest.mark.parametrize("whole_epochs", [1, 3])
-def test_a_run_stopped_between_steps_goes_on_exactly(grids, tmp_path, monkeypatch, whole_epochs):
-    stages.train(planned(grids, tmp_path / "whole"))
+def test_a_run_stopped_between_steps_goes_on_exactly(
+    whole, grids, tmp_path, monkeypatch, whole_epochs
+):
     run = planned(grids, tmp_path / "cut")
     calls = {"epochs": 0}
     real = training._Watch.on_train_batch_end
@@ -63,13 +85,13 @@ def test_a_run_stopped_between_steps_goes_on_exactly(grids, tmp_path, monkeypatc
         stages.train(run)
     monkeypatch.undo()
     stages.train(run, resume=True)
-    assert_same(tmp_path / "whole", run)
+    assert_same(whole, run)
 
     def without_seconds(folder):
         lines = run_folder.RunFolder(folder).history.read_text().splitlines()
         return [line.rsplit(",", 1)[0] for line in lines]
 
-    assert without_seconds(tmp_path / "whole") == without_seconds(run)
+    assert without_seconds(whole) == without_seconds(run)
 
 
 SCRIPT = """
@@ -105,9 +127,8 @@ def wait_for_epochs(run, count, seconds=90):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
-def test_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, sent):
-    stages.train(planned(grids, tmp_path / "whole", epochs=60, settings={"patience": "60"}))
-    run = planned(grids, tmp_path / "cut", epochs=60, settings={"patience": "60"})
+def test_a_killed_process_leaves_what_resuming_needs(long_whole, grids, tmp_path, sent):
+    run = planned(grids, tmp_path / "cut", **LONG)
     child = train_in_child(run)
     wait_for_epochs(run, 2)
     child.send_signal(sent)
@@ -116,7 +137,7 @@ def test_a_killed_process_leaves_what_resuming_needs(grids, tmp_path, sent):
     assert code == (130 if sent == signal.SIGINT else -signal.SIGKILL)
     assert not run_folder.RunFolder(run).model.exists()
     stages.train(run, resume=True)
-    assert_same(tmp_path / "whole", run)
+    assert_same(long_whole, run)
     assert not list(Path(run).rglob(".tmp-*"))
 
 
@@ -183,8 +204,9 @@ def test_outputs_that_cannot_be_used_are_refused_before_any_work(grids, tmp_path
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_a_damaged_checkpoint_falls_back_to_the_epoch_before(grids, tmp_path, monkeypatch, damage):
-    stages.train(planned(grids, tmp_path / "whole"))
+def test_a_damaged_checkpoint_falls_back_to_the_epoch_before(
+    whole, grids, tmp_path, monkeypatch, damage
+):
     run = planned(grids, tmp_path / "cut")
     saved, count = checkpoint.Checkpoint.save, {"n": 0}
 
@@ -205,7 +227,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_epoch_before(grids, tmp_path, mo
     stages.train(run, resume=True)
     record = files.read_json(run_folder.RunFolder(run).record("train"), "record")
     assert any("damaged" in text for text in record["warnings"])
-    assert_same(tmp_path / "whole", run)
+    assert_same(whole, run)
 
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", 0), ("batch_size", 0), ("epochs", -3)])
@@ -296,7 +318,8 @@ def test_resume_with_other_options_is_refused_and_with_the_same_is_not(grids, tm
     with pytest.raises(errors.InvalidValueError, match="is trained already"):
         stages.train(run, resume=True)
     same = {"epochs": 1, "batch_size": 8, "settings": {"dropout": "0.3", "units": "[16]"}}
-    assert stages.run(grids, run, resume=True, **same).metrics["test"]["n"] > 0
+    with toy_export.one_converter():
+        assert stages.run(grids, run, resume=True, **same).metrics["test"]["n"] > 0
 
 
 def test_a_seed_beside_a_plan_changes_the_run(grids, tmp_path):
