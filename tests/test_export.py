@@ -35,6 +35,19 @@ def test_all_files_are_written_and_hashed(folder):
     assert folder.labels.read_text() == "blue\ngreen\nred\n"
 
 
+def test_files_are_hashed_as_they_are_written_and_not_read_again(tmp_path, monkeypatch):
+    def read_again(path):
+        raise AssertionError(f"{path} is read again for its hash")
+
+    monkeypatch.setattr(files, "sha256_file", read_again)
+    made = toy_export.export_to(tmp_path, toy_export.trained(), precision="float32")
+    monkeypatch.undo()
+    recorded = json.loads(made.folder.record.read_text())["files"]
+    assert "saved_model/saved_model.pb" in recorded
+    for name, digest in recorded.items():
+        assert files.sha256_file(tmp_path / name) == digest
+
+
 def test_reference_holds_cases_as_sent_and_as_computed(folder, arrays):
     model = toy_export.trained()
     cases = arrays["input_image"]

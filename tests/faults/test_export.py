@@ -91,6 +91,28 @@ def test_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatc
     assert verify.verify(tmp_path).passed
 
 
+def test_converter_that_hangs_is_stopped_and_told_how_to_give_it_time(monkeypatch, tmp_path):
+    from actzoo.tflite.converter import CONVERT, Converter
+
+    job = {"saved_model": str(tmp_path), "out": str(tmp_path / "m.tflite")}
+    monkeypatch.setenv("ACTZOO_CONVERTER_SECONDS", "0.3")
+    with Converter() as worker:
+        worker.start()
+        child = worker._child
+        child.send_signal(signal.SIGSTOP)
+        with pytest.raises(errors.ExportError, match="convert the model") as caught:
+            worker.run(CONVERT, **job)
+        assert child.poll() is not None
+        assert "was stopped" in str(caught.value) and caught.value.exit_code == 2
+        assert "ACTZOO_CONVERTER_SECONDS=60" in str(caught.value)
+        monkeypatch.setenv("ACTZOO_CONVERTER_SECONDS", "soon")
+        with pytest.raises(errors.InvalidValueError, match="'soon'"):
+            worker.run(CONVERT, **job)
+        monkeypatch.setenv("ACTZOO_CONVERTER_SECONDS", "300")
+        with pytest.raises(errors.ExportError, match="SavedModel"):
+            worker.run(CONVERT, **job)  # in a new child
+
+
 def test_no_child_and_no_file_is_left_behind(tmp_path, unchanged):
     from actzoo.tflite.converter import Converter
 
