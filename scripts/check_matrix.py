@@ -3,7 +3,7 @@
 Command: python scripts/check_matrix.py [--share 1/2] [--table] [MODEL ...]
 Time: about two hours on two cores, with `--share 1/2` and `--share 2/2` side by side; goes on where
 it was interrupted (state in docs/matrix.json, written after each pair).
-Result: docs/matrix.md, one row per activation and model; --table only writes the table anew.
+Result: docs/matrix.md, one row per activation and model; --table only writes the table again.
 """
 
 import fcntl

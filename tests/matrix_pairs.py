@@ -5,7 +5,7 @@ All 670 pairs are the work of scripts/check_matrix.py, whose results are in docs
 
 import os
 
-FIRST_FLOOR = """
+IN_SIMPLE_NET = """
 linear relu relu6 relu_n thresholded_relu threshold leaky_relu prelu rrelu elu selu celu
 exponential gelu gelu_tanh silu hard_silu mish softplus squareplus sparse_plus softsign
 sigmoid hard_sigmoid log_sigmoid tanh hard_tanh sparse_sigmoid tanh_shrink soft_shrink
@@ -44,4 +44,4 @@ def pairs() -> list[tuple[str, str]]:
     """Return the pairs to train: those of the suite, and the tenth that is asked for."""
     number = todays_tenth()
     extra = () if number is None else tenth(number)
-    return [*(("simple_net", name) for name in FIRST_FLOOR), *IN_SUITE, *extra]
+    return [*(("simple_net", name) for name in IN_SIMPLE_NET), *IN_SUITE, *extra]

@@ -35,12 +35,12 @@ CHECKS = [check for name in NAMES for check in activation_checks(name, oracle=or
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_contract(check, unchanged):
+def test_a_check_of_the_contract_holds(check, unchanged):
     check()
 
 
 @pytest.mark.parametrize("name,params", VARIANTS, ids=lambda v: str(v))
-def test_contract_with_other_parameters(name, params):
+def test_the_contract_holds_with_other_parameters(name, params):
     spec = activations.format(name, params)
     for check in activation_checks(spec, oracle=oracles.oracle(name, **params)):
         if check.name.split("_")[0] in ("values", "gradient", "spec", "file", "as"):
@@ -197,7 +197,7 @@ def test_what_is_monotone_never_falls(name, x):
 
 @CLAIMS
 @given(st.sampled_from(ELEMENTWISE), ANYWHERE)
-def test_bounds_hold(name, x):
+def test_values_stay_within_the_bounds_of_the_row(name, x):
     row, y = activations.describe(name), np.asarray(made(name)(x[None]), "float64")[0]
     low, high = lowest_and_highest(name)
     if row.bounded in ("below", "both"):

@@ -186,7 +186,7 @@ def test_examples_are_opened_once_where_a_cache_is_given(monkeypatch):
     found = batches(source, cache={})
     before = len(source.opened)
     [found[i] for i in range(len(found))]
-    assert len(source.opened) == before + 8  # too large to keep: read anew
+    assert len(source.opened) == before + 8  # too large to keep: read again
 
 
 def test_one_cache_serves_two_splits():

@@ -92,7 +92,7 @@ def test_int8_file_is_int8_between_its_ends(folder):
     assert runs[0].operators == ("EXP", "ADD", "LOG", "TANH")
 
 
-def test_sizes_shrink(folder):
+def test_smaller_precisions_make_smaller_files(folder):
     sizes = {p: folder.file(p).stat().st_size for p in artifacts.names()}
     assert sizes["float16"] < sizes["float32"]
 
@@ -270,7 +270,7 @@ def test_tables_that_rows_are_looked_up_in_are_stored_small(tmp_path):
 # --- models that were not made here ---------------------------------------------------------------
 
 
-def of_strangers():
+def models_of_others():
     """Return models that others could bring, each with samples of its input."""
     import keras
     from keras import layers, ops
@@ -353,22 +353,22 @@ def of_strangers():
     }  # fmt: skip
 
 
-STRANGERS = tuple(
+MODELS_OF_OTHERS = tuple(
     "lstm bidirectional state scores adapted adapted_half own_relu own_relu_half called_twice "
     "by_name no_config worded sigmoid sigmoids".split()
 )
 
 
 @pytest.fixture(scope="module")
-def strangers():
-    return of_strangers()
+def others():
+    return models_of_others()
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_models_of_others_compute_the_same_on_the_device(strangers, tmp_path, name):
+@pytest.mark.parametrize("name", MODELS_OF_OTHERS)
+def test_models_of_others_compute_the_same_on_the_device(others, tmp_path, name):
     import keras
 
-    inputs, outputs, samples = strangers[name]
+    inputs, outputs, samples = others[name]
     model = keras.Model(inputs, outputs)
     folder = tmp_path / "export"
     made = export.export_model(
@@ -416,7 +416,7 @@ def test_int8_keeps_the_bias_of_a_channel_without_weights(tmp_path, kind, gamma)
     assert int8_error(keras.Model(x, y), tmp_path) < 0.01
 
 
-def test_int8_keeps_the_bias_of_a_kernel_that_stands_in_two_places(tmp_path):
+def test_int8_keeps_the_bias_of_a_kernel_that_is_used_in_two_places(tmp_path):
     import keras
 
     keras.utils.set_random_seed(0)
@@ -449,7 +449,7 @@ def test_a_lone_sigmoid_of_another_model_is_found(tmp_path):
     assert "agreement" in {finding.code for finding in verify.verify(ours.path).findings}
 
 
-def test_what_cannot_stand_in_a_file_is_refused_with_the_way_out(tmp_path):
+def test_what_cannot_be_exported_is_refused_with_advice(tmp_path):
     import keras
     from keras import layers
 

@@ -19,7 +19,7 @@ VOID = {"meta", "input", "br", "link", "img"}
 
 
 class Page(html.parser.HTMLParser):
-    """Elements of a page, each as tag, attributes and the id of the card it stands in."""
+    """Elements of a page, each as tag, attributes and the id of the card it is in."""
 
     def __init__(self, text):
         super().__init__()
@@ -194,7 +194,7 @@ def test_page_is_written_where_it_is_wanted(gallery, text, tmp_path, monkeypatch
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node to parse the script with")
-def test_script_parses(tmp_path):
+def test_the_script_of_the_page_parses(tmp_path):
     done = subprocess.run(
         ["node", "--check", str(SCRIPTS / "gallery" / "page.js")], capture_output=True, text=True
     )

@@ -43,14 +43,14 @@ def test_all_kinds_of_model_agree(folder, photos, tmp_path):
     images = photos[2][:5]
     run = tmp_path / "run"
     models.save_model(toy_export.trained(), run, toy_export.card())
-    stranger = tmp_path / "stranger.tflite"
-    stranger.write_bytes((folder / "model_float32.tflite").read_bytes())
+    untrusted = tmp_path / "untrusted.tflite"
+    untrusted.write_bytes((folder / "model_float32.tflite").read_bytes())
     expected = None
     for path, trust in (
         (run, False),
         (run / "model.keras", False),
         (folder / "model_float32.tflite", False),
-        (stranger, False),
+        (untrusted, False),
         (folder / "saved_model", True),
     ):
         with inference.open_model(path, trust=trust) as model:

@@ -32,8 +32,8 @@ def folder(tmp_path_factory):
 
 def test_the_35_of_the_simplest_model_are_in_the_table_of_134():
     assert len(activations.names()) == 134
-    first_floor = matrix_pairs.FIRST_FLOOR
-    assert len(first_floor) == 35 and set(first_floor) <= set(activations.names())
+    names = matrix_pairs.IN_SIMPLE_NET
+    assert len(names) == 35 and set(names) <= set(activations.names())
 
 
 def test_every_pair_outside_the_suite_belongs_to_one_tenth():

@@ -167,7 +167,7 @@ def test_a_name_that_means_several_things_says_which(folded):
     assert set(AMBIGUOUS[folded]) <= set(activations.names())
 
 
-def test_an_ambiguous_name_shows_the_way_out():
+def test_an_ambiguous_name_shows_both_meanings():
     refused("FReLU", "Write 'funnel_relu' or 'flexible_relu'", "'echoai:FReLU'")
     assert activations.parse("echoai:FReLU")[0] == "flexible_relu"
     refused("brelu", "relu_n (as in torch_activation:BReLU)", "bipolar_relu (as in echoai:BReLU)")

@@ -64,7 +64,7 @@ def test_predict_answers_in_json_without_tensorflow(finished):
     assert 0 < answer["probability"] <= 1
 
 
-def test_ctrl_c_in_an_epoch_exits_130_and_names_the_way_on(tmp_path):
+def test_ctrl_c_in_an_epoch_exits_130_and_says_how_to_resume(tmp_path):
     run = tmp_path / "run"
     child = subprocess.Popen(
         [sys.executable, "-m", "actzoo", "run", str(PHOTOS), "--out", str(run), "--model",

@@ -64,7 +64,7 @@ def test_a_written_spec_reads_back_the_same(spec):
 @given(st.text(max_size=60))
 @example("FRELU")  # means two
 @settings(max_examples=300)
-def test_any_text_is_read_or_refused_with_the_way_out(text):
+def test_any_text_is_read_or_refused_with_advice(text):
     try:
         name, _ = activations.parse(text)
     except errors.ActzooError as error:
@@ -96,7 +96,7 @@ def test_text_close_to_a_spec_is_read_or_refused(text):
         ("rrelu(seed=None)", ("rrelu", {"seed": None})),
     ],
 )
-def test_forms_that_are_read(text, wanted):
+def test_forms_of_a_spec_are_read(text, wanted):
     assert activations.parse(text) == wanted
 
 
@@ -192,7 +192,7 @@ def test_what_is_no_activation_is_refused(spec):
         activations.get(spec)
 
 
-def test_a_function_that_cannot_be_saved_is_refused_with_the_way_out():
+def test_a_function_that_cannot_be_saved_is_refused_with_advice():
     with pytest.raises(errors.InvalidValueError, match=r"activations\.register\('my_name'"):
         activations.get(lambda x: x)
 
@@ -363,7 +363,7 @@ def test_a_row_is_found_by_a_spec_whatever_its_arguments():
         activations.describe("elu(beta=0.5)")
 
 
-def test_wrong_patterns_and_fields_are_refused_with_the_way_out(table):
+def test_wrong_patterns_and_fields_are_refused_with_advice(table):
     with pytest.raises(errors.InvalidTypeError, match="None is no pattern"):
         activations.names(None)
     with pytest.raises(errors.UnknownNameError, match="field of an activation 'monoton'") as caught:

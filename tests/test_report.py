@@ -16,7 +16,7 @@ from actzoo.report import figures as report_figures
 class Page(HTMLParser):
     """A page as a browser reads it: elements, attributes, text.
 
-    A `wbr` is no element of its own here but a place where a word may break.
+    A `wbr` is not an element of its own here but a place where a word may break.
     """
 
     def __init__(self, text: str) -> None:
@@ -131,7 +131,7 @@ def test_a_model_that_guesses_is_called_so(tmp_path):
     assert "not clearly better than always answering the most frequent class" in words
 
 
-def test_every_part_is_there(page):
+def test_every_part_of_the_report_is_there(page):
     for heading in (
         "Warnings",
         "Samples of the training data",

@@ -72,7 +72,7 @@ def test_run_folder_stands_for_its_export(folder):
     assert verify.verify(folder.path.parent).passed
 
 
-def test_needs_no_tensorflow(folder):
+def test_verify_needs_no_tensorflow(folder):
     code = (
         "import sys, actzoo.verify as v; assert v.verify(sys.argv[1]).passed;"
         "print([m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'keras', 'jax')])"

@@ -1,4 +1,4 @@
-"""Faults 1 to 13: activation specs and the registry."""
+"""Activation specs and the registry."""
 
 import ast
 import functools
@@ -195,7 +195,7 @@ def test_a_second_row_of_a_name_is_refused_and_the_first_stays(table):
 
 
 class Points:
-    """Stands in for the entry points that installed packages declare."""
+    """Replaces the entry points that installed packages declare."""
 
     def __init__(self, **loads):
         self.loads = loads
@@ -445,7 +445,7 @@ def test_a_registered_layer_class_is_one_that_keras_finds_again(table, tmp_path)
         keras.layers.Activation(lambda x: x),
     ],
 )
-def test_what_keras_could_not_save_is_refused_with_the_way_out(given):
+def test_what_keras_could_not_save_is_refused_with_advice(given):
     with pytest.raises(errors.InvalidValueError, match="not registered"):
         activations.get(given)
 

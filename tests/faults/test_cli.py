@@ -1,4 +1,4 @@
-"""Faults 110 to 117: what a command line may hold, and where it may be run."""
+"""What a command line may hold, and where it may be run."""
 
 import json
 import math
@@ -104,7 +104,7 @@ def test_settings_are_read_by_the_type_of_their_field(setting, words, pictures, 
     assert not (out / "plan.json").exists()
 
 
-def test_a_good_setting_stands_in_the_plan(pictures, tmp_path, capsys):
+def test_a_good_setting_reaches_the_plan(pictures, tmp_path, capsys):
     out = tmp_path / "run"
     words = ["plan", str(pictures), "--out", str(out), "--set", "learning_rate=1e-3"]
     assert cli.run_command(words) == 0

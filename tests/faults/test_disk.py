@@ -1,4 +1,4 @@
-"""Faults 66, 67, 76 and 98: disks that are full or cannot be written."""
+"""Disks that are full or cannot be written."""
 
 import errno
 import subprocess

@@ -1,4 +1,4 @@
-"""Faults 81, 94 to 100, 106 to 109: exports that go wrong, files that were changed or made up."""
+"""Exports that go wrong, files that were changed or made up."""
 
 import errno
 import json
@@ -188,7 +188,7 @@ def test_input_that_does_not_fit_is_refused(exported, change, words):
         assert np.isfinite(model.probabilities({"image": dark.astype("float32")})).all()
 
 
-# --- strangers' files ------------------------------------------------------------------------
+# --- untrusted files -------------------------------------------------------------------------
 
 
 def test_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):

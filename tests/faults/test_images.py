@@ -1,4 +1,4 @@
-"""Faults 20 to 40 and 93: pictures, folders and archives that are not as they should be."""
+"""Pictures, folders and archives that are not as they should be."""
 
 import io
 import os
@@ -111,7 +111,7 @@ def test_a_class_that_would_lose_more_than_half_is_refused(tmp_path):
     refused(root, r"'dog' would keep 7 of 15")
 
 
-def test_strict_refuses_any(tmp_path):
+def test_strict_refuses_any_unreadable_picture(tmp_path):
     root = write_classes(tmp_path / "data", count=10)
     (root / "dog/bad.png").write_bytes(b"")
     look(root)
@@ -378,7 +378,7 @@ def test_a_class_may_be_empty_in_a_held_out_split(tmp_path):
     noted(notes, "Classes without a picture in test: b")
 
 
-def test_copies_are_kept_on_one_side_also_when_encoded_anew(tmp_path):
+def test_copies_are_kept_on_one_side_also_when_encoded_again(tmp_path):
     root = write_classes(tmp_path / "data", count=12)
     for number in range(12):
         (root / f"cat/copy{number}.bmp").write_bytes(encoded(noise(number), "BMP"))

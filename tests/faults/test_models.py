@@ -1,4 +1,4 @@
-"""Faults 14 to 16, 81, 101 to 105: what is asked of a model, and what a model file asks for."""
+"""What is asked of a model, and what a model file asks for."""
 
 import json
 import zipfile
@@ -64,7 +64,7 @@ def saved(tmp_path_factory):
     return folder / "model.keras"
 
 
-def test_every_flipped_bit_is_found(saved, tmp_path):
+def test_every_flipped_bit_of_a_model_file_is_found(saved, tmp_path):
     whole = saved.read_bytes()
     (tmp_path / "model.json").write_bytes(saved.with_name("model.json").read_bytes())
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Faults 111 and 112: settings and plans edited by hand."""
+"""Settings and plans edited by hand."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Faults 119 to 123: what a report survives, and what never becomes part of its page."""
+"""What a report survives, and what never becomes part of its page."""
 
 import json
 import random

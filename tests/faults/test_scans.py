@@ -1,4 +1,4 @@
-"""Faults 53 to 60, 63 and 64: scans and masks that cannot be trusted."""
+"""Scans and masks that cannot be trusted."""
 
 import gzip
 import io
@@ -65,7 +65,7 @@ def test_cut_volumes_are_refused(tmp_path):
     assert "images/scan_1.nii.gz" in text and "damaged or ends early" in text
 
 
-def test_every_flipped_bit_is_found():
+def test_every_flipped_bit_of_a_compressed_scan_is_found():
     raw = packed(ball()[0])
     rng = np.random.default_rng(0)
     for place in rng.integers(10, len(raw), 100):
@@ -459,7 +459,7 @@ def test_voxels_that_are_no_numbers_are_refused(tmp_path, value):
     assert filled[2, 3, 4, 0] == -7 and np.isfinite(filled).all()
 
 
-def test_options_are_checked(tmp_path):
+def test_data_options_are_checked(tmp_path):
     write_pictures(tmp_path)
     for name, value in (("fill_nan", np.nan), ("max_voxels", 0), ("strict", 1), ("volume", -1)):
         with pytest.raises(errors.InvalidValueError, match=name):

@@ -1,4 +1,4 @@
-"""Texts as users have them: read right, or refused with file, line and the way out."""
+"""Texts as users have them: read right, or refused with file, line and how to fix it."""
 
 import json
 import zipfile

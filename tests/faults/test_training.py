@@ -1,4 +1,4 @@
-"""Faults 65 to 79: training that is killed, fed badly, or runs out of something."""
+"""Training that is killed, fed badly, or runs out of something."""
 
 import json
 import os
@@ -293,7 +293,7 @@ def test_resuming_in_the_second_phase_is_exact(grids, toy, tmp_path, monkeypatch
     assert_same(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_training_anew_leaves_nothing_of_an_interrupted_one(grids, tmp_path, monkeypatch):
+def test_training_again_leaves_nothing_of_an_interrupted_one(grids, tmp_path, monkeypatch):
     run = planned(grids, tmp_path / "run")
     interrupt_after(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
