@@ -1,8 +1,8 @@
 """The errors a user can meet, in one form.
 
-Every message says what was given, what is allowed, the nearest match and the way out. Each class
-is an `ActzooError` and the built-in kind at once, so that a caller catches all of ours with one
-name, or just `ValueError` as usual. The parts stand as attributes beside the text.
+Every message says what was given, what is allowed, the nearest match and how to fix it. Each class
+is both an `ActzooError` and the built-in kind, so that a caller can catch all of ours with one
+name, or just `ValueError` as usual. The parts are also attributes of the error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import heapq
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
 
@@ -25,7 +24,7 @@ class ActzooError(Exception):
         given: What the user gave.
         allowed: What would have been accepted.
         nearest: The closest accepted values.
-        fix: The way out: a command or an edit.
+        fix: How to fix it: a command or an edit.
     """
 
     exit_code = 2
@@ -34,8 +33,8 @@ class ActzooError(Exception):
         self,
         message: str,
         *,
-        given: Any = None,
-        allowed: Iterable[Any] = (),
+        given: object = None,
+        allowed: Iterable[object] = (),
         nearest: Iterable[str] = (),
         fix: str | None = None,
     ) -> None:
@@ -51,15 +50,15 @@ class ActzooError(Exception):
 
 
 class InvalidValueError(ActzooError, ValueError):
-    """A value outside of what is allowed."""
+    """A value that is not allowed."""
 
 
 class InvalidTypeError(ActzooError, TypeError):
-    """A value of a kind that is not accepted."""
+    """A value of a type that is not accepted."""
 
 
 class UnknownNameError(InvalidValueError, KeyError):
-    """A name that no table holds."""
+    """A name that is in no table."""
 
 
 class MissingFileError(ActzooError, FileNotFoundError):
@@ -83,7 +82,7 @@ class TrainingError(ActzooError, RuntimeError):
 
 
 class ExportError(ActzooError, RuntimeError):
-    """A model could not be brought to the device format."""
+    """A model could not be exported."""
 
 
 def shown(text: object, limit: int = 60) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actzoo import artifacts, files, formatting, run_folder, tasks
 from actzoo.report.values import mapping
+
+if TYPE_CHECKING:
+    from actzoo.inference import Prediction
 
 
 def score_line(title: str, score: Mapping[str, Any], task: str) -> str:
@@ -91,18 +94,18 @@ def _file_name(precision: str) -> str:
     return artifacts.ARTIFACTS.get(precision).file if known else precision
 
 
-def answer(answer: Any, top: int) -> dict[str, Any]:
+def answer(answer: Prediction, top: int) -> dict[str, Any]:
     """Return a prediction as the plain data that `predict --json` prints."""
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:top]
-    found: dict[str, Any] = {
+    plain: dict[str, Any] = {
         "input": answer.id,
         "label": answer.label,
         "probability": answer.probability,
         "top": [{"label": name, "probability": value} for name, value in ranked],
     }
     if answer.shares:
-        found.update(mask=answer.mask, shares=dict(answer.shares))
-    return found if answer.error is None else {**found, "error": answer.error}
+        plain.update(mask=answer.mask, shares=dict(answer.shares))
+    return plain if answer.error is None else {**plain, "error": answer.error}
 
 
 def answer_table(answers: Sequence[Mapping[str, Any]]) -> str:
@@ -140,7 +143,7 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
     return files.write_text(folder / run_folder.ANSWERS, text.getvalue())
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"
     return "" if value is None else files.csv_cell(str(value))

@@ -1,4 +1,4 @@
-"""One page about a run, complete in itself, fit to be sent to a colleague.
+"""One self-contained page about a run, to send to a colleague.
 
 Reads the run folder only, and takes what it finds: where a file is missing or broken, the page
 names the gap in place of the figure. Whatever comes from data (names, captions, warnings) reaches
@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actzoo import errors, files, formatting
 from actzoo.report.view import view
@@ -72,13 +72,13 @@ def _environment() -> jinja2.Environment:
 
 
 class _Shown:
-    """Makes every value fit to stand in a page: printable, not endless, without a home folder."""
+    """Makes every value fit for a page: printable, of limited length, without a home folder."""
 
     def __init__(self) -> None:
         home = os.path.expanduser("~")
         self._home = home if len(home) > 3 else None
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: object) -> object:
         if value is None:
             return "–"
         if not isinstance(value, str) or hasattr(value, "__html__"):
@@ -92,7 +92,7 @@ class _Shown:
             c if c.isprintable() or c in "\u200c\u200d" else errors.shown(c) for c in value
         )
 
-    def name(self, text: Any) -> Markup:
+    def name(self, text: object) -> Markup:
         """Return a text that may be broken within names like `card_payment` where it is long."""
         from markupsafe import Markup, escape
 

@@ -201,7 +201,7 @@ def _column(values: Sequence[Any]) -> list[str]:
     return [_words(value, digits) for value in values]
 
 
-def _words(value: Any, digits: int = 0) -> str:
+def _words(value: object, digits: int = 0) -> str:
     """Return a cell on one line."""
     if isinstance(value, str):
         return " ".join(value.split())
@@ -211,7 +211,7 @@ def _words(value: Any, digits: int = 0) -> str:
     return f"{number:.3g}" if abs(number) >= 1e9 else f"{number:,.{digits}f}"
 
 
-def confusion(matrix: Any, names: Sequence[str]) -> dict[str, Any]:
+def confusion(matrix: object, names: Sequence[str]) -> dict[str, Any]:
     """Return a confusion matrix: numbers for a few classes, a map for many, and the top pairs."""
     rows = [[max(0, whole(value) or 0) for value in sequence(row)] for row in sequence(matrix)]
     size = len(rows)

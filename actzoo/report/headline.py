@@ -101,7 +101,7 @@ def _seal(run: RunFiles) -> dict[str, Any]:
     """Return the outcome of the verification: passed, failed, or not done."""
     if run.verification.gap or not run.verified:
         return {"state": "open", "gap": run.verification.gap or "verify.json names no file."}
-    failed = [name for name, found in run.verified.items() if found.get("passed") is not True]
+    failed = [name for name, file in run.verified.items() if file.get("passed") is not True]
     findings = [
         {key: finding.get(key) for key in ("what", "why", "suggestion")}
         for finding in stage_records.verification_findings(run.verification.data)

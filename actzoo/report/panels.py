@@ -1,4 +1,4 @@
-"""Panels: what a domain shows of its data and its mistakes, out of `evaluation/panels.json`.
+"""Panels: what a domain shows of its data and of mistakes, read from `evaluation/panels.json`.
 
 A panel is a JSON object. Whatever its kind, it has
 
@@ -71,7 +71,7 @@ class Pictures:
         return embedded.data_uri(kind, content), size[0] / size[1] if size and size[1] else None
 
 
-def of_section(panels: Any, section: str) -> list[Mapping[str, Any]]:
+def of_section(panels: object, section: str) -> list[Mapping[str, Any]]:
     """Return the panels that belong to a section."""
     return [panel for panel in objects(panels) if _section(panel) == section]
 
@@ -82,15 +82,14 @@ def shown(panel: Mapping[str, Any], pictures: Pictures) -> dict[str, Any]:
     make = _KINDS.get(kind) if isinstance(kind, str) else None
     if make is None:
         return {"kind": None, "gap": "This version of actzoo cannot draw this panel."}
-    found = make(panel, pictures)
-    return {"kind": kind, "about": panel.get("about"), **found}
+    return {"kind": kind, "about": panel.get("about"), **make(panel, pictures)}
 
 
 def _section(panel: Mapping[str, Any]) -> str:
     """Return where a panel stands; the first runs named no section for the mistakes."""
-    found = panel.get("section")
-    if found in ("data", "results"):
-        return str(found)
+    section = panel.get("section")
+    if section in ("data", "results"):
+        return str(section)
     return "results" if "mistake" in str(panel.get("title", "")).lower() else "data"
 
 
@@ -116,8 +115,8 @@ def _gallery(panel: Mapping[str, Any], pictures: Pictures) -> dict[str, Any]:
 
 
 def _bars(panel: Mapping[str, Any], _: Pictures) -> dict[str, Any]:
-    found = figures.balance(panel)
-    return {"gap": None if found["rows"] else "there are no counts.", **found}
+    balance = figures.balance(panel)
+    return {"gap": None if balance["rows"] else "there are no counts.", **balance}
 
 
 def _histogram(panel: Mapping[str, Any], _: Pictures) -> dict[str, Any]:
@@ -126,8 +125,8 @@ def _histogram(panel: Mapping[str, Any], _: Pictures) -> dict[str, Any]:
 
 
 def _table(panel: Mapping[str, Any], _: Pictures) -> dict[str, Any]:
-    found = figures.table(panel)
-    return {"gap": None if found["rows"] else "there are no rows.", **found}
+    table = figures.table(panel)
+    return {"gap": None if table["rows"] else "there are no rows.", **table}
 
 
 def _note(panel: Mapping[str, Any], _: Pictures) -> dict[str, Any]:

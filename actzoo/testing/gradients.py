@@ -51,7 +51,7 @@ def by_weights(layer: Any, tensor: Any, *, training: bool) -> list[np.ndarray]:
     backend = keras.backend.backend()
     mode = {"training": True} if training else {}  # not every layer takes it
     values = [weight.value for weight in layer.trainable_variables]
-    found: Any
+    slopes: Any
     if backend == "jax":
         import jax
 
@@ -61,18 +61,18 @@ def by_weights(layer: Any, tensor: Any, *, training: bool) -> list[np.ndarray]:
             output, _ = layer.stateless_call(trained, others, tensor, **mode)
             return ops.sum(ops.square(output))
 
-        found = jax.grad(loss)(values)
+        slopes = jax.grad(loss)(values)
     elif backend == "torch":
         import torch
 
         square = ops.sum(ops.square(layer(tensor, **mode)))
-        found = torch.autograd.grad(square, values, allow_unused=True)
+        slopes = torch.autograd.grad(square, values, allow_unused=True)
     else:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
             square = tf.reduce_sum(tf.square(layer(tensor, **mode)))
-        found = tape.gradient(square, values)
+        slopes = tape.gradient(square, values)
     return [
-        np.zeros(1) if gradient is None else ops.convert_to_numpy(gradient) for gradient in found
+        np.zeros(1) if gradient is None else ops.convert_to_numpy(gradient) for gradient in slopes
     ]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from actzoo import activations, export, models, tasks, verify
 from actzoo.testing.checks import CheckFailedError
+
+if TYPE_CHECKING:
+    import keras
+
+    from actzoo.tflite.converter import Converter
 
 SIDE = 32  # pixels of the pictures that model checks train on
 TOKENS, VOCABULARY = 16, 40  # of the texts
@@ -19,6 +25,7 @@ EPOCHS = 16  # enough for outputs that are not tied; those of an untrained net n
 DENSE_EPOCHS = 32  # outlines take longer: with sigmoid, Dice is 0.55 after 16 and 0.96 after 32
 CLASSES = ("red", "green", "blue")
 LEARNED = 0.9  # of the headline's score
+TRAINED_ON = (192, 0)  # number of examples, and their seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +140,8 @@ def check_model(
     folder: str | os.PathLike[str],
     *,
     precisions: Sequence[str] = ("float32", "int8"),
-    converter: Any = None,
-    **overrides: Any,
+    converter: Converter | None = None,
+    **overrides: object,
 ) -> dict[str, Any]:
     """Build an architecture, train it a little, save, load, export and verify it.
 
@@ -143,7 +150,7 @@ def check_model(
         folder: Gets `model.keras`, `model.json`, its outputs on `lesson_for(name).examples(200, 1)`
             as `outputs.npy`, and `export/`.
         precisions: Exported.
-        converter: A running `converter.Converter`, to check many models with one.
+        converter: A running converter, to check many models with one.
         **overrides: Options of the architecture.
 
     Returns:
@@ -152,59 +159,32 @@ def check_model(
     Raises:
         CheckFailedError: Says which promise does not hold, and how.
     """
-    import keras
-
-    from actzoo import graphs
-
-    def require(holds: bool, problem: str) -> None:
-        if not holds:
-            raise CheckFailedError(f"{name} with {overrides}: {problem}.", given=name)
-
     task = tasks.get_task(models.MODELS.get(name).task)
     lesson = lesson_for(name)
-    inputs, targets = lesson.examples(192, 0)
+    require = functools.partial(_require, name, overrides)
     config = {"num_classes": len(CLASSES), **lesson.config, **overrides}
     model = models.build_model(name, seed=0, **config)
-    trainer = graphs.by_input_name(model)  # what is saved stays uncompiled
-    # What makes no good hidden layer (exponential) blows up at a usual rate, and learns little.
+    # An unsuitable hidden activation (exponential) blows up at a usual rate, and learns little.
     hidden = _makes_hidden_layers(overrides.get("activation"))
-    trainer.compile(
-        keras.optimizers.Adam(2e-3 if hidden else 1e-4, clipnorm=1.0),
-        loss=task.loss(),
-        steps_per_execution=6,
-    )
-    losses = trainer.fit(
-        inputs,
-        task.encode(targets, len(CLASSES)),
-        batch_size=32,
-        epochs=lesson.epochs,
-        shuffle=False,
-        verbose=0,
-    ).history["loss"]
+    losses = _train(model, task, lesson, rate=2e-3 if hidden else 1e-4)
     require(bool(np.isfinite(losses).all()), f"the loss became {losses[-1]}")
     require(losses[-1] < losses[0], f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}")
-    held_out, truth = lesson.examples(200, 1)
     card = models.ModelCard(
-        name=name,
-        config=config,
-        domain="",
-        task=task.name,
-        classes=CLASSES,
-        preprocessing=(),
+        name=name, config=config, domain="", task=task.name, classes=CLASSES, preprocessing=(),
         inputs=lesson.described,
-    )
+    )  # fmt: skip
     models.save_model(model, folder, card)
     loaded = models.load_model(folder)
-    before, after = (graphs.by_input_name(m).predict(held_out, verbose=0) for m in (model, loaded))
+    held_out, truth = lesson.examples(200, 1)
+    before, after = (_predict(each, held_out) for each in (model, loaded))
     require(bool(np.isfinite(before).all()), "outputs for held-out examples are not finite")
     require(bool(np.array_equal(before, after)), "the loaded model gives other outputs")
     np.save(Path(folder, "outputs.npy"), before, allow_pickle=False)
-    exported = Path(folder, "export")
     export.export_model(
         loaded,
-        exported,
+        Path(folder, "export"),
         precision=precisions,
-        calibration=inputs,
+        calibration=lesson.examples(*TRAINED_ON)[0],
         card=card,
         reference=export.Reference(
             inputs=held_out,
@@ -214,18 +194,52 @@ def check_model(
         converter=converter,
         note=lambda _: None,
     )
-    found = verify.verify(exported)
-    require(found.passed, "; ".join(finding.what for finding in found.findings))
-    score = min(task.headline_value(measures["test"]) for measures in found.precisions.values())
+    verified = verify.verify(Path(folder, "export"))
+    require(verified.passed, "; ".join(finding.what for finding in verified.findings))
+    score = min(task.headline_value(found["test"]) for found in verified.precisions.values())
     require(
         score > LEARNED or not hidden,
         f"it has not learned to tell its classes apart ({task.headline} {score:.3f})",
     )
-    return dict(found.precisions)
+    return dict(verified.precisions)
 
 
-def _makes_hidden_layers(activation: Any) -> bool:
+def _require(name: str, overrides: Mapping[str, object], holds: bool, problem: str) -> None:
+    if not holds:
+        raise CheckFailedError(f"{name} with {overrides}: {problem}.", given=name)
+
+
+def _train(model: keras.Model, task: tasks.Task, lesson: ToyTask, rate: float) -> list[float]:
+    """Train a model a little; return the loss of each epoch."""
+    import keras
+
+    from actzoo import graphs
+
+    inputs, targets = lesson.examples(*TRAINED_ON)
+    trainer = graphs.by_input_name(model)  # what is saved stays uncompiled
+    trainer.compile(
+        keras.optimizers.Adam(rate, clipnorm=1.0), loss=task.loss(), steps_per_execution=6
+    )
+    history = trainer.fit(
+        inputs,
+        task.encode(targets, len(CLASSES)),
+        batch_size=32,
+        epochs=lesson.epochs,
+        shuffle=False,
+        verbose=0,
+    )
+    return list(history.history["loss"])
+
+
+def _predict(model: keras.Model, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    from actzoo import graphs
+
+    outputs: np.ndarray = graphs.by_input_name(model).predict(inputs, verbose=0)
+    return outputs
+
+
+def _makes_hidden_layers(activation: object) -> bool:
     if activation is None:
         return True
-    found = activations.identify(activations.get(activation))
-    return found is None or activations.describe(found[0]).hidden
+    identified = activations.identify(activations.get(activation))
+    return identified is None or activations.describe(identified[0]).hidden
