@@ -6,8 +6,9 @@ is asked of the domain; what is left here holds for all.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,73 +60,21 @@ def make_plan(
     spec = models.MODELS.get(options.model or domain.default_model)
     _check_fits(spec, domain)
     start = weights.locate(options.weights)
-    reasons: list[str] = []
-    notes = list(notes)
-    config: dict[str, Any] = {"num_classes": len(source.classes)}
-    overrides: dict[str, Any] = {}
-    if start is not None:
-        card = _card_of(start, spec.name)
-        config = {**_inherited(card), **config}
-        overrides = {key: config[key] for key in domain.planned if key in config}
-        if card is not None:
-            overrides["preprocessing"] = card.preprocessing
-        reasons.append(f"starts from the weights in {start.name}: its architecture is kept")
-    elif options.weights == "auto":
-        notes.append(
-            f"No published weights of {spec.name} are available, so training starts from scratch. "
-            "Give --weights PATH to start from a model of yours."
-        )
+    draft = _Draft(spec, {"num_classes": len(source.classes)}, notes=list(notes))
+    overrides = {**draft.start_from(start, domain, options.weights), **(planned or {})}
     if planned:
-        overrides.update(planned)
-        models.make_config(spec.name, {**config, **planned})
+        models.make_config(spec.name, {**draft.config, **planned})
     inputs = domains.get_domain(domain.name).inputs(source, split, overrides)
-    config.update(inputs.config)
-    reasons += inputs.reasons
-    if options.activation is not None:
-        config["activation"] = options.activation
     count = _samples(source, split["train"], inputs.steps)
-    if start is None:
-        reasons += _fit_capacity(spec, config, count)
-    fixed = options.batch_size or inputs.batch_size or spec.training.batch_size
-    batch, why = _batch_size(count) if fixed is None else (fixed, "")
-    if why:
-        reasons.append(why)
-    chosen = {*config, *(planned or ())}
-    if batch < SMALLEST_BATCH and "norm" in spec.defaults() and "norm" not in chosen:
-        config["norm"] = "group"
-        reasons.append(f"group normalization: {batch} samples are too few for a batch's statistics")
+    draft.fit_inputs(inputs, options, None if start is not None else count)
+    labels = source.labels()
+    unbalanced = labels is not None and _unbalanced(fingerprint.counts.get("train", {}))
+    batch = draft.batch_size(inputs, options, count, {*draft.config, *(planned or ())})
+    recipe = draft.recipe(inputs, options, count, batch, start is not None, unbalanced)
     task = tasks.get_task(spec.task)
-    phases = _phases(
-        count,
-        batch,
-        options.epochs,
-        spec.training,
-        inputs.examples,
-        task.is_dense,
-        start is not None,
-    )
-    recipe = Recipe(
-        phases=phases,
-        batch_size=batch,
-        weight_decay=spec.training.weight_decay,
-        label_smoothing=spec.training.label_smoothing,
-        augmentation=inputs.augmentation,
-        class_weights=source.labels() is not None
-        and _unbalanced(fingerprint.counts.get("train", {})),
-        patience=max(spec.training.patience, max(phase.epochs for phase in phases) // 3),
-        seed=options.seed or 0,
-    )
-    reasons.append(
-        f"{sum(p.epochs for p in recipe.phases)} epochs: {count:,} training samples"
-        + (" and given weights" if start is not None else " from scratch")
-    )
-    if recipe.class_weights:
-        reasons.append("rare classes weigh more: the largest has over three times the smallest")
     limits, limit_reasons = _limits(len(split["test"]), task.is_dense)
-    reasons += limit_reasons
-    config = {**files.plain(spec.defaults()), **config}
+    config = {**files.plain(spec.defaults()), **draft.config}
     models.make_config(spec.name, config)
-    notes += _activation_notes(config.get("activation"))
     plan = Plan(
         data=_absolute(data),
         domain=domain.name,
@@ -143,11 +92,100 @@ def make_plan(
         recipe=recipe,
         precisions=tuple(options.export or domain.default_precisions),
         limits=limits,
-        reasons=tuple(reasons),
-        notes=tuple(notes),
+        reasons=(*draft.reasons, *limit_reasons),
+        notes=(*draft.notes, *_activation_notes(config.get("activation"))),
     )
     plan.check()
     return plan
+
+
+@dataclasses.dataclass
+class _Draft:
+    """A plan in the making: what was decided so far, with the reasons."""
+
+    spec: models.ModelSpec
+    config: dict[str, Any]
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def start_from(
+        self, start: Path | None, domain: domains.DomainSpec, asked: str
+    ) -> dict[str, Any]:
+        """Take over what given weights fix; return it as far as the inputs have to fit it."""
+        if start is None:
+            if asked == "auto":
+                self.notes.append(
+                    f"No published weights of {self.spec.name} are available, so training starts "
+                    "from scratch. Give --weights PATH to start from a model of yours."
+                )
+            return {}
+        card = _card_of(start, self.spec.name)
+        self.config = {**_inherited(card), **self.config}
+        self.reasons.append(f"starts from the weights in {start.name}: its architecture is kept")
+        overrides = {key: self.config[key] for key in domain.planned if key in self.config}
+        if card is not None:
+            overrides["preprocessing"] = card.preprocessing
+        return overrides
+
+    def fit_inputs(
+        self, inputs: domains.InputPlan, options: RunOptions, fresh_count: int | None
+    ) -> None:
+        """Fit the model to its inputs, and one that starts from scratch to the amount of data."""
+        self.config.update(inputs.config)
+        self.reasons += inputs.reasons
+        if options.activation is not None:
+            self.config["activation"] = options.activation
+        if fresh_count is not None:
+            self.reasons += _fit_capacity(self.spec, self.config, fresh_count)
+
+    def batch_size(
+        self, inputs: domains.InputPlan, options: RunOptions, count: int, chosen: Collection[str]
+    ) -> int:
+        """Return the batch size; with very small ones, change the normalization."""
+        batch = options.batch_size or inputs.batch_size or self.spec.training.batch_size
+        if batch is None:
+            batch, why = _batch_size(count)
+            self.reasons.append(why)
+        if batch < SMALLEST_BATCH and "norm" in self.spec.defaults() and "norm" not in chosen:
+            self.config["norm"] = "group"
+            self.reasons.append(
+                f"group normalization: {batch} samples are too few for a batch's statistics"
+            )
+        return batch
+
+    def recipe(
+        self,
+        inputs: domains.InputPlan,
+        options: RunOptions,
+        count: int,
+        batch: int,
+        from_weights: bool,
+        unbalanced: bool,
+    ) -> Recipe:
+        """Return how the model is trained."""
+        training = self.spec.training
+        is_dense = tasks.get_task(self.spec.task).is_dense
+        phases = _phases(
+            count, batch, options.epochs, training, inputs.examples, is_dense, from_weights
+        )
+        self.reasons.append(
+            f"{sum(phase.epochs for phase in phases)} epochs: {count:,} training samples"
+            + (" and given weights" if from_weights else " from scratch")
+        )
+        if unbalanced:
+            self.reasons.append(
+                "rare classes weigh more: the largest has over three times the smallest"
+            )
+        return Recipe(
+            phases=phases,
+            batch_size=batch,
+            weight_decay=training.weight_decay,
+            label_smoothing=training.label_smoothing,
+            augmentation=inputs.augmentation,
+            class_weights=unbalanced,
+            patience=max(training.patience, max(phase.epochs for phase in phases) // 3),
+            seed=options.seed or 0,
+        )
 
 
 def _check_fits(spec: models.ModelSpec, domain: domains.DomainSpec) -> None:
