@@ -11,30 +11,30 @@ from actzoo import errors, models, tflite
 
 def check_inputs(
     inputs: Mapping[str, np.ndarray],
-    ports: Mapping[str, tflite.TensorSpec],
+    specs: Mapping[str, tflite.TensorSpec],
     card: models.ModelCard | None = None,
 ) -> dict[str, np.ndarray]:
     """Return inputs as arrays, or refuse what the model would answer with nonsense.
 
     Args:
         inputs: Input name -> `(n, ...)`.
-        ports: What the model takes.
+        specs: What the model takes.
         card: Says the range of the values.
 
     Raises:
         InvalidValueError: Names what is expected and what was found.
     """
-    found = {}
-    for name, port in ports.items():
+    checked = {}
+    for name, spec in specs.items():
         if name not in inputs:
             raise errors.InvalidValueError(
                 f"The input '{errors.shown(name)}' is missing; given are "
                 f"{errors.shown(', '.join(map(str, inputs)) or 'none')}.",
                 given=tuple(inputs),
-                allowed=tuple(ports),
+                allowed=tuple(specs),
             )
         values = np.asarray(inputs[name])
-        _check_shape(values, port)
+        _check_shape(values, spec)
         if values.dtype.kind not in "fiub":
             raise errors.InvalidValueError(
                 f"'{errors.shown(name)}' takes numbers; found {values.dtype}.",
@@ -43,12 +43,12 @@ def check_inputs(
             )
         described = card.inputs.get(name, {}) if card is not None else {}
         _check_values(values, name, described.get("range"))
-        found[name] = values
-    return found
+        checked[name] = values
+    return checked
 
 
-def _check_shape(values: np.ndarray, port: tflite.TensorSpec) -> None:
-    wanted = tuple(port.shape)
+def _check_shape(values: np.ndarray, spec: tflite.TensorSpec) -> None:
+    wanted = tuple(spec.shape)
     shape = values.shape[1:]
     if values.ndim == len(wanted) + 1 and all(
         size in (-1, given) for size, given in zip(wanted, shape, strict=True)
@@ -62,7 +62,7 @@ def _check_shape(values: np.ndarray, port: tflite.TensorSpec) -> None:
     elif len(wanted) == 3 and len(shape) == 3 and shape[2] == wanted[2]:
         hint = f"\nResize to {wanted[0]}x{wanted[1]} pixels."
     raise errors.InvalidValueError(
-        f"'{errors.shown(port.name)}' takes (n, {', '.join(map(str, wanted))}); found "
+        f"'{errors.shown(spec.name)}' takes (n, {', '.join(map(str, wanted))}); found "
         f"{values.shape}.{hint}",
         given=values.shape,
         allowed=(wanted,),
@@ -84,13 +84,12 @@ def _check_values(values: np.ndarray, name: str, limits: Sequence[float] | None)
     low, high = float(limits[0]), float(limits[1])
     smallest, largest = float(values.min()), float(values.max())
     slack = 1e-3 * (high - low)
-    scaled = (
+    fits = smallest >= low - slack and largest <= high + slack
+    small = (
         low >= 0 and high > 2 and values.dtype.kind == "f" and -1.0 <= smallest and largest <= 1.0
     )
     # Fractions below one, where bytes are expected, were scaled before; whole ones are dark pixels.
-    if scaled and not np.array_equal(values, np.round(values)):
-        pass
-    elif smallest >= low - slack and largest <= high + slack:
+    if fits and (not small or np.array_equal(values, np.round(values))):
         return
     hint = "The steps in model.json say how it is made."
     if (low, high) == (0.0, 255.0):

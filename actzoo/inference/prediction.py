@@ -181,7 +181,8 @@ def _masks_before(out: Path) -> set[tuple[str, ...]]:
         header, rows = [], []
     if header[:1] != ["input"] or header[-1:] != ["error"]:
         raise errors.InvalidValueError(
-            f"{errors.shown(table, 200)} is no table of `actzoo predict` and is not overwritten.\n"
+            f"{errors.shown(table, 200)} is not a table of `actzoo predict` and is not "
+            "overwritten.\n"
             "Name another folder: --out FOLDER",
             given=str(table),
             fix="--out FOLDER",
@@ -253,7 +254,7 @@ def _read_array(path: Path) -> np.ndarray:
         ) from error
     except (ValueError, OSError, EOFError) as error:
         raise errors.DataError(
-            f"{errors.shown(path, 200)} is no .npy array of numbers.", given=str(path)
+            f"{errors.shown(path, 200)} is not a .npy array of numbers.", given=str(path)
         ) from error
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actzoo import errors, tflite
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def serve(path: str) -> None:
@@ -34,25 +38,32 @@ def serve(path: str) -> None:
         }
         ((name, spec),) = call.structured_outputs.items()
         output = tflite.TensorSpec(name, _shape(spec), spec.dtype.name)
-        tflite.send_ports(out, inputs, output)
+        tflite.send_specs(out, inputs, output)
         for values in iter(lambda: tflite.receive(sys.stdin.buffer), None):
-            tflite.send(out, {"outputs": _run(tf, call, inputs, name, values)})
+            tflite.send(out, {"outputs": _run(call, inputs, name, values)})
     except Exception as error:
         text = f"The SavedModel cannot be run: {errors.shown(str(error), 200)}"
         tflite.send(out, {"error": np.array(text)})
 
 
-def _shape(spec: Any) -> tuple[int, ...]:
+def _shape(spec: tf.TensorSpec) -> tuple[int, ...]:
     return tuple(1 if size is None else int(size) for size in spec.shape[1:])
 
 
-def _run(tf: Any, call: Any, ports: Any, output: str, values: Any) -> np.ndarray:
+def _run(
+    call: Callable[..., Mapping[str, tf.Tensor]],
+    specs: Mapping[str, tflite.TensorSpec],
+    output: str,
+    values: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    import tensorflow as tf
+
     count = len(next(iter(values.values())))
     rows = []
     for k in range(count):  # the signature takes one sample
         one = {
-            name: tf.constant(values[name][k : k + 1].astype(port.dtype))
-            for name, port in ports.items()
+            name: tf.constant(values[name][k : k + 1].astype(spec.dtype))
+            for name, spec in specs.items()
         }
         rows.append(call(**one)[output].numpy())
     return np.concatenate(rows).astype("float32")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         quantize,
         quiet_interpreter,
     )
-    from actzoo.tflite.sandbox import Child, Sandbox, child_environment, receive, send, send_ports
+    from actzoo.tflite.sandbox import Child, Sandbox, child_environment, receive, send, send_specs
 
 _TARGETS = {
     "BINARY": "actzoo.tflite.graph:BINARY",
@@ -61,7 +61,7 @@ _TARGETS = {
     "read": "actzoo.tflite.graph:read",
     "receive": "actzoo.tflite.sandbox:receive",
     "send": "actzoo.tflite.sandbox:send",
-    "send_ports": "actzoo.tflite.sandbox:send_ports",
+    "send_specs": "actzoo.tflite.sandbox:send_specs",
     "with_room_for_biases": "actzoo.tflite.edit:with_room_for_biases",
     "with_uint8_io": "actzoo.tflite.edit:with_uint8_io",
 }
@@ -94,7 +94,7 @@ __all__ = [
     "read",
     "receive",
     "send",
-    "send_ports",
+    "send_specs",
     "with_room_for_biases",
     "with_uint8_io",
 ]

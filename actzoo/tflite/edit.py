@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actzoo.tflite.graph import IDENTIFIER, _text
 
+if TYPE_CHECKING:
+    from ai_edge_litert.schema_py_generated import ModelT, OperatorT, SubGraphT, TensorT
 
-def pack(model: Any) -> bytes:
+
+def pack(model: ModelT) -> bytes:
     """Return the bytes of a model object, weights inside of the flatbuffer.
 
     litert-quantizer stores weights behind the flatbuffer, at an offset; tools that write metadata
@@ -54,35 +58,53 @@ def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
     plain = schema.ModelT.InitFromPackedBuf(data, 0)
     by_name = {tensor.name: tensor for tensor in plain.subgraphs[0].tensors}
     eight = schema.ModelT.InitFromPackedBuf(quantized, 0)
-    tensors = eight.subgraphs[0].tensors
     changed = False
     for op in eight.subgraphs[0].operators:
-        inputs = [tensors[i] for i in op.inputs if i >= 0]
-        if len(inputs) < 3 or inputs[-1].type != schema.TensorType.INT32:
+        weighted = _weighted(schema, eight, op)
+        if weighted is None:
             continue
-        bias, weights, entry = inputs[-1], inputs[-2], inputs[-3]
-        if weights.type != schema.TensorType.INT8:
-            continue
-        if len(inputs) == 4:  # a transposed convolution: size, weights, input, bias
-            weights, entry = entry, weights
+        entry, weights, bias = weighted
         kernel, offset = by_name.get(weights.name), by_name.get(bias.name)
         steps = eight.buffers[bias.buffer].data
         if kernel is None or offset is None or steps is None:
             continue
         full = np.abs(np.frombuffer(bytes(steps), "<i4").astype("int64")) >= 2**31 - 1
-        if not full.any():
-            continue
-        values = np.frombuffer(bytes(plain.buffers[kernel.buffer].data), "<f4").copy()
-        biases = np.frombuffer(bytes(plain.buffers[offset.buffer].data), "<f4")
-        rows = np.moveaxis(values.reshape(kernel.shape), weights.quantization.quantizedDimension, 0)
-        for channel in np.flatnonzero(full):
-            place = np.unravel_index(np.abs(rows[channel]).argmax(), rows[channel].shape)
-            least = 127 * abs(biases[channel]) / (entry.quantization.scale[0] * 2**30)
-            least = max(least, abs(rows[channel][place]))  # another operator may have raised it
-            rows[channel][place] = np.copysign(least, rows[channel][place])
-        plain.buffers[kernel.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
-        changed = True
+        if full.any():
+            biases = np.frombuffer(bytes(plain.buffers[offset.buffer].data), "<f4")
+            least = 127 * np.abs(biases) / (entry.quantization.scale[0] * 2**30)
+            axis = weights.quantization.quantizedDimension
+            _raise_weights(plain, kernel, axis, {k: least[k] for k in np.flatnonzero(full)})
+            changed = True
     return pack(plain) if changed else None
+
+
+def _weighted(
+    schema: ModuleType, model: ModelT, op: OperatorT
+) -> tuple[TensorT, TensorT, TensorT] | None:
+    """Return input, 8-bit weights and bias of an operator; None where it has no such."""
+    tensors = model.subgraphs[0].tensors
+    inputs = [tensors[i] for i in op.inputs if i >= 0]
+    if len(inputs) < 3 or inputs[-1].type != schema.TensorType.INT32:
+        return None
+    entry, weights, bias = inputs[-3:]
+    if weights.type != schema.TensorType.INT8:
+        return None
+    if len(inputs) == 4:  # a transposed convolution: size, weights, input, bias
+        entry, weights = weights, entry
+    return entry, weights, bias
+
+
+def _raise_weights(
+    model: ModelT, kernel: TensorT, axis: int, least: Mapping[int, np.float32]
+) -> None:
+    """Raise the largest weight of some channels (number -> least size) of a float kernel."""
+    values = np.frombuffer(bytes(model.buffers[kernel.buffer].data), "<f4").copy()
+    rows = np.moveaxis(values.reshape(kernel.shape), axis, 0)
+    for channel, size in least.items():
+        place = np.unravel_index(np.abs(rows[channel]).argmax(), rows[channel].shape)
+        size = max(size, abs(rows[channel][place]))  # another operator may have raised it
+        rows[channel][place] = np.copysign(size, rows[channel][place])
+    model.buffers[kernel.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
 
 
 def with_uint8_io(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> bytes:
@@ -118,7 +140,9 @@ def with_uint8_io(data: bytes, ranges: Mapping[str, tuple[float, float]]) -> byt
     return pack(model)
 
 
-def _eight_bit_copy(schema: Any, graph: Any, index: int, scale: float, zero: int) -> int:
+def _eight_bit_copy(
+    schema: ModuleType, graph: SubGraphT, index: int, scale: float, zero: int
+) -> int:
     tensor = schema.TensorT()
     old = graph.tensors[index]
     tensor.name = _text(old.name).split(":")[0].encode() + b"_uint8"
@@ -130,7 +154,7 @@ def _eight_bit_copy(schema: Any, graph: Any, index: int, scale: float, zero: int
     return len(graph.tensors) - 1
 
 
-def _operator(schema: Any, model: Any, name: str, source: int, target: int) -> Any:
+def _operator(schema: ModuleType, model: ModelT, name: str, source: int, target: int) -> OperatorT:
     number = getattr(schema.BuiltinOperator, name)
     numbers = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
     if number in numbers:

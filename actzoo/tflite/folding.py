@@ -51,13 +51,13 @@ class FloatRun:
 def float_runs(graph: Graph) -> list[FloatRun]:
     """Return the runs of float operators that lie between 8-bit tensors.
 
-    A run that begins at the graph's float input or ends at its float output is none.
+    A run that begins at the graph's float input or ends at its float output does not count.
 
     Args:
         graph: The graph of a file.
     """
     consumers = collections.Counter(i for op in graph.operators for i in op.inputs)
-    found = []
+    runs = []
     for members in _components(graph):
         operators = [graph.operators[k] for k in members]
         entries = [op for op in operators if _is_conversion(graph, op, inward=True)]
@@ -67,7 +67,7 @@ def float_runs(graph: Graph) -> list[FloatRun]:
         inner = [op for op in operators if op not in entries and op not in exits]
         folds = len(exits) == 1 and _folds(graph, operators, entries, consumers)
         known = UNARY | BINARY | BREAK_FOLDING
-        found.append(
+        runs.append(
             FloatRun(
                 tuple(op.name for op in inner),
                 graph.tensors[exits[0].outputs[0]].name,
@@ -75,7 +75,7 @@ def float_runs(graph: Graph) -> list[FloatRun]:
                 not folds and all(op.name in known for op in inner) and _single_source(entries),
             )
         )
-    return found
+    return runs
 
 
 def _single_source(entries: list[Operator]) -> bool:

@@ -14,11 +14,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actzoo import errors
+
+if TYPE_CHECKING:
+    from ai_edge_litert.schema_py_generated import ModelT, SubGraphT, TensorT
 
 IDENTIFIER = b"TFL3"
 OUTPUT = "probabilities"  # name of the one output of our files
@@ -153,7 +157,7 @@ def read(data: bytes, name: str = "the file") -> Graph:
     return graphs[0]
 
 
-def _graph(schema: Any, model: Any, part: Any, data: bytes, name: str) -> Graph:
+def _graph(schema: ModuleType, model: ModelT, part: SubGraphT, data: bytes, name: str) -> Graph:
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     tensors = tuple(_tensor(model, tensor, data, name) for tensor in part.tensors)
     operators = []
@@ -167,7 +171,7 @@ def _graph(schema: Any, model: Any, part: Any, data: bytes, name: str) -> Graph:
             raise broken(name, f"it holds the unknown operator {number}")
         custom = names[number] == "CUSTOM"
         shown = f"CUSTOM:{_text(code.customCode)}" if custom else names[number]
-        indices = [list(() if found is None else found) for found in (op.inputs, op.outputs)]
+        indices = [list(() if given is None else given) for given in (op.inputs, op.outputs)]
         if any(not -1 <= int(i) < len(tensors) for i in indices[0]) or any(
             not 0 <= int(i) < len(tensors) for i in indices[1]
         ):
@@ -183,13 +187,13 @@ def _graph(schema: Any, model: Any, part: Any, data: bytes, name: str) -> Graph:
                 slope,
             )
         )
-    ends = [tuple(int(i) for i in found) for found in (part.inputs, part.outputs)]
+    ends = [tuple(int(i) for i in given) for given in (part.inputs, part.outputs)]
     if any(not 0 <= i < len(tensors) for i in (*ends[0], *ends[1])):
         raise broken(name, "an input or output of the graph does not exist")
     return Graph(tensors, tuple(operators), *ends)
 
 
-def _tensor(model: Any, tensor: Any, data: bytes, name: str) -> Tensor:
+def _tensor(model: ModelT, tensor: TensorT, data: bytes, name: str) -> Tensor:
     shape = tuple(int(size) for size in (() if tensor.shape is None else tensor.shape))
     shown = _text(tensor.name)
     if any(size < 0 for size in shape) or math.prod(shape) * 8 > MAX_TENSOR_BYTES * 8:
@@ -218,7 +222,7 @@ def _tensor(model: Any, tensor: Any, data: bytes, name: str) -> Tensor:
     return Tensor(shown, dtype, shape, constant=bool(length))
 
 
-def _check_flow(model: Any, part: Any, graph: Graph, name: str) -> None:
+def _check_flow(model: ModelT, part: SubGraphT, graph: Graph, name: str) -> None:
     """Refuse a graph that reads what no operator has written: an unmade output, a cycle."""
     known = {i for i, tensor in enumerate(graph.tensors) if tensor.constant}
     known |= set(graph.inputs)
@@ -258,7 +262,7 @@ def has_lookup(graph: Graph) -> bool:
     )
 
 
-def layers_of(tensor: str, layers: Mapping[str, Any]) -> Iterator[str]:
+def layers_of(tensor: str, layers: Mapping[str, object]) -> Iterator[str]:
     """Yield those of some layers that a tensor's name mentions.
 
     Keras' scopes are `model/layer_1/operator`; a name that the converter joined holds several,

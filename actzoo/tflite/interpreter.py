@@ -77,10 +77,10 @@ class Interpreter:
             raise broken(name, f"it has {len(names['outputs'])} outputs instead of one")
         key = next(iter(signatures))
         call = interpreter.get_signature_runner(key)
-        self.inputs = {n: _port(n, d) for n, d in call.get_input_details().items()}
+        self.inputs = {n: _spec_of(n, d) for n, d in call.get_input_details().items()}
         self._indices = {n: d["index"] for n, d in call.get_input_details().items()}
         ((output, detail),) = call.get_output_details().items()
-        self.output = _port(output, detail)
+        self.output = _spec_of(output, detail)
         self._output_index = detail["index"]
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -88,8 +88,8 @@ class Interpreter:
         count = len(next(iter(inputs.values())))
         out = np.empty((count, *self.output.shape), "float32")
         for k in range(count):
-            for name, port in self.inputs.items():
-                value = quantize(inputs[name][k : k + 1], port)
+            for name, spec in self.inputs.items():
+                value = quantize(inputs[name][k : k + 1], spec)
                 self._runner.set_tensor(self._indices[name], value)
             self._runner.invoke()
             out[k] = dequantize(self._runner.get_tensor(self._output_index), self.output)[0]
@@ -100,7 +100,7 @@ class Interpreter:
         self.__dict__.pop("_runner", None)
 
 
-def quiet_interpreter(data: bytes, threads: int = 1, **kwargs: Any) -> Any:
+def quiet_interpreter(data: bytes, threads: int = 1, **kwargs: object) -> Any:
     """Return LiteRT's interpreter of a file, without its lines on stderr."""
     from ai_edge_litert.interpreter import Interpreter as LiteRT
 
@@ -128,25 +128,25 @@ class _silence:
             os.close(self._saved)
 
 
-def _port(name: str, detail: Mapping[str, Any]) -> TensorSpec:
+def _spec_of(name: str, detail: Mapping[str, Any]) -> TensorSpec:
     scale, zero = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"][1:])
     return TensorSpec(name, shape, np.dtype(detail["dtype"]).name, float(scale), int(zero))
 
 
-def quantize(values: np.ndarray, port: TensorSpec) -> np.ndarray:
+def quantize(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
     """Return values as an input takes them."""
-    if port.dtype in ("int8", "uint8") and port.scale:
-        limits = np.iinfo(port.dtype)
-        scaled = np.round(np.asarray(values, "float32") / port.scale) + port.zero_point
-        return np.clip(scaled, limits.min, limits.max).astype(port.dtype)
-    return np.ascontiguousarray(values, port.dtype)
+    if spec.dtype in ("int8", "uint8") and spec.scale:
+        limits = np.iinfo(spec.dtype)
+        scaled = np.round(np.asarray(values, "float32") / spec.scale) + spec.zero_point
+        return np.clip(scaled, limits.min, limits.max).astype(spec.dtype)
+    return np.ascontiguousarray(values, spec.dtype)
 
 
-def dequantize(values: np.ndarray, port: TensorSpec) -> np.ndarray:
+def dequantize(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
     """Return an output as float32."""
-    if port.scale and port.dtype in ("int8", "uint8", "int16"):
-        return (values.astype("float32") - port.zero_point) * np.float32(port.scale)
+    if spec.scale and spec.dtype in ("int8", "uint8", "int16"):
+        return (values.astype("float32") - spec.zero_point) * np.float32(spec.scale)
     return values.astype("float32")
 
 

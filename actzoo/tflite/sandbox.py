@@ -50,13 +50,13 @@ class Child:
             env=child_environment(),
         )
         try:
-            ports = self._receive()
+            specs = self._receive()
             self.inputs = {
-                key.removeprefix("in_"): _port_from(value)
-                for key, value in ports.items()
+                key.removeprefix("in_"): _spec_from(value)
+                for key, value in specs.items()
                 if key.startswith("in_")
             }
-            self.output = _port_from(ports["out"])
+            self.output = _spec_from(specs["out"])
         except BaseException:
             self.close()
             raise
@@ -155,13 +155,13 @@ def child_environment() -> dict[str, str]:
     }
 
 
-def _port_from(values: np.ndarray) -> TensorSpec:
+def _spec_from(values: np.ndarray) -> TensorSpec:
     name, dtype, scale, zero, *shape = (str(value) for value in values)
     return TensorSpec(name, tuple(int(size) for size in shape), dtype, float(scale), int(zero))
 
 
-def _port_to(port: TensorSpec) -> np.ndarray:
-    parts = [port.name, port.dtype, repr(port.scale), str(port.zero_point), *map(str, port.shape)]
+def _spec_to(spec: TensorSpec) -> np.ndarray:
+    parts = [spec.name, spec.dtype, repr(spec.scale), str(spec.zero_point), *map(str, spec.shape)]
     return np.array(parts)
 
 
@@ -206,7 +206,7 @@ def serve(path: str, threads: int) -> None:
         data = load(path)
         read(data, Path(path).name)
         runner = Interpreter(data, threads=threads, name=Path(path).name)
-        send_ports(out, runner.inputs, runner.output)
+        send_specs(out, runner.inputs, runner.output)
         for inputs in iter(lambda: receive(sys.stdin.buffer), None):
             outputs = runner.run(inputs)
             send(out, {"outputs": outputs, **({} if before is None else _peak(before))})
@@ -215,10 +215,10 @@ def serve(path: str, threads: int) -> None:
         send(out, {"error": np.array(str(text))})
 
 
-def send_ports(pipe: IO[bytes], inputs: Mapping[str, TensorSpec], output: TensorSpec) -> None:
+def send_specs(pipe: IO[bytes], inputs: Mapping[str, TensorSpec], output: TensorSpec) -> None:
     """Tell the parent what a model takes and gives; the first answer of a child."""
-    ports = {f"in_{name}": _port_to(port) for name, port in inputs.items()}
-    send(pipe, {**ports, "out": _port_to(output)})
+    specs = {f"in_{name}": _spec_to(spec) for name, spec in inputs.items()}
+    send(pipe, {**specs, "out": _spec_to(output)})
 
 
 def _memory() -> int | None:
