@@ -107,7 +107,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     return write_bytes(path, text.encode("utf-8"))
 
 
-def write_json(path: str | os.PathLike[str], data: Any) -> Path:
+def write_json(path: str | os.PathLike[str], data: object) -> Path:
     """Write a JSON file whole or not at all; NaN and infinities become null.
 
     Args:
@@ -122,12 +122,12 @@ def csv_cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def to_json(data: Any, *, indent: int | None = 2) -> str:
+def to_json(data: object, *, indent: int | None = 2) -> str:
     """Return `data` as JSON text; see `write_json`."""
     return json.dumps(plain(data), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def plain(data: Any) -> Any:
+def plain(data: object) -> Any:
     """Return `data` in JSON's own types; a number that is not finite becomes None."""
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
         return {f.name: plain(getattr(data, f.name)) for f in dataclasses.fields(data)}
@@ -204,12 +204,12 @@ def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    pairs_by_key: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in pairs_by_key:
             raise ValueError(f"the key '{errors.shown(key)}' stands twice in one object")
-        found[key] = value
-    return found
+        pairs_by_key[key] = value
+    return pairs_by_key
 
 
 def _refuse_constant(text: str) -> Any:

@@ -194,7 +194,7 @@ def check_precision(precision: str) -> str:
     return ARTIFACTS.get(precision).name
 
 
-def _need(holds: bool, where: str, value: Any, allowed: str) -> None:
+def _need(holds: bool, where: str, value: object, allowed: str) -> None:
     if not holds:
         raise errors.InvalidValueError(
             f"{where} is {errors.shown(repr(value))}; allowed: {allowed}.",
@@ -229,17 +229,17 @@ def _parse(kind: Any, value: Any, where: str, text: str, path: str) -> Any:
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 where = f"{where}.{key}" if where else str(key)
                 refuse(f"is not a field of the plan{hint}")
-        found = {}
+        values = {}
         for name, field in fields.items():
             inner = f"{where}.{name}" if where else name
             if name in value:
-                found[name] = _parse(hints[name], value[name], inner, text, path)
+                values[name] = _parse(hints[name], value[name], inner, text, path)
             elif field.default is dataclasses.MISSING and (
                 field.default_factory is dataclasses.MISSING
             ):
                 where = inner
                 refuse("is missing")
-        return kind(**found)
+        return kind(**values)
     if kind is typing.Any:
         return value
     if origin is tuple:
@@ -266,7 +266,7 @@ def _parse(kind: Any, value: Any, where: str, text: str, path: str) -> Any:
     return value
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: object) -> str:
     return f"{errors.shown(json.dumps(value, default=str), 40)}"
 
 
@@ -277,10 +277,10 @@ def _line_of(where: str, text: str) -> int:
         key = part.strip()
         if key.startswith("["):
             continue
-        found = text.find(f'"{key}"', position)
-        if found < 0:
+        place = text.find(f'"{key}"', position)
+        if place < 0:
             break
-        position = found
+        position = place
     return text.count("\n", 0, position) + 1
 
 
@@ -324,9 +324,9 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
 
 def _settable(data: dict[str, Any]) -> dict[str, Any]:
     """Return path -> present value of every plain field a user may set."""
-    found = {}
+    settable = {}
 
-    def walk(value: Any, path: str) -> None:
+    def walk(value: object, path: str) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 walk(inner, f"{path}.{key}" if path else key)
@@ -334,20 +334,20 @@ def _settable(data: dict[str, Any]) -> dict[str, Any]:
             for index, inner in enumerate(value):
                 walk(inner, f"{path}[{index}]")
         else:
-            found[path] = value
+            settable[path] = value
 
     for root in ("recipe", "model_config", "limits", "split_seed", "io_dtype"):
         walk(data[root], root)
     for name, value in data["recipe"].items():
         if value == {}:
-            found.pop(f"recipe.{name}", None)
+            settable.pop(f"recipe.{name}", None)
     planned = domains.DOMAINS.get(data["domain"]).planned
     for fixed in (*planned, "num_classes"):  # these follow from data and preprocessing
-        found.pop(f"model_config.{fixed}", None)
-    return found
+        settable.pop(f"model_config.{fixed}", None)
+    return settable
 
 
-def _read_value(key: str, text: str, present: Any) -> Any:
+def _read_value(key: str, text: str, present: object) -> Any:
     """Return the text as a value of the kind that the field has now."""
     stripped = text.strip()
     if isinstance(present, str):
@@ -377,7 +377,7 @@ def _read_value(key: str, text: str, present: Any) -> Any:
     return value
 
 
-def _assign(data: Any, path: str, value: Any) -> None:
+def _assign(data: dict[str, Any], path: str, value: object) -> None:
     *parents, last = path.replace("]", "").replace("[", ".").split(".")
     for part in parents:
         data = data[int(part)] if isinstance(data, list) else data[part]

@@ -110,7 +110,7 @@ class Registry(Generic[Row]):
             )
         return row
 
-    def names(self, pattern: str = "*", **tags: Any) -> tuple[str, ...]:
+    def names(self, pattern: str = "*", **tags: object) -> tuple[str, ...]:
         """Return the canonical names that match.
 
         Args:
@@ -123,7 +123,7 @@ class Registry(Generic[Row]):
         """
         return tuple(row.name for row in self.rows(pattern, **tags))
 
-    def rows(self, pattern: str = "*", **tags: Any) -> tuple[Row, ...]:
+    def rows(self, pattern: str = "*", **tags: object) -> tuple[Row, ...]:
         """Return the rows that match, in the table's order; see `names`."""
         check_pattern(pattern)
         self._fill()
@@ -141,7 +141,7 @@ class Registry(Generic[Row]):
             and all(getattr(row, key) == value for key, value in tags.items())
         )
 
-    def _check_word(self, key: str, wanted: Any) -> None:
+    def _check_word(self, key: str, wanted: object) -> None:
         """Refuse a word that a property never is: a slip would match nothing in silence."""
         known = {
             value for row in self._rows.values() if isinstance(value := getattr(row, key), str)

@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
 }
 
 
-def modern(data: Any, owner: str = "") -> Any:
+def modern(data: object, owner: str = "") -> Any:
     """Return JSON data with every old name replaced.
 
     Args:
@@ -49,13 +49,13 @@ def modern(data: Any, owner: str = "") -> Any:
     if not isinstance(data, Mapping):
         return VALUES.get(owner, {}).get(data, data) if isinstance(data, str) else data
     names = KEYS.get(owner, {})
-    found: dict[str, Any] = {}
+    renamed: dict[str, Any] = {}
     for key, value in data.items():
         new: str = names.get(key) or key
         if new in data:  # where both are there, the new one counts
             new = key
-        found[new] = modern(value, new)
-    return found
+        renamed[new] = modern(value, new)
+    return renamed
 
 
 def modern_path(path: str) -> str:
@@ -75,7 +75,7 @@ def accepts_old_arguments(kind: Kind) -> Kind:
     plain: Callable[..., None] = kind.__init__  # type: ignore[misc]
 
     @functools.wraps(plain)
-    def init(self: Any, *args: Any, **given: Any) -> None:
+    def init(self: object, *args: object, **given: object) -> None:
         plain(self, *args, **{names.get(key, key): value for key, value in given.items()})
 
     kind.__init__ = init  # type: ignore[misc]

@@ -88,8 +88,8 @@ def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, 
     """
     unique: dict[str, Mapping[str, Any]] = {}
     for measured in verification.values():
-        found = measured.get("findings") if isinstance(measured, Mapping) else None
-        for finding in found if isinstance(found, list | tuple) else ():
+        findings = measured.get("findings") if isinstance(measured, Mapping) else None
+        for finding in findings if isinstance(findings, list | tuple) else ():
             if isinstance(finding, Mapping):
                 unique.setdefault(str(finding.get("what")), finding)
     return list(unique.values())
@@ -144,13 +144,13 @@ def run_warnings(run: RunFolder) -> list[str]:
 
 
 def _warnings_of(run: RunFolder, stages: Iterable[str]) -> list[str]:
-    found: list[str] = []
+    warnings: list[str] = []
     for stage in stages:
         with contextlib.suppress(errors.ActzooError):
             for text in read_json(run.record(stage), "stage record").get("warnings", []):
-                if text not in found:
-                    found.append(text)
-    return found
+                if text not in warnings:
+                    warnings.append(text)
+    return warnings
 
 
 @contextlib.contextmanager

@@ -148,7 +148,7 @@ def run(
     *,
     resume: bool = False,
     force: bool = False,
-    **given: Any,
+    **given: object,
 ) -> RunResult:
     """Turn data into a trained model, verified device files and a report.
 
@@ -191,7 +191,7 @@ def plan(
     out: str | os.PathLike[str],
     *,
     resume: bool = False,
-    **given: Any,
+    **given: object,
 ) -> Plan:
     """Look at the data and write `plan.json`; see `run` for the arguments.
 

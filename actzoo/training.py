@@ -71,7 +71,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, peak: float, steps: int, warmup_steps: int) -> None:
         self.peak, self.steps, self.warmup_steps = peak, steps, warmup_steps
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: keras.KerasTensor) -> Any:
         """Return the learning rate of a step, counted from 0."""
         step = ops.cast(step, "float32")
         rise = (step + 1.0) / max(self.warmup_steps, 1)

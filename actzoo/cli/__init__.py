@@ -80,7 +80,7 @@ def _invoke(words: list[str]) -> int:
     return 0
 
 
-def _usage(error: Any, words: Sequence[str]) -> str:
+def _usage(error: typer.BadParameter, words: Sequence[str]) -> str:
     """Return what is wrong with a command: what was given, and the nearest spelling."""
     context: Any = getattr(error, "ctx", None)
     given = getattr(error, "option_name", None)
@@ -98,7 +98,7 @@ def _usage(error: Any, words: Sequence[str]) -> str:
     return f"{message}\nRun: {command} --help"
 
 
-def _given(parameter: Any, words: Sequence[str]) -> str | None:
+def _given(parameter: object, words: Sequence[str]) -> str | None:
     """Return what stands behind an option on the command line."""
     for option in getattr(parameter, "opts", ()):
         for index, word in enumerate(words):

@@ -198,7 +198,7 @@ def path(place: os.PathLike[str] | str) -> str:
     return errors.shown(os.fspath(place), 400)
 
 
-def say_json(data: Any) -> None:
+def say_json(data: object) -> None:
     """Print one JSON document; a number that is not finite becomes null."""
     text = files.to_json(data)
     print(text if can_show(text) else json.dumps(json.loads(text), indent=2))
@@ -255,13 +255,13 @@ def log_defect(error: BaseException, command: str, versions: Callable[[], str]) 
         command: The sub-command, without its arguments.
         versions: Returns the versions of the libraries.
     """
-    found: list[str] = []
+    parts: list[str] = []
     link: BaseException | None = error
-    while link is not None and len(found) < 20:
+    while link is not None and len(parts) < 20:
         kind = f"{type(link).__module__}.{type(link).__qualname__}"
-        found.append("".join(traceback.format_tb(link.__traceback__)) + kind)
+        parts.append("".join(traceback.format_tb(link.__traceback__)) + kind)
         link = link.__cause__ or link.__context__
-    trace = "\n\nwhich came from\n\n".join(found)
+    trace = "\n\nwhich came from\n\n".join(parts)
     text = (
         f"actzoo {errors.shown(command)}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}\n"

@@ -94,20 +94,20 @@ def _described_activation(spec: str) -> dict[str, Any]:
 
     name, given = activations.parse(spec)
     row = activations.describe(name)
-    found: dict[str, Any] = {"kind": "activation"}
+    entry: dict[str, Any] = {"kind": "activation"}
     if given or ":" in spec:
-        found["stands_for"] = activations.format(name, given)
-    found.update({**listed(row), "export": _export_words(row)})
+        entry["stands_for"] = activations.format(name, given)
+    entry.update({**listed(row), "export": _export_words(row)})
     if {**row.defaults, **given} != row.defaults:
-        found.update(_figures_of(spec))
+        entry.update(_figures_of(spec))
         if row.int8_table:
-            found["export"] += "; a note of export says where other parameters prevent that"
+            entry["export"] += "; a note of export says where other parameters prevent that"
     defaults = {**row.defaults, **given}
-    found["parameters"] = [
+    entry["parameters"] = [
         {"name": p.name, "default": defaults[p.name], "allowed": p.allowed, "summary": p.summary}
         for p in row.parameters
     ]
-    return found
+    return entry
 
 
 def _figures_of(spec: str) -> dict[str, Any]:
@@ -129,12 +129,12 @@ def peer_names(pattern: str) -> list[dict[str, Any]]:
     """
     from actzoo import activations
 
-    found = activations.peer_names(pattern)
-    if not found and not set(pattern) & set("*?["):
+    names = activations.peer_names(pattern)
+    if not names and not set(pattern) & set("*?["):
         activations.describe(pattern)
     return [
         {"name": name, "stands_for": spec, "formula": activations.describe(name).formula}
-        for name, spec in found.items()
+        for name, spec in names.items()
     ]
 
 
@@ -153,28 +153,28 @@ def _export_words(row: Any) -> str:
     return f"{words}, while its weights are the same for all channels" if own else words
 
 
-def for_people(found: Mapping[str, Any]) -> dict[str, Any]:
+def for_people(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is worth reading: the yes-or-no properties in one line, nothing empty."""
-    found = dict(found)
-    if found["kind"] == "activation":
-        found["kinks"] = [
+    entry = dict(entry)
+    if entry["kind"] == "activation":
+        entry["kinks"] = [
             f"at {place:g}" + ("" if chosen is None else f", where the gradient is {chosen:g}")
-            for place, chosen in found["kinks"] or ()
+            for place, chosen in entry["kinks"] or ()
         ]
-        if found["limits"]:
-            found["limits"] = "{} at -inf, {} at inf".format(*found["limits"])
+        if entry["limits"]:
+            entry["limits"] = "{} at -inf, {} at inf".format(*entry["limits"])
         for name, usual in (("channel_factor", 1.0), ("float16_overflow", "inf")):
-            found[name] = None if found[name] == usual else found[name]
-    flags = [key.replace("_", " ") for key, value in found.items() if value is True]
+            entry[name] = None if entry[name] == usual else entry[name]
+    flags = [key.replace("_", " ") for key, value in entry.items() if value is True]
     kept = {
         key: value
-        for key, value in found.items()
+        for key, value in entry.items()
         if not isinstance(value, bool) and value not in (None, "", (), [], {})
     }
     return {**kept, "properties": ", ".join(flags)} if flags else kept
 
 
-def lines(value: Any) -> list[str]:
+def lines(value: object) -> list[str]:
     """Return a value as lines for people."""
     if isinstance(value, Mapping):
         return [f"{key} = {inner}" for key, inner in value.items()]

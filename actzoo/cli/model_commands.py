@@ -67,17 +67,17 @@ def predict(
                 f"warning: no recorded hash says that {console.path(model)} is the file that was "
                 "exported."
             )
-    found = [summaries.answer(answer, top) for answer in answers]
+    rows = [summaries.answer(answer, top) for answer in answers]
     if as_json:
-        console.say_json(found)
+        console.say_json(rows)
     else:
-        console.say(summaries.answer_table(found))
-    for row in found:
+        console.say(summaries.answer_table(rows))
+    for row in rows:
         if "error" in row:
             console.tell(f"{errors.shown(row['input'], 200)}: {row['error']}")
     if out is not None:
-        console.tell(f"Wrote {console.path(summaries.write_answers(out, found))}")
-    if any("error" in row for row in found):
+        console.tell(f"Wrote {console.path(summaries.write_answers(out, rows))}")
+    if any("error" in row for row in rows):
         raise typer.Exit(2)
 
 

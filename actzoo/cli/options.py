@@ -156,7 +156,7 @@ def add_data_options(app: typer.Typer, name: str) -> None:
         command = getattr(row.callback, "plain", row.callback)
         if (row.name or getattr(command, "__name__", "")) != name:
             continue
-        if not hasattr(command, "inputs_only"):
+        if command is None or not hasattr(command, "inputs_only"):
             return
         parameters = [_parameter(option) for option in _data_options(command.inputs_only)]
         row.callback = _with_parameters(command, DATA, parameters, _given)
@@ -212,7 +212,7 @@ def _with_parameters(
             shown.append(parameter)
 
     @functools.wraps(command)
-    def expanded(**given: Any) -> None:
+    def expanded(**given: object) -> None:
         values = {parameter.name: given.pop(parameter.name) for parameter in parameters}
         command(**given, **{target: collect(values)})
 

@@ -171,15 +171,15 @@ class _Plot:
         """Return one line of the plot with its label."""
         label = self.labels.get(row, "")
         edge = self.signs.tick_left if label else self.signs.down
-        found: Line = [(f"{label:>{self.margin}} {edge}", "axis")]
+        spans: Line = [(f"{label:>{self.margin}} {edge}", "axis")]
         for column in range(self.columns):
             style = self.styles.get((row, column), "axis")
             text = self.sign(row, column)
-            if found[-1][1] == style:
-                found[-1] = (found[-1][0] + text, style)
+            if spans[-1][1] == style:
+                spans[-1] = (spans[-1][0] + text, style)
             else:
-                found.append((text, style))
-        return [*found[:-1], (found[-1][0].rstrip(), found[-1][1])]
+                spans.append((text, style))
+        return [*spans[:-1], (spans[-1][0].rstrip(), spans[-1][1])]
 
     def sign(self, row: int, column: int) -> str:
         dots = self.cells.get((row, column))

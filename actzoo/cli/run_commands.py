@@ -148,28 +148,28 @@ def diagnose(
     with console.working():
         if data is None:
             evaluation.refuse_options(data_options)
-            found = stages.diagnose(run)
+            diagnosis = stages.diagnose(run)
         else:
-            found = stages.diagnose_model(run, data, trust=trust, options=data_options)
+            diagnosis = stages.diagnose_model(run, data, trust=trust, options=data_options)
     if as_json:
-        console.say_json(found)
+        console.say_json(diagnosis)
         return
     rows = [
         (
             site.path, site.activation, site.role, site.units, site.dead_units,
             site.zero_fraction, site.saturated_fraction, site.gradient_norm,
         )
-        for site in found.sites
+        for site in diagnosis.sites
     ]  # fmt: skip
     columns = ("site", "activation", "role", "units", "dead", "zeros", "saturated", "gradient")
     if rows:
         console.say(formatting.table(columns, rows))
         console.say()
-    for finding in found.findings:
+    for finding in diagnosis.findings:
         console.say(f"{errors.shown(finding.what, 400)}")
         console.say(f"  {errors.shown(finding.why, 400)}")
         console.say(f"  {errors.shown(finding.suggestion, 400)}")
-    if not found.findings:
+    if not diagnosis.findings:
         console.say("Nothing stands out.")
 
 
@@ -222,9 +222,9 @@ def verify(
 
             outcome = stages.verify(run)
         else:
-            from actzoo import verify as verify_room
+            from actzoo import verify
 
-            outcome = verify_room.verify(run)
+            outcome = verify.verify(run)
     written = files.read_json(outcome.path, "verification")
     if as_json:
         console.say_json(written)

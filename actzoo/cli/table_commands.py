@@ -64,17 +64,17 @@ def describe_(
     as_json: options.Json = False,
 ) -> None:
     """Tell all about one activation, model or weights entry."""
-    found = describe.described(name)
+    entry = describe.described(name)
     if as_json:
-        console.say_json(found)
+        console.say_json(entry)
         return
-    shown = {key: describe.lines(value) for key, value in describe.for_people(found).items()}
+    shown = {key: describe.lines(value) for key, value in describe.for_people(entry).items()}
     width = max(map(len, shown))
     for key, lines in shown.items():
         for index, line in enumerate(lines):
             heading = "" if index else key.replace("_", " ")
             console.say(f"{heading:<{width}}  {errors.shown(line, 1000)}")
-    if found["kind"] == "activation":
+    if entry["kind"] == "activation":
         console.say()
         _draw_curve(name)
 

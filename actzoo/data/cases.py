@@ -229,8 +229,8 @@ def cached_examples(
     key = hashlib.sha256(indices.tobytes() + files.to_json(list(steps)).encode()).hexdigest()
     if key not in cache:
         cache[key] = _read_while_they_fit(source, indices, steps)
-    found: list[Example] | None = cache[key]
-    return found
+    examples: list[Example] | None = cache[key]
+    return examples
 
 
 def _read_while_they_fit(

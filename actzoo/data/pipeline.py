@@ -164,8 +164,8 @@ def _by_example(order: np.ndarray, examples: np.ndarray, random: np.random.Gener
         random: Decides which examples come together.
     """
     rank = random.permutation(int(examples.max()) + 1) // MIXING_BUFFER
-    found: np.ndarray = order[np.argsort(rank[examples[order]], kind="stable")]
-    return found
+    by_rank: np.ndarray = order[np.argsort(rank[examples[order]], kind="stable")]
+    return by_rank
 
 
 def _shortened(inputs: Mapping[str, np.ndarray], length: int) -> dict[str, np.ndarray]:
@@ -209,7 +209,7 @@ def _dataset_class() -> Any:
 
 
 @contextlib.contextmanager
-def feeding(batches: Any) -> Iterator[Any]:
+def feeding(batches: keras.utils.PyDataset) -> Iterator[Any]:
     """Give batches the form that `fit` takes, and raise what went wrong in making one.
 
     Under TensorFlow they come from a `tf.data.Dataset` that makes them one ahead, in a thread of
@@ -234,7 +234,7 @@ def feeding(batches: Any) -> Iterator[Any]:
         raise failure from None
 
 
-def _as_tensorflow(batches: Any) -> Any:
+def _as_tensorflow(batches: keras.utils.PyDataset) -> Any:
     import keras
     import tensorflow as tf
 

@@ -197,12 +197,12 @@ def counts_by_split(
     labels: np.ndarray, splits: Sequence[str | None], classes: Sequence[str]
 ) -> dict[str, dict[str, int]]:
     """Return split -> class -> number of examples; what has no split counts as "train"."""
-    found = {}
+    counts = {}
     for split in dict.fromkeys(splits):
         chosen = labels[[own == split for own in splits]]
         numbers = np.bincount(chosen, minlength=len(classes))
-        found[split or "train"] = {n: int(c) for n, c in zip(classes, numbers, strict=True)}
-    return found
+        counts[split or "train"] = {n: int(c) for n, c in zip(classes, numbers, strict=True)}
+    return counts
 
 
 def notes_on_copies(
