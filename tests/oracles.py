@@ -28,7 +28,11 @@ SCALAR = {
     "linear": lambda x: x,
     "relu": lambda x: max(x, mpf(0)),
     "relu6": lambda x: min(max(x, mpf(0)), mpf(6)),
-    "relu_n": lambda x, max_value=1.0: min(max(x, mpf(0)), mpf(max_value)),
+    "relu_n": lambda x, max_value=1.0, negative_slope=0.0, threshold=0.0: (
+        min(x, mpf("inf" if max_value is None else max_value))
+        if x >= threshold
+        else mpf(negative_slope) * (x - threshold)
+    ),
     "thresholded_relu": lambda x, threshold=1.0: x if x > threshold else mpf(0),
     "threshold": lambda x, threshold=0.5, value=0.0: x if x > threshold else mpf(value),
     "leaky_relu": lambda x, negative_slope=0.01: x if x >= 0 else mpf(negative_slope) * x,
@@ -48,7 +52,11 @@ SCALAR = {
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "hard_silu": lambda x: x * min(max(x + 3, mpf(0)), mpf(6)) / 6,
     "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
-    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "softplus": lambda x, beta=1.0, linear_above=None: (
+        x
+        if linear_above is not None and beta * x > linear_above
+        else mpmath.log1p(mpmath.exp(beta * x)) / beta
+    ),
     "squareplus": lambda x, b=4.0: (x + mpmath.sqrt(x**2 + b)) / 2,
     "sparse_plus": lambda x: mpf(0) if x <= -1 else (x if x >= 1 else (x + 1) ** 2 / 4),
     "softsign": lambda x: x / (1 + abs(x)),
@@ -56,7 +64,9 @@ SCALAR = {
     "hard_sigmoid": lambda x: min(max(x / 6 + mpf(1) / 2, mpf(0)), mpf(1)),
     "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
     "tanh": mpmath.tanh,
-    "hard_tanh": lambda x: min(max(x, mpf(-1)), mpf(1)),
+    "hard_tanh": lambda x, min_value=-1.0, max_value=1.0: min(
+        max(x, mpf(min_value)), mpf(max_value)
+    ),
     "sparse_sigmoid": lambda x: min(max((x + 1) / 2, mpf(0)), mpf(1)),
     "tanh_shrink": lambda x: x - mpmath.tanh(x),
     "soft_shrink": lambda x, threshold=0.5: mpmath.sign(x) * max(abs(x) - threshold, mpf(0)),
@@ -305,8 +315,8 @@ def _funnel_relu(x, kernel_size=3):
 
 
 CHANNELS = {
-    "softmax": lambda x: scipy.special.softmax(x, axis=-1),
-    "log_softmax": lambda x: scipy.special.log_softmax(x, axis=-1),
+    "softmax": lambda x, axis=-1: scipy.special.softmax(x, axis=axis),
+    "log_softmax": lambda x, axis=-1: scipy.special.log_softmax(x, axis=axis),
     "softmin": lambda x: scipy.special.softmax(-x, axis=-1),
     "softmax_one": lambda x: np.exp(
         x - np.logaddexp(0.0, scipy.special.logsumexp(x, axis=-1, keepdims=True))

@@ -20,6 +20,9 @@ ELEMENTWISE = activations.names(elementwise=True)
 VARIANTS = [
     ("relu_n", {"max_value": 6.0}),
     ("relu_n", {"max_value": 2.5}),
+    ("relu_n", {"max_value": None, "negative_slope": 0.3}),
+    ("hard_tanh", {"min_value": -2.0, "max_value": 0.5}),
+    ("softplus", {"beta": 2.5}),
     ("thresholded_relu", {"threshold": 0.25}),
     ("threshold", {"threshold": -1.0, "value": -2.0}),
     ("leaky_relu", {"negative_slope": 0.3}),

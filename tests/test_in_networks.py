@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import actzoo
 from actzoo import activations, blocks, errors
-from actzoo.activations import placed, spec
+from actzoo.activations import grammar, placed
 
 SIDE, CHANNELS = 6, 8
 NO_TRANSFORMER = {"evo_norm_b0", "funnel_relu"}  # need an image
@@ -127,7 +127,7 @@ def counted(monkeypatch, owner, name):
 
 
 def test_a_spec_is_read_once(monkeypatch):
-    calls = counted(monkeypatch, spec, "read")
+    calls = counted(monkeypatch, grammar, "read")
     activations.get("mish")
     assert calls == [("mish",)]
 

@@ -69,6 +69,9 @@ def test_float_form_equals_keras(name):
     [(name, 3 if name in FITTED else 0.02) for name in ELEMENTWISE]
     + [
         ("relu_n(max_value=2.5)", 2),
+        ("relu_n(negative_slope=0.1, max_value=6)", 1),
+        ("hard_tanh(min_value=-2, max_value=0.5)", 1),
+        ("softplus(beta=2.5)", 1),
         ("leaky_relu(negative_slope=0.3)", 1),
         ("leaky_relu(negative_slope=0)", 1),
         ("elu(alpha=0.7)", 1),
@@ -530,7 +533,8 @@ def test_new_names_of_layers_do_not_collide():
     "spec",
     [
         "soft_clipping(alpha=13)", "soft_clipping(alpha=1000)", "soft_exponential(alpha=0.01)",
-        "soft_exponential(alpha=-0.01)",
+        "soft_exponential(alpha=-0.01)", "relu_n(max_value=6, threshold=2)",
+        "softplus(linear_above=3)",
     ],
 )  # fmt: skip
 def test_parameters_beyond_a_chain_take_the_stable_form(spec):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actzoo import activations, cli, errors
+import actzoo
+from actzoo import activations, blocks, cli, errors
 from actzoo.activations import lookup
 from actzoo.activations.peers import AMBIGUOUS, PEERS
 
@@ -451,3 +452,81 @@ def test_peers_are_found_in_any_case_and_by_their_full_names():
     assert activations.peer_names("Transformers:relu*") == activations.peer_names("hf:relu*")
     with pytest.raises(errors.UnknownNameError, match="torch"):
         activations.peer_names("torhc:*")
+
+
+# --- arguments of peers ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spec,name,params",
+    [
+        ("keras:relu(negative_slope=0.0)", "relu", {}),
+        ("keras:relu(negative_slope=0.3)", "leaky_relu", {"negative_slope": 0.3}),
+        ("keras:ReLU(max_value=6)", "relu6", {}),
+        ("keras:ReLU(max_value=2)", "relu_n", {"max_value": 2.0}),
+        ("keras:ReLU(threshold=2)", "thresholded_relu", {"threshold": 2.0}),
+        ("keras2:relu(alpha=0.3)", "leaky_relu", {"negative_slope": 0.3}),
+        ("keras2:LeakyReLU(alpha=0.2)", "leaky_relu", {"negative_slope": 0.2}),
+        ("keras:gelu(approximate=True)", "gelu_tanh", {}),
+        ("jax:gelu(approximate=False)", "gelu", {}),
+        ("torch:GELU(approximate='tanh')", "gelu_tanh", {}),
+        ("torch:ReLU(inplace=True)", "relu", {}),
+        ("torch:Softmax(dim=1)", "softmax", {"axis": 1}),
+        ("torch:Softshrink(lambd=0.2)", "soft_shrink", {"threshold": 0.2}),
+        ("torch:PReLU(init=0.1)", "prelu", {"negative_slope": 0.1, "per": "layer"}),
+        ("tf:leaky_relu(alpha=0.3)", "leaky_relu", {"negative_slope": 0.3}),
+        ("onnx:LeakyRelu(alpha=0.3)", "leaky_relu", {"negative_slope": 0.3}),
+        ("keras:threshold(threshold=1, default_value=2)", "threshold",
+         {"threshold": 1.0, "value": 2.0}),
+    ],
+)  # fmt: skip
+def test_a_peers_name_takes_the_peers_arguments(spec, name, params):
+    assert activations.parse(spec) == (name, params)
+
+
+PICTURES = np.linspace(-9, 9, 240).reshape(2, 3, 8, 5)
+SLOPED = {"negative_slope": 0.1, "max_value": 6, "threshold": 0}
+
+
+@pytest.mark.parametrize(
+    "spec,theirs",
+    [
+        ("keras:relu(negative_slope=0.1, max_value=6, threshold=0)",
+         lambda x: keras.activations.relu(x, **SLOPED)),
+        ("keras:relu(negative_slope=0.1, max_value=6, threshold=2)",
+         lambda x: keras.activations.relu(x, **{**SLOPED, "threshold": 2})),
+        ("keras:relu(negative_slope=0.1, threshold=2)",
+         lambda x: keras.activations.relu(x, negative_slope=0.1, threshold=2)),
+        ("keras:log_softmax(axis=[1, 2])",
+         lambda x: keras.activations.log_softmax(x, axis=(1, 2))),
+        ("keras:softmax(axis=[-1, -2])", lambda x: keras.activations.softmax(x, axis=(2, 3))),
+        ("torch:Softplus(beta=2, threshold=5)",
+         lambda x: np.where(2 * x > 5, x, np.log1p(np.exp(2 * x)) / 2)),
+        ("torch:Hardtanh(min_val=-2, max_val=3)", lambda x: np.clip(x, -2, 3)),
+    ],
+)  # fmt: skip
+def test_what_peers_compute_with_arguments(spec, theirs, tmp_path):
+    wanted = np.asarray(theirs(PICTURES))
+    name, params = activations.parse(spec)
+    assert activations.parse(activations.format(name, params)) == (name, params)
+    np.testing.assert_allclose(activations.reference(name, **params)(PICTURES), wanted, 1e-6, 1e-6)
+    layer = activations.get(spec)
+    pair = activations.identify(layer)
+    assert pair == (name, {**activations.describe(name).defaults, **params})
+    x = keras.Input(PICTURES.shape[1:])
+    model = keras.Model(x, layer(x))
+    model.save(tmp_path / "m.keras")
+    for each in (model, actzoo.load_model(tmp_path / "m.keras")):
+        np.testing.assert_allclose(each(PICTURES.astype("float32")), wanted, 1e-5, 1e-5)
+
+
+def test_several_axes_are_distinct_and_of_the_input():
+    refused("softmax(axis=[])", "axis", "list")
+    refused("softmax(axis=[1, 1])", "axis", "list")
+    refused("softmax(axis=[1, 2.5])", "axis")
+    refused("softmax(axis=[1, 2", "ends")
+    refused("sparsemax(axis=[1, 2])", "axis")
+    with pytest.raises(errors.InvalidValueError, match="axis 7"):
+        blocks.activate(keras.Input((4, 4)), "softmax(axis=[1, 7])", name="a")
+    with pytest.raises(errors.InvalidValueError, match="two of which are one"):
+        blocks.activate(keras.Input((4, 4)), "softmax(axis=[2, -1])", name="a")

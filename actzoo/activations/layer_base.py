@@ -68,17 +68,27 @@ class ActivationLayer(keras.layers.Layer):
         }
 
 
-def check_axis(name: str, axis: int, shape: Sequence[int | None]) -> None:
+def check_axis(name: str, axis: int | Sequence[int], shape: Sequence[int | None]) -> None:
     """Refuse an axis that an input lacks, and the one of the batch: samples are no channels.
 
     Args:
         name: Of the activation, for the message.
-        axis: Which it works along.
+        axis: Which it works along; one or several.
         shape: Of the input, batch included.
 
     Raises:
         InvalidValueError: It does not fit.
     """
+    if not isinstance(axis, int):
+        for each in axis:
+            check_axis(name, each, shape)
+        if len({each % len(shape) for each in axis}) < len(axis):
+            raise errors.InvalidValueError(
+                f"{name} works along the axes {list(axis)}, two of which are one in the shape "
+                f"{tuple(shape)}.\nGive each axis once.",
+                given=axis,
+            )
+        return
     rank = len(shape)
     if not -rank < axis < rank or axis == 0:
         raise errors.InvalidValueError(

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import keras
 
 from actzoo import errors
-from actzoo.activations import lookup
+from actzoo.activations import lookup, peer_arguments
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.spec import ActivationSpec
 from actzoo.activations.stateless import Function, load, stateless_target
@@ -54,7 +54,10 @@ def get(spec: ActivationLike, *, name: str | None = None) -> keras.layers.Layer:
     target = load(row.target, row.name)
     if not isinstance(target, type):
         return keras.layers.Activation(_bind(row, params), name=name)
-    return target(**{**row.defaults, **params}, name=name)
+    layer = target(**{**row.defaults, **params}, name=name)
+    if row.function is not None and identify(layer) is None:  # several arguments of Keras' ReLU
+        return keras.layers.Activation(_bind(row, params), name=name)
+    return layer
 
 
 def function(spec: ActivationLike) -> Callable[[Any], Any]:
@@ -139,17 +142,19 @@ def register_layers() -> None:
 
 def _bind(row: ActivationSpec, params: dict[str, Any]) -> Callable[[Any], Any]:
     """Return the bare Keras function if it means the same by default, else a `Function`."""
-    target = stateless_target(row)
-    if target.startswith("keras."):
-        bare = load(target, row.name)
-        if _keras_defaults(bare, row) == {**row.defaults, **params}:
-            return bare
+    for target in dict.fromkeys((stateless_target(row), row.target)):
+        if target.startswith("keras."):
+            bare = load(target, row.name)
+            if isinstance(bare, type):
+                continue
+            if {**row.defaults, **_keras_defaults(bare, row)} == {**row.defaults, **params}:
+                return bare
     return Function.of(row, params)
 
 
 def _keras_defaults(bare: Callable[..., Any], row: ActivationSpec) -> dict[str, Any]:
     signature = inspect.signature(bare).parameters
-    return {name: signature[name].default for name in row.defaults}
+    return {name: signature[name].default for name in row.defaults if name in signature}
 
 
 def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
@@ -213,16 +218,13 @@ def _per_of(layer: keras.layers.PReLU) -> str | None:
 
 
 def _identify_relu(layer: keras.layers.ReLU) -> tuple[str, dict[str, Any]] | None:
-    limit, slope, threshold = layer.max_value, layer.negative_slope, layer.threshold
-    if limit is None and not slope and not threshold:
-        return "relu", {}
-    if limit is None and not threshold:
-        return _checked("leaky_relu", {"negative_slope": slope})
-    if limit is None and not slope:
-        return _checked("thresholded_relu", {"threshold": threshold})
-    if slope or threshold:
+    given = {name: getattr(layer, name) for name in ("negative_slope", "max_value", "threshold")}
+    try:
+        name, params = peer_arguments.relu(given)
+    except errors.ActzooError:
         return None
-    return ("relu6", {}) if limit == 6 else _checked("relu_n", {"max_value": limit})
+    # Several at once: what `get` makes of such a spec is the function, not this layer.
+    return None if len(params) > 1 else _checked(name, params)
 
 
 def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

@@ -1,4 +1,4 @@
-"""Finding activations by name, and reading and checking specs. Needs no Keras."""
+"""Finding activations by name, and reading and checking grammar. Needs no Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
 from actzoo._lazy import resolve
-from actzoo.activations import spec as specs
+from actzoo.activations import grammar, peer_arguments
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.peers import AMBIGUOUS, OTHERWISE_CALLED, PEERS
 from actzoo.activations.spec import ActivationSpec
@@ -114,7 +114,8 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
 
     Args:
         spec: `"name"`, `"name(argument=1)"`, `(name, {argument: value})`, or a row. A name may be
-            a peer's, as in `"torch:LeakyReLU"`; given arguments then override the peer's.
+            a peer's, as in `"torch:LeakyReLU"`; given arguments, in the peer's words or in ours,
+            then override the peer's.
 
     Returns:
         Canonical name, and the peer's and the given arguments in their plain types.
@@ -132,7 +133,7 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
         ('leaky_relu', {'negative_slope': 0.2})
     """
     if isinstance(spec, str):
-        name, params = specs.read(spec)
+        name, params = grammar.read(spec)
     elif isinstance(spec, ActivationSpec):
         name, params = spec.name, {}
     elif (
@@ -142,13 +143,17 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
         and isinstance(spec[1], Mapping)
     ):
         # The name passes the same reading, so that no odd character slips by.
-        (name, inner), params = specs.read(spec[0]), dict(spec[1])
+        (name, inner), params = grammar.read(spec[0]), dict(spec[1])
         if inner:
             raise refusal(spec)
     else:
         raise refusal(spec)
     row, preset = find(name)
-    return row.name, row.check({**preset, **params})
+    peer, colon, _ = name.partition(":")
+    if not colon or not params:
+        return row.name, row.check({**preset, **params})
+    chosen, params = peer_arguments.read(_peer(peer), row, params)
+    return chosen.name, chosen.check({**(preset if chosen is row else {}), **params})
 
 
 def refusal(spec: Any) -> errors.InvalidTypeError:
@@ -156,9 +161,9 @@ def refusal(spec: Any) -> errors.InvalidTypeError:
     none = " None does not mean linear; write 'linear'." if spec is None else ""
     return errors.InvalidTypeError(
         f"{errors.shown(repr(spec))} ({type(spec).__name__}) is no activation.{none}\n"
-        f"Give {specs.FORMS}.\nRun `actzoo list activations` for the names.",
+        f"Give {grammar.FORMS}.\nRun `actzoo list activations` for the names.",
         given=spec,
-        allowed=(specs.FORMS,),
+        allowed=(grammar.FORMS,),
         fix="actzoo list activations",
     )
 
@@ -170,7 +175,7 @@ def format(name: str, params: Mapping[str, Any] | None = None) -> str:
         >>> format("leaky_relu", {"negative_slope": 0.2})
         'leaky_relu(negative_slope=0.2)'
     """
-    return specs.write(name, params or {})
+    return grammar.write(name, params or {})
 
 
 def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
@@ -286,7 +291,7 @@ def check_names(row: Any) -> None:
         raise errors.InvalidTypeError(f"{errors.shown(repr(row))} is no ActivationSpec.", given=row)
     for name in (row.name, *row.aliases):
         try:
-            plain = name.isidentifier() and specs.read(name) == (name, {})
+            plain = name.isidentifier() and grammar.read(name) == (name, {})
         except errors.InvalidValueError:
             plain = False
         if not plain:
@@ -384,7 +389,7 @@ def _find_of_peer(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
                 spec = f"{PEERS[peer][known]}({argument}={value})"
     if spec is None:
         raise _unknown_of_peer(peer, spelling)
-    canonical, preset = specs.read(spec)
+    canonical, preset = grammar.read(spec)
     return ACTIVATIONS.get(canonical), preset
 
 

@@ -58,6 +58,11 @@ def with_gradient(derivative: Callable[..., Any]) -> Callable[..., Any]:
     return decorate
 
 
+def positive_axes(axis: int | tuple[int, ...], rank: int) -> int | tuple[int, ...]:
+    """Return several axes counted from the first, as Keras' softmax needs them; one as it is."""
+    return axis if isinstance(axis, int) else tuple(each % rank for each in axis)
+
+
 def negative_part(x: Any) -> Any:
     """Return min(x, 0), of slope 1 at 0 in every backend."""
     return ops.where(x > 0, ops.zeros_like(x), x)

@@ -21,6 +21,7 @@ FUSED_RELU = (
 
 SLOPE = Parameter("negative_slope", 0.01, low=0.0, summary="slope for negative inputs")
 AXIS = Parameter("axis", -1, low=-8, high=8, kind="int", summary="axis to work along")
+AXES = dataclasses.replace(AXIS, several=True, summary="axis, or axes, to work along")
 PER = Parameter(
     "per",
     "channel",

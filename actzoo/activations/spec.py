@@ -1,27 +1,15 @@
-"""What a row of the activation table holds, and how `"name(argument=1)"` is read and written.
-
-A spec string comes from a command line, a plan or a model file, so it is a stranger's text. It is
-read by a small grammar of its own; nothing in it is ever evaluated, and its length and alphabet
-are checked before anything looks at its structure.
-"""
+"""What a row of the activation table holds, and which values its parameters take."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import numbers
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from actzoo import errors, spellings
-
-MAX_LENGTH = 500  # characters of a spec; the longest sensible one has about a hundred
-FORMS = (
-    "a name ('relu'), a name with arguments ('leaky_relu(negative_slope=0.1)'), "
-    "a peer's name ('torch:LeakyReLU'), (name, {argument: value}), a registered function, "
-    "or a Keras layer"
-)
+from actzoo.activations.grammar import write
 
 Kind = Literal["float", "int", "bool", "seed", "choice"]
 
@@ -39,6 +27,8 @@ class Parameter:
             "choice".
         low_open: Whether `low` itself is excluded.
         choices: Words it takes, where `kind` is "choice".
+        optional: None is a value, too, such as no limit.
+        several: A list of values is one, too, such as several axes.
         summary: What it is, in a few words; says so when it is only a starting value.
     """
 
@@ -50,6 +40,8 @@ class Parameter:
     low_open: bool = False
     choices: tuple[str, ...] = ()
     summary: str = ""
+    optional: bool = False
+    several: bool = False
 
     @property
     def allowed(self) -> str:
@@ -61,11 +53,12 @@ class Parameter:
         if self.kind == "bool":
             return "True or False"
         noun = "a whole number" if self.kind == "int" else "a finite number"
+        rest = ", or None" * self.optional + ", or a list of such" * self.several
         if None not in (self.low, self.high) and not self.low_open:
-            return f"{noun} from {self.low:g} to {self.high:g}"
+            return f"{noun} from {self.low:g} to {self.high:g}{rest}"
         low = "" if self.low is None else f"{'>' if self.low_open else '>='} {self.low:g}"
         high = "" if self.high is None else f"<= {self.high:g}"
-        return " ".join([noun, " and ".join(filter(None, (low, high)))]).rstrip()
+        return " ".join([noun, " and ".join(filter(None, (low, high)))]).rstrip() + rest
 
     def check(self, value: Any, owner: str) -> Any:
         """Return the value in its plain type.
@@ -78,8 +71,10 @@ class Parameter:
             InvalidTypeError: The value is no number.
             InvalidValueError: The number is not finite or out of range.
         """
-        if value is None and self.kind == "seed":
+        if value is None and (self.optional or self.kind == "seed"):
             return None
+        if self.several and isinstance(value, list | tuple):
+            return self._check_several(value, owner)
         if self.kind == "choice":
             if isinstance(value, str) and value in self.choices:
                 return value
@@ -109,6 +104,13 @@ class Parameter:
         if not fits:
             raise self._refusal(value, owner, errors.InvalidValueError)
         return plain
+
+    def _check_several(self, values: Sequence[object], owner: str) -> object:
+        one = dataclasses.replace(self, several=False)
+        checked = tuple(one.check(value, owner) for value in values)
+        if not checked or len(set(checked)) < len(checked):
+            raise self._refusal(values, owner, errors.InvalidValueError)
+        return checked[0] if len(checked) == 1 else checked
 
     def _refusal(
         self, value: Any, owner: str, kind: type[errors.ActzooError]
@@ -326,139 +328,3 @@ class ActivationSpec:
 
 def _is_tuple_of(kind: type, value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
-
-
-_SPACE = re.compile(r"[ \t]*")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# A name, perhaps with hyphens ("E-Swish"), or a peer and its spelling ("kecam:leaky_relu/0.1").
-_SPELLING = re.compile(
-    r"[A-Za-z][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*(?::[A-Za-z][A-Za-z0-9_]*(?:/[A-Za-z0-9_.]+)?)?"
-)
-_NUMBER = re.compile(r"[+-]?(?:inf|nan|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
-_TEXT = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
-_WORDS = {"True": True, "False": False, "None": None}
-
-
-def read(text: str) -> tuple[str, dict[str, Any]]:
-    """Split `"name(argument=1, other=2.5)"` into its name and arguments.
-
-    The name may be a peer's: `"peer:name"`, or `"peer:name/word"`.
-    Values are numbers, quoted texts, True, False and None. Whether the name exists is not known
-    here; see `actzoo.activations.parse`.
-
-    Args:
-        text: The spec.
-
-    Returns:
-        The name as written and the arguments as given.
-
-    Raises:
-        InvalidValueError: The text has no such form; nothing of it was evaluated.
-    """
-    if len(text) > MAX_LENGTH:
-        raise _refusal(text, f"it has {len(text):,} characters, at most {MAX_LENGTH} are read")
-    if not text.strip():
-        raise _refusal(text, "it is empty")
-    # Blanks around a name pasted from elsewhere do no harm; anything that cannot be seen does.
-    odd = [c for c in text if not (" " <= c <= "~" or c == "\t")]
-    if odd:
-        codes = ", ".join(dict.fromkeys(f"U+{ord(c):04X}" for c in odd[:50]))
-        raise _refusal(text, f"it holds characters outside of plain ASCII: {codes[:80]}")
-    return _Reader(text).spec()
-
-
-class _Reader:
-    """Reads one spec from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-
-    def spec(self) -> tuple[str, dict[str, Any]]:
-        name = self.take(_SPELLING)
-        if name is None:
-            raise self.stop("a name")
-        params: dict[str, Any] = {}
-        if self.sign("("):
-            while not self.sign(")"):
-                key = self.take(_NAME)
-                if key is None:
-                    raise self.stop("an argument's name (they are given as name=value), or ')'")
-                if not self.sign("="):
-                    raise self.stop(f"'=' (arguments are given by name: {key}=...)")
-                if key in params:
-                    raise _refusal(self.text, f"the argument '{errors.shown(key)}' stands twice")
-                params[key] = self.value()
-                if not self.sign(","):
-                    if not self.sign(")"):
-                        raise self.stop("',' or ')'")
-                    break
-        self.take(_SPACE)
-        if self.at < len(self.text):
-            raise self.stop("its end")
-        return name, params
-
-    def value(self) -> Any:
-        number = self.take(_NUMBER)
-        if number is not None:
-            return int(number) if re.fullmatch(r"[+-]?[0-9]{1,20}", number) else float(number)
-        quoted = self.take(_TEXT)
-        if quoted is not None:
-            return quoted[1:-1]
-        start = self.at
-        word = self.take(_NAME)
-        if word not in _WORDS:
-            self.at = start
-            raise self.stop("a number (or a word in quotes)")
-        return _WORDS[word]
-
-    def take(self, pattern: re.Pattern[str]) -> str | None:
-        """Step over blanks and the pattern; return what it matched, None if it did not."""
-        found = _SPACE.match(self.text, self.at)
-        start = found.end() if found else self.at
-        match = pattern.match(self.text, start)
-        if match is None:
-            return None
-        self.at = match.end()
-        return match.group()
-
-    def sign(self, sign: str) -> bool:
-        return self.take(re.compile(re.escape(sign))) is not None
-
-    def stop(self, wanted: str) -> errors.InvalidValueError:
-        rest = self.text[self.at :].lstrip()
-        if not rest:
-            return _refusal(self.text, f"it ends where {wanted} is expected")
-        code = f"U+{ord(rest[0]):04X}"
-        place = len(self.text) - len(rest) + 1
-        return _refusal(
-            self.text, f"character {place} is {rest[0]!r} ({code}) where {wanted} is expected"
-        )
-
-
-def _refusal(text: str, why: str) -> errors.InvalidValueError:
-    return errors.InvalidValueError(
-        f"'{errors.shown(text)}' is no activation: {why}.\n"
-        f"Give {FORMS}.\nRun `actzoo list activations` for the names.",
-        given=text[: MAX_LENGTH + 1],
-        allowed=(FORMS,),
-        fix="actzoo list activations",
-    )
-
-
-def write(name: str, params: Mapping[str, Any]) -> str:
-    """Write a spec that `read` gives back unchanged.
-
-    Args:
-        name: A name.
-        params: Numbers and None by argument.
-    """
-    if not params:
-        return name
-
-    def plain(value: Any) -> Any:  # NumPy writes its numbers as np.float64(0.1)
-        return (
-            value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value
-        )
-
-    return f"{name}({', '.join(f'{key}={plain(value)!r}' for key, value in params.items())})"

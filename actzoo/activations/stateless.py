@@ -16,7 +16,8 @@ from keras import ops
 from actzoo import errors
 from actzoo.activations import lookup
 from actzoo.activations.catalog import ACTIVATIONS
-from actzoo.activations.spec import ActivationSpec, write
+from actzoo.activations.grammar import write
+from actzoo.activations.spec import ActivationSpec
 
 
 @keras.saving.register_keras_serializable(package="actzoo")

@@ -10,19 +10,20 @@ from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
 from actzoo.activations.device_math import in_pairs
+from actzoo.activations.numerics import positive_axes
 
 
-def softmax_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> Any:
     """Return exp(x_i) / sum_j exp(x_j)."""
-    return ops.softmax(x, axis=axis)
+    return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
 
 
 SOFTMAX = DeviceForm(softmax_float, folds=False)
 
 
-def log_softmax_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def log_softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> Any:
     """Return x_i - ln(sum_j exp(x_j))."""
-    return ops.log_softmax(x, axis=axis)
+    return ops.log_softmax(x, axis=positive_axes(axis, len(x.shape)))
 
 
 LOG_SOFTMAX = DeviceForm(log_softmax_float, folds=False)

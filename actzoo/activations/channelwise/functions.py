@@ -6,7 +6,37 @@ from typing import Any
 
 from keras import ops
 
-from actzoo.activations.numerics import in_float32
+from actzoo.activations.numerics import in_float32, positive_axes
+
+
+def softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
+    """Turn scores into probabilities that sum to 1.
+
+    Formula: `exp(x_i) / sum_j exp(x_j)`.
+
+    Args:
+        x: Float tensor; any shape.
+        axis: Axis, or several, over which the values sum to 1 afterwards.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
+
+
+def log_softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
+    """Return the logarithm of softmax, without its underflow.
+
+    Formula: `x_i - ln(sum_j exp(x_j))`.
+
+    Args:
+        x: Float tensor; any shape.
+        axis: Axis, or several, of the values that are one distribution.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    return ops.log_softmax(x, axis=positive_axes(axis, len(x.shape)))
 
 
 @in_float32

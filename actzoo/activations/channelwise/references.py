@@ -10,13 +10,13 @@ import numpy as np
 from actzoo.activations.reference_math import Array, exp
 
 
-def softmax(x: Array, axis: int = -1) -> Array:
+def softmax(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
     """exp(x_i) over the sum of all."""
     powers = exp(x - x.max(axis=axis, keepdims=True))
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def log_softmax(x: Array, axis: int = -1) -> Array:
+def log_softmax(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
     """Logarithm of softmax."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - np.log(exp(shifted).sum(axis=axis, keepdims=True))

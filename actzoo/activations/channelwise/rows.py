@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.activations.rows import AXIS, KERAS, row
+from actzoo.activations.rows import AXES, AXIS, KERAS, row
 from actzoo.activations.spec import Parameter
 
 FUNCTIONS = "actzoo.activations.channelwise.functions:"
@@ -16,11 +16,12 @@ ROWS = (
     row(
         "softmax",
         KERAS + "softmax",
+        function=FUNCTIONS + "softmax",
         reference=REFERENCES + "softmax",
         device=DEVICE + "SOFTMAX",
         summary="Turns scores into probabilities that sum to 1.",
         formula="exp(x_i) / sum_j exp(x_j)",
-        parameters=(AXIS,),
+        parameters=(AXES,),
         elementwise=False,
         channel_mixing=True,
         bounded="both",
@@ -34,12 +35,13 @@ ROWS = (
     row(
         "log_softmax",
         KERAS + "log_softmax",
+        function=FUNCTIONS + "log_softmax",
         reference=REFERENCES + "log_softmax",
         device=DEVICE + "LOG_SOFTMAX",
         aliases=("logsoftmax",),
         summary="Logarithm of softmax, without its underflow.",
         formula="x_i - ln(sum_j exp(x_j))",
-        parameters=(AXIS,),
+        parameters=(AXES,),
         elementwise=False,
         channel_mixing=True,
         bounded="above",

@@ -34,19 +34,38 @@ def relu6_float(x: Any, **_: Any) -> Any:
 RELU6 = DeviceForm(relu6_float)
 
 
-def relu_n_float(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
-    """Return min(max(x, 0), max_value)."""
-    if max_value == 6:
-        return ops.relu6(x)
-    return ops.minimum(ops.relu(x), float(max_value))
+def relu_n_float(
+    x: Any,
+    *,
+    max_value: float | None = 1.0,
+    negative_slope: float = 0.0,
+    threshold: float = 0.0,
+    **_: Any,
+) -> Any:
+    """Return x from the threshold to max_value, negative_slope * (x - threshold) below."""
+    top = x if max_value is None else ops.minimum(x, float(max_value))
+    if threshold:
+        return ops.where(x >= threshold, top, negative_slope * (x - threshold))
+    if negative_slope or max_value is None:
+        return leaky(top, negative_slope)
+    return ops.relu6(x) if max_value == 6 else ops.minimum(ops.relu(x), float(max_value))
 
 
-def relu_n_int8(x: Any, *, max_value: float = 1.0, **_: Any) -> Any:
-    """Both factors melt into the neighboring convolutions, which leaves CONV + RELU6."""
+def relu_n_int8(
+    x: Any, *, max_value: float | None = 1.0, negative_slope: float = 0.0, **_: Any
+) -> Any:
+    """Both factors are fused into the neighboring convolutions, which leaves CONV + RELU6."""
+    if negative_slope or max_value is None:
+        return relu_n_float(x, max_value=max_value, negative_slope=negative_slope)
     return (max_value / 6.0) * ops.relu6((6.0 / max_value) * x)
 
 
-RELU_N = DeviceForm(relu_n_float, relu_n_int8, ends_in_scalar=True)
+def relu_n_supports(*, threshold: float = 0.0, **_: Any) -> bool:
+    """Tell whether it is without a jump."""
+    return threshold == 0.0
+
+
+RELU_N = DeviceForm(relu_n_float, relu_n_int8, supports=relu_n_supports, ends_in_scalar=True)
 
 
 def threshold_float(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from actzoo.activations.reference_math import Array, times
@@ -22,9 +24,16 @@ def relu6(x: Array) -> Array:
     return np.clip(x, 0.0, 6.0)
 
 
-def relu_n(x: Array, max_value: float = 1.0) -> Array:
-    """min(max(x, 0), max_value)."""
-    return np.clip(x, 0.0, max_value)
+def relu_n(
+    x: Array,
+    max_value: float | None = 1.0,
+    negative_slope: float = 0.0,
+    threshold: float = 0.0,
+) -> Array:
+    """X from the threshold to max_value, a line of another slope below the threshold."""
+    top = math.inf if max_value is None else max_value
+    below = times(x - threshold, np.full_like(x, negative_slope))
+    return np.where(x >= threshold, np.minimum(x, top), below)
 
 
 def thresholded_relu(x: Array, threshold: float = 1.0) -> Array:

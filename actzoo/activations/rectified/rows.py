@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from actzoo.activations.rows import FUSED_RELU, KERAS, LAYERS, SLOPE, row
 from actzoo.activations.spec import Parameter
 
@@ -72,8 +74,16 @@ ROWS = (
         device=DEVICE + "RELU_N",
         aliases=("bounded_relu",),
         summary="ReLU cut at a value of choice.",
-        formula="min(max(x, 0), max_value)",
-        parameters=(Parameter("max_value", 1.0, low=0.0, low_open=True, summary="largest output"),),
+        formula=(
+            "max_value if x >= max_value, x if x >= threshold, else negative_slope (x - threshold)"
+        ),
+        parameters=(
+            Parameter(
+                "max_value", 1.0, low=0.0, low_open=True, optional=True, summary="largest output"
+            ),
+            dataclasses.replace(SLOPE, default=0.0, summary="slope below the threshold"),
+            Parameter("threshold", 0.0, low=0.0, summary="where the input begins to pass"),
+        ),
         paper="Krizhevsky 2010; Liew et al. 2016",
         monotone=True,
         bounded="both",
@@ -83,7 +93,10 @@ ROWS = (
         dead_region="x <= 0 or x >= max_value",
         limits=("0", "max_value"),
         swallows_nan=True,
-        notes="Keras' ReLU layer has no limit by default; ours has 1. " + FUSED_RELU,
+        notes=(
+            "Keras' ReLU has no limit by default; ours has 1. `max_value=None` is none. "
+            + FUSED_RELU
+        ),
     ),
     row(
         "thresholded_relu",

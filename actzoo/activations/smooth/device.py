@@ -53,12 +53,37 @@ def mish_float(x: Any, **_: Any) -> Any:
 MISH = DeviceForm(mish_float, int8_operators=("MUL",))
 
 
-def softplus_int8(x: Any, **_: Any) -> Any:
+def softplus_float(
+    x: Any, *, beta: float = 1.0, linear_above: float | None = None, **_: Any
+) -> Any:
+    """Return ln(1 + exp(beta x)) / beta, or x where beta x is above `linear_above`."""
+    y = softplus(x) if beta == 1.0 else (1.0 / beta) * softplus(beta * x)
+    return y if linear_above is None else ops.where(beta * x > linear_above, x, y)
+
+
+def softplus_int8(x: Any, *, beta: float = 1.0, **_: Any) -> Any:
     """As written; no int8 range reaches where the power overflows."""
-    return ops.log(ops.exp(x) + 1.0)
+    if beta == 1.0:
+        return ops.log(ops.exp(x) + 1.0)
+    return (1.0 / beta) * ops.log(ops.exp(beta * x) + 1.0)
 
 
-SOFTPLUS = DeviceForm(softplus, softplus_int8)
+def softplus_supports(*, linear_above: float | None = None, **_: Any) -> bool:
+    """Tell whether it is without a jump."""
+    return linear_above is None
+
+
+def softplus_ends_in_a_factor(*, beta: float = 1.0, **_: Any) -> bool:
+    """Tell whether `softplus_int8` multiplies at its end."""
+    return beta != 1.0
+
+
+SOFTPLUS = DeviceForm(
+    softplus_float,
+    softplus_int8,
+    supports=softplus_supports,
+    ends_in_scalar=softplus_ends_in_a_factor,
+)
 
 
 def squareplus_float(x: Any, *, b: float = 4.0, **_: Any) -> Any:

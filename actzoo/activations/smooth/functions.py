@@ -43,6 +43,29 @@ def _squareplus_slope(x: Any, b: float = 4.0) -> Any:
 
 
 @in_float32
+def softplus(x: Any, *, beta: float = 1.0, linear_above: float | None = None) -> Any:
+    """Apply the smooth ReLU of a chosen steepness.
+
+    Formula: `ln(1 + exp(beta x)) / beta`; `x` where `beta x > linear_above`. Keras' function has
+    `beta = 1` and no such place.
+
+    Args:
+        x: Float tensor of any shape.
+        beta: Steepness of the bend, above 0.
+        linear_above: From which value of `beta x` on it is x itself, as in PyTorch; None for never.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Dugas et al., 2001, "Incorporating Second-Order Functional Knowledge for Better Option
+        Pricing", NIPS.
+    """
+    y = ops.softplus(beta * x) / beta
+    return y if linear_above is None else ops.where(beta * x > linear_above, x, y)
+
+
+@in_float32
 @with_gradient(_squareplus_slope)
 def squareplus(x: Any, *, b: float = 4.0) -> Any:
     """Apply squareplus, a hyperbola that approaches ReLU on both sides.

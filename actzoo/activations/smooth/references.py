@@ -39,9 +39,10 @@ def mish(x: Array) -> Array:
     return times(x, np.tanh(softplus(x)))
 
 
-def softplus(x: Array) -> Array:
-    """ln(1 + exp(x))."""
-    return np.logaddexp(0.0, x)
+def softplus(x: Array, beta: float = 1.0, linear_above: float | None = None) -> Array:
+    """ln(1 + exp(beta x)) / beta; x where beta x is above `linear_above`."""
+    y = np.logaddexp(0.0, beta * x) / beta
+    return y if linear_above is None else np.where(beta * x > linear_above, x, y)
 
 
 def squareplus(x: Array, b: float = 4.0) -> Array:

@@ -100,11 +100,22 @@ ROWS = (
     row(
         "softplus",
         KERAS + "softplus",
+        function=FUNCTIONS + "softplus",
         reference=REFERENCES + "softplus",
         device=DEVICE + "SOFTPLUS",
         aliases=("softrelu",),
         summary="Smooth ReLU; for outputs that must be positive.",
-        formula="ln(1 + exp(x))",
+        formula="ln(1 + exp(beta x)) / beta",
+        parameters=(
+            Parameter("beta", 1.0, low=0.0, low_open=True, summary="steepness of the bend"),
+            Parameter(
+                "linear_above",
+                None,
+                low=0.0,
+                optional=True,
+                summary="beta x above which it is x",
+            ),
+        ),
         paper="Dugas et al. 2001",
         monotone=True,
         bounded="below",

@@ -61,9 +61,9 @@ def tanh_float(x: Any, **_: Any) -> Any:
 TANH = DeviceForm(tanh_float)
 
 
-def hard_tanh_float(x: Any, **_: Any) -> Any:
-    """Return clip(x, -1, 1)."""
-    return ops.clip(x, -1.0, 1.0)
+def hard_tanh_float(x: Any, *, min_value: float = -1.0, max_value: float = 1.0, **_: Any) -> Any:
+    """Return clip(x, min_value, max_value)."""
+    return ops.clip(x, min_value, max_value)
 
 
 HARD_TANH = DeviceForm(hard_tanh_float)

@@ -13,6 +13,25 @@ from keras import ops
 from actzoo.activations.numerics import in_float32, sign
 
 
+def hard_tanh(x: Any, *, min_value: float = -1.0, max_value: float = 1.0) -> Any:
+    """Cut what is beyond two limits.
+
+    Formula: `clip(x, min_value, max_value)`. Keras' function has the limits -1 and 1.
+
+    Args:
+        x: Float tensor of any shape.
+        min_value: Smallest output.
+        max_value: Largest output.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Reference:
+        Collobert, 2004, "Large Scale Machine Learning" (PhD thesis).
+    """
+    return ops.clip(x, min_value, max_value)
+
+
 def hard_sigmoid_keras2(x: Any) -> Any:
     """Apply the hard sigmoid of Keras 2.
 

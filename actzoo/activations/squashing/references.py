@@ -35,9 +35,9 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-def hard_tanh(x: Array) -> Array:
-    """clip(x, -1, 1)."""
-    return np.clip(x, -1.0, 1.0)
+def hard_tanh(x: Array, min_value: float = -1.0, max_value: float = 1.0) -> Array:
+    """clip(x, min_value, max_value)."""
+    return np.clip(x, min_value, max_value)
 
 
 def sparse_sigmoid(x: Array) -> Array:
