@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import benchmark, errors, evaluation, folders, inference, models
+from actzoo import benchmark, cli, errors, evaluation, folders, inference, models
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,16 @@ def test_unreadable_inputs_are_marked_and_the_rest_answered(folder, photos, tmp_
     assert found[0].label is None and "bad.png" in found[0].error
     assert found[1].error is None and found[1].label in toy_export.CLASSES
     assert "nowhere.png" in found[2].error
+
+
+def test_each_failing_input_is_named_once(folder, tmp_path, capsys):
+    bad, wrong = tmp_path / "bad.png", tmp_path / "wrong.npy"
+    bad.write_bytes(b"not a picture")
+    np.save(wrong, np.zeros((5, 5, 3), "float32"))
+    given = [str(path) for path in (bad, tmp_path / "nowhere.png", wrong)]
+    assert cli.run_command(["predict", str(folder / "model_int8.tflite"), *given]) == 2
+    said = capsys.readouterr().err
+    assert [said.count(name) for name in given] == [1, 1, 1]
 
 
 def test_arrays_are_taken_as_they_are(folder, photos, tmp_path):

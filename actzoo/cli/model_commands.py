@@ -74,7 +74,8 @@ def predict(
         console.say(summaries.answer_table(rows))
     for row in rows:
         if "error" in row:
-            console.tell(f"{errors.shown(row['input'], 200)}: {row['error']}")
+            name, problem = errors.shown(row["input"], 200), row["error"]
+            console.tell(problem if name in problem else f"{name}: {problem}")
     if out is not None:
         console.tell(f"Wrote {console.path(summaries.write_answers(out, rows))}")
     if any("error" in row for row in rows):

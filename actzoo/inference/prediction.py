@@ -46,6 +46,15 @@ class Prediction:
     shares: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """One input as the model takes it: whole, and cut into samples."""
+
+    given: GivenInput
+    case: dict[str, np.ndarray]
+    samples: dict[str, np.ndarray]
+
+
 class PredictionSession:
     """One call of `predict`."""
 
@@ -65,33 +74,39 @@ class PredictionSession:
 
     def answers(self, items: Sequence[GivenInput]) -> list[Prediction]:
         """Return the answers for some inputs."""
-        prepared: list[Any] = []
-        for given in items:
-            try:
-                case = self._prepare(given)
-                samples = self._samples(case, given)
-                check_inputs(samples, self.predictor.inputs, self.card)
-                prepared.append((case, samples))
-            except errors.ActzooError as error:
-                prepared.append(str(error))
-        good = [item for item in prepared if not isinstance(item, str)]
-        outputs: Any = iter(())
-        if good:
-            names = self.predictor.inputs
-            stacked = {n: np.concatenate([samples[n] for _, samples in good]) for n in names}
-            outputs = iter(self._in_batches(stacked, self.predictor.run, BATCH))
-        predictions = []
-        for given, item in zip(items, prepared, strict=True):
-            if isinstance(item, str):
-                predictions.append(Prediction(given.name, None, None, {}, item))
-                continue
-            case, samples = item
-            own = np.stack(list(itertools.islice(outputs, len(next(iter(samples.values()))))))
-            try:
-                predictions.append(self._answer(given, case, own))
-            except errors.DataError as error:
-                predictions.append(Prediction(given.name, None, None, {}, str(error)))
-        return predictions
+        prepared = [self._prepared(given) for given in items]
+        ready = [item for item in prepared if isinstance(item, _Prepared)]
+        outputs = self._outputs(ready)
+        return [
+            self._answered(item, outputs) if isinstance(item, _Prepared) else item
+            for item in prepared
+        ]
+
+    def _prepared(self, given: GivenInput) -> _Prepared | Prediction:
+        """Return an input as the model takes it, or why it cannot be."""
+        try:
+            case = self._prepare(given)
+            samples = self._samples(case, given)
+            check_inputs(samples, self.predictor.inputs, self.card)
+        except errors.ActzooError as error:
+            return Prediction(given.name, None, None, {}, str(error))
+        return _Prepared(given, case, samples)
+
+    def _outputs(self, ready: Sequence[_Prepared]) -> Iterator[np.ndarray]:
+        """Return the model's outputs on all samples of some inputs, one after another."""
+        if not ready:
+            return iter(())
+        names = self.predictor.inputs
+        stacked = {name: np.concatenate([item.samples[name] for item in ready]) for name in names}
+        return iter(self._in_batches(stacked, self.predictor.run, BATCH))
+
+    def _answered(self, item: _Prepared, outputs: Iterator[np.ndarray]) -> Prediction:
+        count = len(next(iter(item.samples.values())))
+        own = np.stack(list(itertools.islice(outputs, count)))
+        try:
+            return self._answer(item.given, item.case, own)
+        except errors.DataError as error:
+            return Prediction(item.given.name, None, None, {}, str(error))
 
     def _prepare(self, given: GivenInput) -> dict[str, np.ndarray]:
         name = given.name

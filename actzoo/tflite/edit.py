@@ -73,7 +73,7 @@ def with_room_for_biases(data: bytes, quantized: bytes) -> bytes | None:
             biases = np.frombuffer(bytes(plain.buffers[offset.buffer].data), "<f4")
             least = 127 * np.abs(biases) / (entry.quantization.scale[0] * 2**30)
             axis = weights.quantization.quantizedDimension
-            _raise_weights(plain, kernel, axis, {k: least[k] for k in np.flatnonzero(full)})
+            _raise_weights(plain, kernel, axis, {int(k): least[k] for k in np.flatnonzero(full)})
             changed = True
     return pack(plain) if changed else None
 
