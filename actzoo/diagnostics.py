@@ -359,7 +359,7 @@ def _dead_units(reports: tuple[SiteReport, ...]) -> list[Finding]:
             site.path,
             f"{site.dead_units} of {site.units} units of {site.path} ({site.activation}) gave the "
             "same value for every input.",
-            "Such a unit takes part in nothing and gets no gradient: it will not come back.",
+            "Such a unit contributes nothing and gets no gradient: it will not recover.",
             "Try leaky_relu, gelu or silu, a lower learning rate, or a longer warm-up.",
         )
         for site in reports

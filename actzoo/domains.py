@@ -156,7 +156,7 @@ class Panel(TypedDict, total=False):
 class Domain(abc.ABC, Generic[S]):
     """What the core asks of a kind of data. `S` is the source that it opens.
 
-    A domain says how its data is recognized, opened and prepared; all else has a default. Modules
+    A domain says how its data is recognized, opened and prepared; the rest has defaults. Modules
     that are slow to import belong inside the methods: `recognize` is asked of every domain.
 
     Args:
@@ -273,7 +273,7 @@ class Domain(abc.ABC, Generic[S]):
         return files.write_bytes(folder / f"{stem}_mask.npy", array.getvalue())
 
     def traveling_files(self, steps: Steps) -> dict[str, bytes]:
-        """Return files that stand beside a model for those who prepare its inputs themselves."""
+        """Return files that accompany a model for those who prepare its inputs themselves."""
         return {}
 
     def panels(self, evaluation: Evaluation) -> list[Panel]:
@@ -417,7 +417,7 @@ def recognize(path: str, task: str | None = None) -> DomainSpec:
 
     Args:
         path: What the user gave as DATA.
-        task: What shall be learned, where the content leaves a choice.
+        task: The model's task, where the content leaves a choice.
 
     Raises:
         MissingFileError: There is nothing at the path.

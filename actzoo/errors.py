@@ -156,7 +156,7 @@ MEASURED = 12  # names that are compared in full with an unknown one
 
 
 def _closest(text: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """Return names like `text`, the likest first; of equally like ones, those that begin alike."""
+    """Return names like `text`, the closest first; of equals, those that begin alike."""
     matcher = difflib.SequenceMatcher(b=text)
     likely = []
     for name in names:

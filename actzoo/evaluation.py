@@ -183,7 +183,7 @@ def _write_predictions(scored: ScoredRun, run: RunFolder) -> None:
 
 
 def _write_identities(source: Source, run: RunFolder) -> None:
-    """Write what the names of examples stand for, where they hide it: for the data's keeper."""
+    """Write what the names of examples stand for, where they hide it: for the owner of the data."""
     hidden = source.identities()
     if hidden is None:
         return

@@ -60,7 +60,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def disk_error(error: OSError, path: Path) -> Exception:
-    """Return the error for a failed write, with the way out."""
+    """Return the error for a failed write, with how to fix it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = _free_bytes(path)
         return errors.DiskError(
@@ -182,7 +182,7 @@ def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
             where = f"line {error.lineno}: {error.msg}"
         raise errors.InvalidValueError(
             f"The {what} {errors.shown(path, 200)} is not valid JSON: {errors.shown(where, 160)}.\n"
-            "Mend that line, or make the file anew.",
+            "Fix that line, or make the file again.",
             given=str(path),
         ) from error
     if not isinstance(data, dict):
@@ -207,7 +207,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     pairs_by_key: dict[str, Any] = {}
     for key, value in pairs:
         if key in pairs_by_key:
-            raise ValueError(f"the key '{errors.shown(key)}' stands twice in one object")
+            raise ValueError(f"the key '{errors.shown(key)}' occurs twice in one object")
         pairs_by_key[key] = value
     return pairs_by_key
 

@@ -1,4 +1,4 @@
-"""What stands beside a model file: enough to use the model without its data or its plan."""
+"""What accompanies a model file: enough to use the model without its data or its plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actzoo import errors, files
 
 @dataclasses.dataclass(frozen=True)
 class ModelCard:
-    """What stands beside a model file, enough to use it without the data or the plan.
+    """What accompanies a model file, enough to use it without the data or the plan.
 
     Attributes:
         name: Architecture.
@@ -29,7 +29,7 @@ class ModelCard:
         data_options: How its data was opened; other data is opened alike.
         versions: Of the libraries that made it.
         sha256: File name -> hash of the files it describes.
-        notes: What whoever opens the folder must know.
+        notes: What those who open the folder must know.
     """
 
     name: str

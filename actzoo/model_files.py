@@ -1,4 +1,4 @@
-"""What may stand in a `.keras` file, checked before Keras builds anything from it.
+"""What a `.keras` file may hold, checked before Keras builds anything from it.
 
 An untrusted model file is a program. The members of the archive and its parsed config are compared
 with an allow-list: Keras' own layers and what actzoo, or the user, has registered. Nothing of the
@@ -89,7 +89,7 @@ def _config(path: Path) -> tuple[object, int]:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist()]
             if len(names) != len(set(names)):
-                raise refuse("a member stands twice")
+                raise refuse("a member occurs twice")
             for name in names:
                 if not MEMBERS.fullmatch(name):
                     raise refuse(f"it holds an unexpected member '{errors.shown(name)}'")

@@ -213,7 +213,7 @@ def _parse(kind: Any, value: Any, where: str, text: str, path: str) -> Any:
         line = _line_of(where, text)
         raise errors.InvalidValueError(
             f"{errors.shown(path, 120)}, line {line}: {where or 'the plan'} {problem}.\n"
-            "Mend it there, or make a new plan with `actzoo plan`.",
+            "Fix it there, or make a new plan with `actzoo plan`.",
             given=value,
         )
 
@@ -271,7 +271,7 @@ def _kind_of(value: object) -> str:
 
 
 def _line_of(where: str, text: str) -> int:
-    """Return the line of the last key of a path; the first line if it does not stand there."""
+    """Return the line of the last key of a path; the first line if it is not there."""
     position = 0
     for part in where.replace("[", ".[").split("."):
         key = part.strip()
@@ -295,7 +295,7 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
 
     Raises:
         UnknownNameError: There is no such field; the nearest are named.
-        InvalidValueError: The text is no value of the field's type.
+        InvalidValueError: The text is not a value of the field's type.
     """
     data = files.plain(plan)
     paths = _settable(data)

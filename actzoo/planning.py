@@ -197,7 +197,7 @@ def _check_fits(spec: models.ModelSpec, domain: domains.DomainSpec) -> None:
     if not fits(spec):
         fitting = [row.name for row in models.MODELS if fits(row)]
         raise errors.InvalidValueError(
-            f"{spec.name} is made for {spec.domain} data ({spec.task}); what lies there is "
+            f"{spec.name} is made for {spec.domain} data ({spec.task}); the data is "
             f"{domain.name} data ({domain.task}).\nModels that fit: {', '.join(fitting)}.",
             given=spec.name,
             allowed=fitting,
@@ -263,7 +263,7 @@ def _limits(count: int, is_dense: bool) -> tuple[dict[str, float], list[str]]:
     """Return the limits of `verify`; in a small test split two cases may always differ.
 
     One case of 40 weighs 2.5 points, more than any limit: it would judge the split, not the file.
-    Where every place has an answer, cases are no such coarse measure.
+    Where every place has an answer, cases are not so coarse a measure.
     """
     if is_dense:
         return {**SHARED_LIMITS, "agreement": DENSE_AGREEMENT}, []

@@ -1,6 +1,6 @@
 """The steps from a user's file to a model's input.
 
-A list of steps stands in `plan.json` and in the model's card, as plain data. Training, `predict`
+A list of steps is stored in `plan.json` and in the model's card, as plain data. Training, `predict`
 and `verify` all bring their input through `apply`, so that a phone's test vectors and the training
 data are the same numbers. What each step does is the business of the domain that brings it.
 """

@@ -82,7 +82,7 @@ class Progress:
 
 
 def _scores(row: dict[str, Any]) -> str:
-    """Return what an epoch came to in training, then the same in validation."""
+    """Return the scores of an epoch in training, then those in validation."""
     names = [name for name in row if f"val_{name}" in row]
     own = [f"{name} {row[name]:.3f}" for name in names]
     held_out = [f"{name} {row[f'val_{name}']:.3f}" for name in names]

@@ -2,7 +2,7 @@
 
 A row is a frozen dataclass of plain data. What it points to is imported when asked for, so that
 listing hundreds of rows costs milliseconds and no Keras. Plugins add rows through entry points;
-one that fails is named once and harms nobody.
+one that fails is named once and affects nothing else.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Registry(Generic[Row]):
             **tags: Fields of the row and the value each must have.
 
         Raises:
-            InvalidTypeError: The pattern is no text.
+            InvalidTypeError: The pattern is not a text.
             UnknownNameError: There is no such field, or it never has that word.
         """
         return tuple(row.name for row in self.rows(pattern, **tags))
@@ -196,14 +196,14 @@ class Registry(Generic[Row]):
 
 
 def check_pattern(pattern: object) -> None:
-    """Refuse a pattern of names that is no text.
+    """Refuse a pattern of names that is not a text.
 
     Raises:
         InvalidTypeError: It is none.
     """
     if not isinstance(pattern, str):
         raise errors.InvalidTypeError(
-            f"{errors.shown(repr(pattern))} is no pattern of names.\n"
+            f"{errors.shown(repr(pattern))} is not a pattern of names.\n"
             "Give a text with the wildcards * and ?, such as '*relu*'.",
             given=pattern,
             fix="*",

@@ -1,4 +1,4 @@
-"""Run folders: where every file of a run lies, each named in this one place."""
+"""Run folders: the place of every file of a run, each named in this one place."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Where an unfinished training stands."""
+        """The state of an unfinished training."""
         return self.path / "checkpoint"
 
     @property

@@ -195,7 +195,7 @@ def has_settable_activation(layer: keras.layers.Layer) -> bool:
 
 
 def holder(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return the activation layer that stands in a layer with weights; else the layer itself."""
+    """Return the activation layer inside a layer with weights; else the layer itself."""
     inner = layer.activation if has_settable_activation(layer) else None
     return inner if isinstance(inner, keras.layers.Layer) else layer
 

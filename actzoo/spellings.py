@@ -1,6 +1,6 @@
 """Earlier names of fields, steps and options, still read wherever a file or a row has them.
 
-Files of ours and rows of plug-ins outlive a renaming. Each old name stands in this one table;
+Files of ours and rows of plug-ins outlive a renaming. Each old name is in this one table;
 `files.read_json` and the rows' constructors ask it, and nothing else knows that there was one.
 """
 
@@ -42,7 +42,7 @@ def modern(data: object, owner: str = "") -> Any:
 
     Args:
         data: As read from a file of ours.
-        owner: Key that the data stands under; "" for a whole file.
+        owner: Key of the data; "" for a whole file.
     """
     if isinstance(data, list):
         return [modern(item, owner) for item in data]

@@ -81,7 +81,7 @@ STAGES = {
 
 
 def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what `verify.json` found wrong, each once, although it stands with every file.
+    """Return what `verify.json` found wrong, each once, although it is listed with every file.
 
     Args:
         verification: As read: precision -> measures. Entries of other kinds are passed over.

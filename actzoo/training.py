@@ -168,7 +168,7 @@ def _check_inputs(model: keras.Model, data: RunData) -> None:
             raise errors.InvalidValueError(
                 f"The plan's preprocessing gives {tensor.name} of shape {given}, the plan says "
                 f"{planned}, its model takes {takes}.\nMake `preprocessing`, `inputs` and "
-                "`model_config` in plan.json agree, or plan anew, with --set for the size.",
+                "`model_config` in plan.json agree, or plan again, with --set for the size.",
                 given=given,
             )
 

@@ -146,7 +146,7 @@ class PictureReader:
         return self.refuse(f"this {kind} file is damaged or ends early")
 
 
-# What Pillow logs about a broken file is said in our own words; whoever logs still gets it.
+# What Pillow logs about a broken file is said in our own words; those who log still get it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 

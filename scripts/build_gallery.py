@@ -41,7 +41,7 @@ MELTING = {
     "RELU6": lambda x: np.clip(x, 0.0, 6.0),
     "RELU_N1_TO_1": lambda x: np.clip(x, -1.0, 1.0),
 }
-# Chips of the page: label, and whether a row has it; None where nobody has measured.
+# Chips of the page: label, and whether a row has it; None where it was not measured.
 FILTERS = {
     "smooth": lambda row: row.smooth,
     "monotone": lambda row: row.monotone,
@@ -234,8 +234,8 @@ def int8_words(row: activations.ActivationSpec) -> str:
     form = device_form(row.name)
     if form is None or not form.folds:
         return "a run of float operators between int8 layers, which costs time"
-    if row.elementwise and melts(row):
-        return "melts into the convolution before it: free"
+    if row.elementwise and is_fused(row):
+        return "is fused into the convolution before it: free"
     if form.int8_operators and (form.several or not row.elementwise):
         return (
             f"several int8 operators: {', '.join(form.int8_operators)}, and tables for what bends"
@@ -243,7 +243,7 @@ def int8_words(row: activations.ActivationSpec) -> str:
     return "one table of 256 values"
 
 
-def melts(row: activations.ActivationSpec) -> bool:
+def is_fused(row: activations.ActivationSpec) -> bool:
     if row.reference is None:
         return False
     x = np.linspace(-10, 10, 401)

@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/.." && . scripts/setup.sh dev
 export TF_CPP_MIN_LOG_LEVEL=3
 if [ $# -eq 0 ]; then
-  rm -rf build/lib build/typed  # setuptools would pack what lies there from earlier builds
+  rm -rf build/lib build/typed  # setuptools would pack what earlier builds left there
   mkdir -p build
   .venv/bin/ruff check .
   .venv/bin/ruff format --check .

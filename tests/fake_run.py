@@ -270,7 +270,7 @@ def _diagnostics(path: Path, chance: random.Random, sites: int = 35) -> None:
         "site": "stage7_block3_expand_act",
         "what": "14 of 112 units of stage7_block3_expand_act (relu6) gave the same value for every "
         "input.",
-        "why": "Such a unit takes part in nothing and gets no gradient: it will not come back.",
+        "why": "Such a unit contributes nothing and gets no gradient: it will not recover.",
         "suggestion": "Try leaky_relu, gelu or silu, a lower learning rate, or a longer warm-up.",
     }
     _write(path, {"sites": found, "findings": [finding], "num_inputs": 256, "format": 1})

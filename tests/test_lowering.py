@@ -15,7 +15,7 @@ from actzoo.tflite import converter
 NAMES = tuple(row.name for row in activations.ACTIVATIONS if row.device)
 FLAT = [name for name in NAMES if not activations.describe(name).ranks]  # takes (n, channels)
 ELEMENTWISE = activations.names(elementwise=True)
-# Sums of thousands cannot be told from Keras' to 1e-5 absolutely; relative to the value they can.
+# Sums of thousands do not agree with Keras' to 1e-5 absolutely; relative to the value they do.
 # Chains that come close to a function that none gives exactly.
 FITTED = set(
     """sparse_plus smelu poly_relu sine_relu xielu elish hard_elish isru gelu_linear serf colu

@@ -18,7 +18,7 @@ def test_generated_tables_are_fresh():
 
 
 def write_photos(folder: Path) -> None:
-    """Write 3 classes of 16 pictures, told apart by their color."""
+    """Write 3 classes of 16 pictures, distinguished by their color."""
     rng = np.random.default_rng(0)
     for number, name in enumerate(("red", "green", "blue")):
         for index in range(16):

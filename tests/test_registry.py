@@ -188,7 +188,7 @@ def test_a_layer_is_copied_with_weights_of_its_own():
 
 @pytest.mark.parametrize("spec", [keras.layers.Dense(3), keras.Sequential(), keras.layers.ReLU])
 def test_what_is_no_activation_is_refused(spec):
-    with pytest.raises(errors.InvalidTypeError, match="no activation"):
+    with pytest.raises(errors.InvalidTypeError, match="is not an activation"):
         activations.get(spec)
 
 
@@ -351,7 +351,7 @@ def test_names_by_pattern_alias_and_field():
     with pytest.raises(errors.UnknownNameError, match="True"):
         activations.names(smooth="yes")
     for listed in (activations.names, activations.peer_names):
-        with pytest.raises(errors.InvalidTypeError, match="None is no pattern"):
+        with pytest.raises(errors.InvalidTypeError, match="None is not a pattern"):
             listed(None)
     assert activations.names(limits=("3", "4")) == ()
 
@@ -364,7 +364,7 @@ def test_a_row_is_found_by_a_spec_whatever_its_arguments():
 
 
 def test_wrong_patterns_and_fields_are_refused_with_advice(table):
-    with pytest.raises(errors.InvalidTypeError, match="None is no pattern"):
+    with pytest.raises(errors.InvalidTypeError, match="None is not a pattern"):
         activations.names(None)
     with pytest.raises(errors.UnknownNameError, match="field of an activation 'monoton'") as caught:
         activations.register("cube", keras.ops.square, monoton=True)
@@ -501,7 +501,7 @@ def test_a_reference_that_cannot_be_imported_is_named(table):
             ask("half")
 
 
-def test_a_row_that_cannot_be_imported_is_named_and_harms_nobody(table, capsys):
+def test_a_row_that_cannot_be_imported_is_named_and_affects_nothing_else(table, capsys):
     activations.register(ActivationSpec("absent", "no_such_package.module:layer"))
     activations.register_layers()
     activations.register_layers()

@@ -1,4 +1,4 @@
-"""What the report tells of a run."""
+"""What the report shows of a run."""
 
 import json
 import re

@@ -166,7 +166,7 @@ def copy(target: Path) -> Path:
 
 
 def rehash(folder):
-    """Bring the recorded hashes up to date, as whoever wants to hide a change would."""
+    """Bring the recorded hashes up to date, as one would to hide a change."""
     record = json.loads(folder.record.read_text())
     record["files"] = {name: files.sha256_file(folder.path / name) for name in record["files"]}
     folder.record.write_text(json.dumps(record))

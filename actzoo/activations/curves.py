@@ -72,7 +72,7 @@ def curve(spec: Any, low: float = -6.0, high: float = 6.0) -> Curve:
         high: Where it ends.
 
     Raises:
-        InvalidValueError: It is no function of one number.
+        InvalidValueError: It is not a function of one number.
     """
     name, params = lookup.parse(spec)
     reason = no_curve(spec)

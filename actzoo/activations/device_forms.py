@@ -3,7 +3,7 @@
 The same algebra written differently trains alike but converts differently: `log(1 + exp(x))`
 overflows in TFLite where Keras stays finite, and a branch by SELECT breaks the run of operators
 that the runtime would fold into one table (see `docs/design.md`). A row names its form, which
-stands in its family's `device.py`; a plug-in's row names one of its own package.
+is in its family's `device.py`; a plug-in's row names one of its own package.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DeviceForm:
             then held in place by one operator more. A function of the parameters where it depends
             on them.
         folds: Whether no float operator is left in the int8 form: it becomes tables and int8
-            operators, or melts into the layer beside.
+            operators, or is fused into a layer next to it.
         several: It becomes several operators all the same, not one table.
         why: Why it does not fold.
     """

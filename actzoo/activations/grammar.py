@@ -81,7 +81,7 @@ class _Reader:
                 if not self.sign("="):
                     raise self.stop(f"'=' (arguments are given by name: {key}=...)")
                 if key in params:
-                    raise _refusal(self.text, f"the argument '{errors.shown(key)}' stands twice")
+                    raise _refusal(self.text, f"the argument '{errors.shown(key)}' occurs twice")
                 params[key] = self.value()
                 if not self.sign(","):
                     if not self.sign(")"):
@@ -144,7 +144,7 @@ class _Reader:
 
 def _refusal(text: str, why: str) -> errors.InvalidValueError:
     return errors.InvalidValueError(
-        f"'{errors.shown(text)}' is no activation: {why}.\n"
+        f"'{errors.shown(text)}' is not an activation: {why}.\n"
         f"Give {FORMS}.\nRun `actzoo list activations` for the names.",
         given=text[: MAX_LENGTH + 1],
         allowed=(FORMS,),

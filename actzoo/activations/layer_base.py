@@ -69,7 +69,7 @@ class ActivationLayer(keras.layers.Layer):
 
 
 def check_axis(name: str, axis: int | Sequence[int], shape: Sequence[int | None]) -> None:
-    """Refuse an axis that an input lacks, and the one of the batch: samples are no channels.
+    """Refuse an axis that an input lacks, and that of the batch: samples are not channels.
 
     Args:
         name: Of the activation, for the message.
@@ -154,7 +154,7 @@ class Learned(ActivationLayer):
     whole "layer", or each "element", which ties a model to the size of its input.
 
     Attributes:
-        one_per_layer: Weights of which `per` makes no more.
+        one_per_layer: Weights of which `per` makes one only.
         limits: Weight -> range that training keeps it in. A cut in `compute` alone would leave it
             without a gradient, for good, once a step has carried it out.
         starts: Weight -> value that training starts from.

@@ -188,7 +188,7 @@ def _copy(layer: keras.layers.Layer, name: str | None) -> keras.layers.Layer:
             _saveable(layer.activation), name=name, dtype=layer.dtype_policy
         )
     config = layer.get_config()
-    config.pop("name", None)  # two layers of one name cannot stand in one model
+    config.pop("name", None)  # a model cannot have two layers of one name
     return type(layer).from_config({**config, **({"name": name} if name else {})})
 
 

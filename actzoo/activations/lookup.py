@@ -33,7 +33,7 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
         Canonical names, in the table's order.
 
     Raises:
-        InvalidTypeError: The pattern is no text.
+        InvalidTypeError: The pattern is not a text.
         UnknownNameError: There is no such field.
 
     Example:
@@ -55,7 +55,7 @@ def describe(spec: Any) -> ActivationSpec:
 def find(name: str) -> tuple[ActivationSpec, dict[str, Any]]:
     """Return the row that a name stands for, and the arguments a peer means by it.
 
-    A bare name has our defaults, whoever's spelling it is. Names and aliases of the table come
+    A bare name has our defaults, whoever else uses it. Names and aliases of the table come
     first, then the same in other case or with other underscores and hyphens, then the spellings
     of all peers, folded alike.
 
@@ -90,7 +90,7 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
         pattern: Wildcards `*` and `?`, over `"peer:name"`.
 
     Raises:
-        InvalidTypeError: The pattern is no text.
+        InvalidTypeError: The pattern is not a text.
         UnknownNameError: The pattern names a peer that there is not.
 
     Example:
@@ -121,7 +121,7 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
         Canonical name, and the peer's and the given arguments in their plain types.
 
     Raises:
-        InvalidTypeError: The spec is of another kind, or a value is no number.
+        InvalidTypeError: The spec is of another kind, or a value is not a number.
         InvalidValueError: The text has no such form, a value is out of range, or the name means
             several activations.
         UnknownNameError: There is no such activation, or it has no such parameter.
@@ -157,10 +157,10 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
 
 
 def refusal(spec: Any) -> errors.InvalidTypeError:
-    """Return the error for something that is no activation."""
+    """Return the error for something that is not an activation."""
     none = " None does not mean linear; write 'linear'." if spec is None else ""
     return errors.InvalidTypeError(
-        f"{errors.shown(repr(spec))} ({type(spec).__name__}) is no activation.{none}\n"
+        f"{errors.shown(repr(spec))} ({type(spec).__name__}) is not an activation.{none}\n"
         f"Give {grammar.FORMS}.\nRun `actzoo list activations` for the names.",
         given=spec,
         allowed=(grammar.FORMS,),
@@ -234,7 +234,7 @@ def imported(target: str, owner: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise errors.InvalidValueError(
             f"The activation '{owner}' points at '{errors.shown(target, 120)}', which cannot be "
-            f"imported: {errors.shown(error, 120)}.\nInstall or mend the package that brings it.",
+            f"imported: {errors.shown(error, 120)}.\nInstall or fix the package that brings it.",
             given=owner,
         ) from error
 
@@ -255,7 +255,7 @@ def register(
 
     Raises:
         InvalidTypeError: It is neither a row nor a name with a function.
-        InvalidValueError: The name or an alias is taken (the first one stays), it is no plain
+        InvalidValueError: The name or an alias is taken (the first one stays), it is not a plain
             name, a field does not fit, or the function cannot be found by its module and name.
         UnknownNameError: A row has no such field, or the function no such argument.
 
@@ -281,11 +281,11 @@ def register(
 
 
 def check_names(row: Any) -> None:
-    """Refuse a row of others whose names cannot be written, or stand for something else.
+    """Refuse a row of others whose names cannot be written, or mean something else.
 
     Raises:
-        InvalidTypeError: It is no row.
-        InvalidValueError: A name is no plain one, or is how others write an activation.
+        InvalidTypeError: It is not a row.
+        InvalidValueError: A name is not a plain one, or is how others write an activation.
     """
     if not isinstance(row, ActivationSpec):
         raise errors.InvalidTypeError(f"{errors.shown(repr(row))} is no ActivationSpec.", given=row)
@@ -296,7 +296,7 @@ def check_names(row: Any) -> None:
             plain = False
         if not plain:
             raise errors.InvalidValueError(
-                f"'{errors.shown(name)}' is no plain name: use letters, digits and _.",
+                f"'{errors.shown(name)}' is not a plain name: use letters, digits and _.",
                 given=name,
             )
         taken = [] if name in ACTIVATIONS else list(_meanings(name))

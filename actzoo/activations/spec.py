@@ -68,7 +68,7 @@ class Parameter:
             owner: Name of the activation, for the message.
 
         Raises:
-            InvalidTypeError: The value is no number.
+            InvalidTypeError: The value is not a number.
             InvalidValueError: The number is not finite or out of range.
         """
         if value is None and (self.optional or self.kind == "seed"):
@@ -163,7 +163,7 @@ class ActivationSpec:
         dead_region: Inputs for which the gradient is exactly 0 by definition, in words; at its
             ends, `kinks` says what is taken.
         limits: What comes out for -inf and for +inf: a number, `nan`, or a parameter's name with
-            an optional sign. `nan` stands where the limit exists but is computed as inf * 0; the
+            an optional sign. `nan` means that the limit exists but is computed as inf * 0; the
             notes then say the limit. Its gradient may be NaN at both ends.
         swallows_nan: NaN goes in and a number comes out.
         hidden: Whether it serves as a hidden activation.
@@ -179,12 +179,12 @@ class ActivationSpec:
         keeps_variance: A plain net of 30 layers, started with `gain`, keeps the variance of its
             values within [0.3, 3].
         depth_notes: Why not, or what else becomes of a signal in a deep plain net.
-        int8_table: In an int8 file it becomes one table of 256 values, or melts into the layer
+        int8_table: In an int8 file it becomes one table of 256 values, or is fused into the layer
             before it, as long as its weights are the same for all channels; else a run of float
             operators.
         device: `"module:attribute"` of its `actzoo.lowering.DeviceForm`, how it is written for
             files that run on devices.
-        float_form: The short way where a form needs no more: `"module:function"` for float files.
+        float_form: The short form if nothing else is needed: `"module:function"` for float files.
         int8_form: The same for int8 files.
         ordered: Pairs of parameters of which the first may not be larger.
         notes: What else one should know, such as where peers differ.
@@ -287,7 +287,7 @@ class ActivationSpec:
 
         Raises:
             UnknownNameError: There is no such parameter.
-            InvalidTypeError: A value is no number.
+            InvalidTypeError: A value is not a number.
             InvalidValueError: A value is out of range, or two are in the wrong order.
         """
         known = {parameter.name: parameter for parameter in self.parameters}

@@ -1,6 +1,6 @@
 """A stateless row with its arguments, as a function that Keras can save.
 
-Keras saves its own functions by name and ours not at all. This object is what stands in an
+Keras saves its own functions by name and ours not at all. This object is what is stored in an
 `Activation` or `Dense` layer instead; a model file holds only its spec, which is looked up in the
 table when the file is read.
 """

@@ -42,7 +42,7 @@ def run_command(arguments: Sequence[str]) -> int:
     """Run one command.
 
     Args:
-        arguments: What stands behind `actzoo`.
+        arguments: What follows `actzoo`.
 
     Returns:
         The exit code.
@@ -99,7 +99,7 @@ def _usage(error: typer.BadParameter, words: Sequence[str]) -> str:
 
 
 def _given(parameter: object, words: Sequence[str]) -> str | None:
-    """Return what stands behind an option on the command line."""
+    """Return what follows an option on the command line."""
     for option in getattr(parameter, "opts", ()):
         for index, word in enumerate(words):
             if word.startswith(f"{option}="):

@@ -1,4 +1,4 @@
-"""How the command line talks: results to stdout, all else to stderr, nothing that breaks a pipe.
+"""How the command line talks: results to stdout, the rest to stderr, nothing that breaks a pipe.
 
 Names out of files are shown as plain text, so that none of them steers the terminal; JSON is one
 document of plain ASCII where the terminal cannot show more.
@@ -248,7 +248,7 @@ def log_defect(error: BaseException, command: str, versions: Callable[[], str]) 
     """Write where a defect happened into a file that can be sent to us.
 
     It holds places in the code and kinds of errors. Messages, arguments, the environment and the
-    values of variables stay out, since data and secrets may stand in them.
+    values of variables stay out, since they may hold data and secrets.
 
     Args:
         error: What was not foreseen.

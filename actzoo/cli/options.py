@@ -85,7 +85,7 @@ Trust = Annotated[
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Of one inference.")]
 
 
-DATA = "data_options"  # the argument that takes what the options of data came to
+DATA = "data_options"  # the argument that takes the resulting options of data
 RUN = "run_options"
 
 

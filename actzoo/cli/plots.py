@@ -56,7 +56,7 @@ def activation(spec: Any, columns: int, *, plain: bool = False) -> list[Line]:
         plain: Use ASCII only.
 
     Raises:
-        InvalidValueError: It is no function of one number.
+        InvalidValueError: It is not a function of one number.
     """
     legend, *rest = _Plot(_framed(spec), columns, ASCII if plain else UNICODE).lines()
     row = lookup.describe(spec)

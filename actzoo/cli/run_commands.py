@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Do everything: plan, train, evaluate, diagnose, export, verify, report.
 
-    Ends with 1 where an exported file missed a limit; all else is done and written.
+    Ends with 1 if an exported file missed a limit; everything else is done and written.
     """
     from actzoo import stages
 

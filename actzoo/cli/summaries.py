@@ -138,8 +138,8 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
     writer.writerow([files.csv_cell(name) for name in columns])
     for row in answers:
         shares = mapping(row.get("shares"))
-        told = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
-        writer.writerow([_cell(told.get(name)) for name in columns])
+        cells = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
+        writer.writerow([_cell(cells.get(name)) for name in columns])
     return files.write_text(folder / run_folder.ANSWERS, text.getvalue())
 
 

@@ -13,7 +13,7 @@ from actzoo import files, preprocessing
 from actzoo.data.preparation import Preparation, samples_of
 from actzoo.data.source import Example, Source, rng
 
-CACHE_BYTES = 4 << 30  # of stored examples; beyond, each is read anew in every epoch
+CACHE_BYTES = 4 << 30  # of stored examples; beyond that, each is read again in every epoch
 
 
 def load_samples(

@@ -180,7 +180,7 @@ def _dataset_class() -> Any:
         """Batches made by a function of their number.
 
         One worker: with more, Keras starts and joins threads of its own in each epoch, which
-        costs small data a second an epoch and stands in the way of Ctrl-C.
+        costs small data a second per epoch and delays Ctrl-C.
         """
 
         def __init__(self, make: Callable[[int], Any], count: int) -> None:

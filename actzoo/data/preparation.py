@@ -29,7 +29,7 @@ class Augmenter(Protocol):
 class Cutter(Protocol):
     """Goes between whole examples and the samples a model takes of them; a domain's `cutter`.
 
-    In masks of samples, `tasks.IGNORE_INDEX` stands where there is nothing to learn or to score.
+    In masks of samples, `tasks.IGNORE_INDEX` marks what is neither learned nor scored.
     """
 
     @property
@@ -46,7 +46,7 @@ class Cutter(Protocol):
     def cut(
         self, inputs: dict[str, np.ndarray], target: Any = None
     ) -> tuple[dict[str, np.ndarray], Any]:
-        """Return all samples of an example, stacked; each place of the target stands in one."""
+        """Return all samples of an example, stacked; each place of the target is in one."""
         ...
 
     def join(self, outputs: np.ndarray, inputs: dict[str, np.ndarray]) -> np.ndarray:

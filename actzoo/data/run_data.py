@@ -1,4 +1,4 @@
-"""The data of a run, opened once in a process and handed on.
+"""The data of a run, opened once in a process and passed on.
 
 Training, evaluation, diagnosis and export all look at the same examples. They receive this object
 and not a path, so that a run opens, checks and splits its data one time.

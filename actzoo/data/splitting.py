@@ -82,15 +82,15 @@ def split(
 def _nothing_left(name: str, groups: np.ndarray) -> errors.DataError:
     """Return the error of a split without examples; of few groups no split can be made at all."""
     count, whole = len(groups), len(np.unique(groups))
-    told, way = f"{count} in all", "Add examples, or bring a split of your own."
+    counted, fix = f"{count} in all", "Add examples, or bring a split of your own."
     if whole < min(count, len(SPLITS)):
-        told += (
+        counted += (
             f", of {whole} group{'s' * (whole > 1)} that may not be divided; at least "
             f"{len(SPLITS)} are needed, one in each split"
         )
-        way = "Add examples of other groups; warnings about the data say what makes a group."
+        fix = "Add examples of other groups; warnings about the data say what makes a group."
     return errors.DataError(
-        f"No examples are left for the {name} split ({told}).\n{way}", given=count
+        f"No examples are left for the {name} split ({counted}).\n{fix}", given=count
     )
 
 

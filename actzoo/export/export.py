@@ -80,7 +80,7 @@ def export_model(
         calibration: Samples `(n, ...)`, or a mapping from input name to them; int8 needs them.
         task: What the output means.
         classes: Names of the outputs; counted where neither these nor a card are given.
-        card: What stands beside the model; made from the model where left out.
+        card: What accompanies the model; made from the model if left out.
         reference: Cases to record; the calibration samples, or random ones, where left out.
         lower: Write activations in their device form. Off only to see what the converter makes of
             Keras' own.
@@ -95,7 +95,7 @@ def export_model(
     Raises:
         UnknownNameError: No such precision or io_dtype.
         InvalidTypeError: The model is not functional.
-        InvalidValueError: Its output or an input cannot stand in such a file: one logit alone, no
+        InvalidValueError: Its output or an input is impossible in such a file: one logit alone, no
             axis of classes, texts; or classes and outputs differ in number.
         DataError: Calibration samples are missing, empty, all zero or not finite.
         ExportError: A precision could not be made; the others are written.

@@ -1,4 +1,4 @@
-"""What stands beside an exported model: the card, and what its outputs mean."""
+"""What accompanies an exported model: the card, and what its outputs mean."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def missing_output_activation(
         return None
     if np.all((outputs() >= 0) & (outputs() <= 1)):
         note(
-            "A softmax was put behind the model, whose outputs all lie between 0 and 1. If "
+            "A softmax was put behind the model, whose outputs are all between 0 and 1. If "
             "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
         )
     return card.output

@@ -108,7 +108,7 @@ class FilePredictor(Predictor):
     Args:
         path: The file.
         threads: Threads of one inference.
-        artifact: Its format; told by the file's name where left out.
+        artifact: Its format; by the file's name if left out.
 
     Raises:
         InvalidValueError: It is of no known format, differs from its recorded hash, or is not

@@ -25,7 +25,7 @@ def probability_activation(model: keras.Model) -> str | None:
 def gives_probabilities(model: keras.Model, outputs: Callable[[], np.ndarray] | None) -> bool:
     """Tell whether a model's outputs are probabilities already.
 
-    Its graph tells, unless the activation hides in a function of the user's: then its outputs do.
+    Its graph shows it unless the activation hides in a user's function: then its outputs do.
 
     Args:
         model: A functional or sequential model with one output.

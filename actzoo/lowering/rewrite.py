@@ -181,7 +181,7 @@ def output_form(activation: str) -> Form:
 
 
 class _Lowering:
-    """One pass over the layers of a model; what is special to a kind of layer stands below it."""
+    """One pass over the layers of a model; what is special to a kind of layer is below it."""
 
     def __init__(
         self, model: keras.Model, form: str, *, replace: bool, stable: frozenset[str]

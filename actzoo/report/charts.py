@@ -106,7 +106,7 @@ def line_chart(
 
     Args:
         title: Heading.
-        series: Name -> values, all of one length; what is no finite number leaves a gap.
+        series: Name -> values, all of one length; what is not a finite number leaves a gap.
         about: A sentence below the heading.
         share: Values lie in `[0, 1]`.
         percent: Shares are shown in percent, else as they are.
@@ -162,7 +162,7 @@ def column_chart(
 
     Args:
         title: Heading.
-        values: What is no finite number has no column.
+        values: What is not a finite number has no column.
         about: A sentence below the heading.
         share: Values lie in `[0, 1]` and are shown in percent.
         log: Draw on a logarithmic axis; then values that are not above 0 have no column.
@@ -283,7 +283,7 @@ def above(value: float) -> float:
 
 
 def _nice(low: float, high: float, count: int) -> list[float]:
-    """Return about `count` round numbers that span `[low, high]` or lie just inside of it."""
+    """Return about `count` round numbers that span `[low, high]` or are just inside it."""
     step = above((high - low) / count)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)

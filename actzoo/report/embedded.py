@@ -1,4 +1,4 @@
-"""Pictures that stand inside of a page: checked by their first bytes, written as data URIs."""
+"""Pictures inside a page: checked by their first bytes, written as data URIs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # told apart by every kind of color vision
+BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # distinct for every kind of color vision
 LARGEST_MAP = 250  # pixels
 
 

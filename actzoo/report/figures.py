@@ -128,7 +128,7 @@ def spread(
 
 @dataclasses.dataclass(frozen=True)
 class _Bins:
-    """Columns of a histogram; `middle` is where in a column its number stands."""
+    """Columns of a histogram; `middle` is where in a column its number is shown."""
 
     start: float
     width: float
@@ -169,7 +169,7 @@ def _usual(values: Sequence[float]) -> float:
 
 
 def table(panel: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table: numbers to the right, and told from texts that need room."""
+    """Return a table: numbers to the right; texts that need room are marked."""
     names = [_words(name) for name in sequence(panel.get("columns"))]
     rows = [sequence(row) for row in sequence(panel.get("rows"))][:MOST_ROWS]
     count = max([len(names), *map(len, rows)])
@@ -247,7 +247,7 @@ def confusion(matrix: object, names: Sequence[str]) -> dict[str, Any]:
 
 
 def numbered(names: Sequence[str]) -> bool:
-    """Say whether classes need a number, because their names are no headings of columns."""
+    """Say whether classes need a number, because their names are too long for columns."""
     return any(len(name) > MOST_HEADING for name in names)
 
 

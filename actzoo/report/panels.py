@@ -5,7 +5,7 @@ A panel is a JSON object. Whatever its kind, it has
 - `title`, a heading;
 - `kind`, one of those below;
 - `about`, a sentence below the heading; may be left out;
-- `section`, "data" or "results": where it stands. "data" where left out or unknown.
+- `section`, "data" or "results": where it is shown. "data" if left out or unknown.
 
 Kinds and their further fields:
 
@@ -14,12 +14,12 @@ Kinds and their further fields:
 - "bars": counts of each label. `labels`; `series`, name -> one count per label.
 - "histogram": how numbers are spread. `values`; `xlabel`, what they are; `mark` and
   `mark_label`, a value to mark and what it is called.
-- "table": `columns`, names; `rows`, lists of cells. Columns of numbers stand to the right with
+- "table": `columns`, names; `rows`, lists of cells. Columns of numbers are aligned right with
   the same digits, long texts wrap; a missing number is a dash.
 - "note": `text`, a sentence or a list of them.
 
 Beside the list `panels`, the file has `notice`, a sentence for the top of the page, and `about`,
-sentences on this data that stand below it.
+sentences on this data that are shown below it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pictures:
     """Picture files of a run, up to what one page can carry.
 
     Attributes:
-        home: The folder that they lie in; nothing outside of it is read.
+        home: Their folder; nothing outside of it is read.
         budget: Bytes that are left.
     """
 
@@ -86,7 +86,7 @@ def shown(panel: Mapping[str, Any], pictures: Pictures) -> dict[str, Any]:
 
 
 def _section(panel: Mapping[str, Any]) -> str:
-    """Return where a panel stands; the first runs named no section for the mistakes."""
+    """Return where a panel is shown; the first runs named no section for the mistakes."""
     section = panel.get("section")
     if section in ("data", "results"):
         return str(section)

@@ -125,7 +125,7 @@ def check_nan_comes_out(subject: Subject) -> None:
 
 
 def check_gradient(subject: Subject) -> None:
-    """Compare with finite differences; at a knee, the gradient lies between its two sides."""
+    """Compare with finite differences; at a kink, the gradient is between its two sides."""
     x = subject.inputs()
     _, gradient = _value_and_gradient(subject, x, "float32")
     left, right = _slopes(subject, x)

@@ -28,7 +28,7 @@ def pack(model: ModelT) -> bytes:
 
 
 def inline_weights(data: bytes) -> bytes:
-    """Move buffers that lie behind the flatbuffer into it; see `pack`."""
+    """Move buffers that follow the flatbuffer into it; see `pack`."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(data, 0)

@@ -49,7 +49,7 @@ class FloatRun:
 
 
 def float_runs(graph: Graph) -> list[FloatRun]:
-    """Return the runs of float operators that lie between 8-bit tensors.
+    """Return the runs of float operators between 8-bit tensors.
 
     A run that begins at the graph's float input or ends at its float output does not count.
 

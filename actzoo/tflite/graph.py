@@ -205,7 +205,7 @@ def _tensor(model: ModelT, tensor: TensorT, data: bytes, name: str) -> Tensor:
     if buffer.offset > 1:
         length = buffer.size
         if buffer.offset + length > len(data):
-            raise broken(name, "a buffer lies beyond the end of the file")
+            raise broken(name, "a buffer is beyond the end of the file")
     dtype = _NUMPY.get(tensor.type, f"type {tensor.type}")
     if length and tensor.type in _NUMPY and tensor.sparsity is None:
         expected = math.prod(shape) * np.dtype(dtype).itemsize

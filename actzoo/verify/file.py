@@ -248,7 +248,7 @@ class _FileCheck:
             self.add(
                 "drift",
                 f"{self.name}: reference.npz holds no outputs of this file.",
-                "It cannot be told whether the file is the one that was exported.",
+                "It is not known whether the file is the one that was exported.",
             )
             return
         drift = float(np.abs(outputs - earlier).max())

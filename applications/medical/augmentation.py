@@ -19,7 +19,7 @@ from actzoo.domains import read_settings
 from actzoo.tasks import IGNORE_INDEX
 
 MARGIN = 0.3  # of a side, mirrored around the tile before it is resampled
-HIGHEST = {"rotate": 180.0, "scale": 0.5, "shift": 0.5}  # of the settings that are no shares
+HIGHEST = {"rotate": 180.0, "scale": 0.5, "shift": 0.5}  # of the settings that are not shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class TileAugmenter:
     """A stateless change of tiles; see `actzoo.data.Augmenter`.
 
     Args:
-        steps: Preprocessing; whole scans are stored as it leaves them, tiles are cut anew.
+        steps: Preprocessing; whole scans are stored as it leaves them, tiles are cut again.
         settings: What happens.
     """
 

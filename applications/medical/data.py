@@ -21,7 +21,7 @@ from actzoo.applications.medical.inspection import PairInfo, Reading
 from actzoo.data import Example, Fingerprint
 from actzoo.tasks import IGNORE_INDEX
 
-SALT = b"actzoo case "  # before an image's digest, so that nobody's table of digests finds it
+SALT = b"actzoo case "  # before an image's digest, so that no table of known digests finds it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Scans:
         return list(self._ids)
 
     def identities(self) -> list[str]:
-        """Return the path of the image behind each case; for whoever holds the data."""
+        """Return the path of the image behind each case; for those who hold the data."""
         return [pair.image for pair in self._pairs]
 
     def splits(self) -> list[str | None]:
@@ -304,7 +304,7 @@ def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> 
                 raise errors.DataError(
                     f"The palettes of masks differ: {value} is the color {seen} in "
                     f"{errors.shown(name, 120)} and {color} in {errors.shown(pair.mask, 120)}, so "
-                    "one number stands for two classes.\nSave all masks with one palette, or as "
+                    "one number means two classes.\nSave all masks with one palette, or as "
                     "gray pictures of class numbers.",
                     given=(name, pair.mask),
                 )

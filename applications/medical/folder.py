@@ -22,7 +22,7 @@ OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md",
 FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
 MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
 _NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
-# Of BIDS, which takes letters, too; without a number it is no subject (sub-cortical).
+# Of BIDS, which takes letters, too; without a number it is not a subject (sub-cortical).
 _SUBJECT = re.compile(r"(?:^|[_/])(sub-(?=[a-z]*\d)[a-z0-9]+)", re.IGNORECASE)
 # Within a name, a mere "p53" is a stain as likely as a patient.
 _PATIENT = re.compile(
@@ -44,7 +44,7 @@ class Pair:
     Attributes:
         image: Path relative to the folder, with `/`.
         mask: Likewise.
-        split: Of the folder it lies in, or None.
+        split: Of its folder, or None.
         patient: What the name says about whose it is.
     """
 
@@ -278,11 +278,11 @@ def _about(root: str) -> tuple[str, ...]:
     if not os.path.isfile(path):
         return ()
     found = json.loads(_text(path))  # that it is an object, reading the names has checked
-    told = [("", found.get("description"))]
-    told.append(("License: ", found.get("license") or found.get("licence")))
+    texts = [("", found.get("description"))]
+    texts.append(("License: ", found.get("license") or found.get("licence")))
     return tuple(
         errors.shown(f"{before}{text}", 400)
-        for before, text in told
+        for before, text in texts
         if isinstance(text, str) and text.strip()
     )
 
@@ -294,7 +294,7 @@ def _text(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise errors.DataError(
             f"{errors.shown(path, 200)} cannot be read as text: {errors.shown(error, 120)}.\n"
-            "Mend or remove it.",
+            "Fix or remove it.",
             given=path,
         ) from error
 

@@ -32,7 +32,7 @@ class Reading:
     Attributes:
         max_voxels: Limit of one image.
         resample_masks: Bring a mask to its image's grid, by nearest neighbor.
-        fill_nan: Takes the place of values that are no numbers.
+        fill_nan: Takes the place of values that are not numbers.
         volume: Which of a 4-D image.
     """
 
@@ -97,7 +97,7 @@ def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> tuple[np.ndarra
     """Return a mask's values on the grid of its image, and the colors of its palette.
 
     Raises:
-        DataError: It cannot be read, or lies on another grid.
+        DataError: It cannot be read, or is on another grid.
     """
     if not volumes.is_nifti(image_raw):
         size = pictures.read_size(image_raw, reading.max_voxels)
@@ -163,7 +163,7 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
     more = f"; and {len(each) - 10} more" if each[10:] else ""
     return errors.DataError(
         f"{len(each):,} images cannot be used with their masks: {'; '.join(each[:10])}{more}.\n"
-        "Mend these files, or remove each with its mask.",
+        "Fix these files, or remove each with its mask.",
         given=[pair.image for pair, _ in problems],
     )
 

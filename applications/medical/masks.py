@@ -1,7 +1,7 @@
 """What numbers in masks mean: whole numbers, counted from 0 by a table that is written down.
 
 A mask is never interpolated and never guessed at: 0.5 and -1 are refused, {0, 255} and {0, 1, 3}
-are renumbered by one table for the whole data set, which stands among its notes.
+are renumbered by one table for the whole data set, which is among its notes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def table_of(
             raise errors.DataError(
                 f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "
                 f"{', '.join(f'{v} ({errors.shown(n)})' for v, n in sorted(names.items())[:10])}.\n"
-                "Add them to the list of labels, or mend the masks.",
+                "Add them to the list of labels, or fix the masks.",
                 given=unknown,
                 allowed=sorted(names),
             )
@@ -78,7 +78,7 @@ def table_of(
     if found == [0]:
         raise errors.DataError(
             "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
-            "Check that the right files lie in masks/.",
+            "Check that the right files are in masks/.",
             given=found,
         )
     if len(found) > MOST_CLASSES:

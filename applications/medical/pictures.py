@@ -1,6 +1,6 @@
 """Pictures as measurements: values as they are in the file, gray or color, up to 16 bits or float.
 
-Nothing is scaled to a screen's 8 bits and nothing turned, since a mask lies on the same pixels. A
+Nothing is scaled to a screen's 8 bits and nothing turned, since a mask covers the same pixels. A
 JPEG without its end and a PNG with a wrong checksum are refused: they were cut or damaged.
 """
 
@@ -25,7 +25,7 @@ def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
     """Return height and width from the header, without decoding.
 
     Raises:
-        DataError: It is no picture, or larger than allowed.
+        DataError: It is not a picture, or larger than allowed.
     """
     _, image = _READER.open(raw, max_pixels)
     return image.size[1], image.size[0]
@@ -37,7 +37,7 @@ def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
     Colors whose three channels are equal are gray; transparency is dropped.
 
     Raises:
-        DataError: It is no whole picture.
+        DataError: It is not a whole picture.
     """
     image = _decoded(raw, max_pixels)
     if image.mode == "1":
@@ -55,7 +55,7 @@ def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
 def without_identity(raw: bytes, max_pixels: int) -> bytes:
     """Return a picture without texts, tags and EXIF, which may name a person.
 
-    Its pixels are written anew as PNG; a file that PNG cannot hold stays as it is.
+    Its pixels are written again as PNG; a file that PNG cannot hold stays as it is.
     """
     pixels = read_picture(raw, max_pixels)
     flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
@@ -82,7 +82,7 @@ def read_mask(raw: bytes, max_pixels: int) -> tuple[np.ndarray, list[Color]]:
     if picture_files.kind_of(raw) == "JPEG":
         raise unreadable(
             "a mask cannot be a JPEG, which blurs values (0 to 5 and 251 to 255 for 0 and 255); "
-            "write masks as PNG, anew from their source"
+            "write masks as PNG, from their source again"
         )
     image = _decoded(raw, max_pixels)
     if image.mode == "1":
@@ -125,7 +125,7 @@ def encode_mask(mask: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-# Okabe and Ito's colors, told apart by every kind of color vision; the background is black.
+# Okabe and Ito's colors, distinct for every kind of color vision; the background is black.
 COLORS = (
     (0, 0, 0), (213, 94, 0), (0, 114, 178), (240, 228, 66), (0, 158, 115), (204, 121, 167),
     (86, 180, 233), (230, 159, 0),

@@ -31,7 +31,7 @@ def read_scan(
     """Read a picture or a volume; the first preprocessing step of every medical model.
 
     Args:
-        value: Bytes of a PNG, TIFF, BMP, JPEG or NIfTI file, told apart by content; or a scan that
+        value: Bytes of a PNG, TIFF, BMP, JPEG or NIfTI file, recognized by content; or a scan that
             is read already, as this step returns it.
         channels: 1 turns colors gray, 3 repeats gray values.
         max_voxels: Limit of voxels or pixels, checked against the header.
@@ -42,7 +42,7 @@ def read_scan(
         `{"image": (height, width, channels) or (x, y, z, channels)}`, uint8 or float32.
 
     Raises:
-        DataError: The bytes are no usable scan; says why.
+        DataError: The bytes are not a usable scan; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
         pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume)

@@ -95,7 +95,7 @@ class TileCutter:
         """Return one training tile: of a volume, slice `part`; of a large picture, any window.
 
         Raises:
-            DataError: A volume came to a model of pictures, or the other way round.
+            DataError: A volume was given to a model of pictures, or vice versa.
         """
         image, mask = self._of_its_kind(inputs["image"]), np.asarray(target)
         number = 0
@@ -120,10 +120,10 @@ class TileCutter:
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Return all tiles `(n, height, width, channels)` and their masks.
 
-        In the masks each place of the truth stands in one tile, the one it is most central in.
+        In the masks each place of the truth is in one tile, the one it is most central in.
 
         Raises:
-            DataError: A volume came to a model of pictures, or the other way round.
+            DataError: A volume was given to a model of pictures, or vice versa.
         """
         image = self._of_its_kind(inputs["image"])
         tiles, masks = [], []
@@ -235,7 +235,7 @@ class TileCutter:
     def _overlapping(
         self, corner: Sequence[int], plane: Sequence[int]
     ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """Return where a tile lies in the plane, and which part of the tile that is."""
+        """Return where a tile is in the plane, and which part of the tile that is."""
         into, out_of = [], []
         for start, side, size in zip(corner, self._tile, plane, strict=True):
             first, last = max(0, start), min(size, start + side)

@@ -1,6 +1,6 @@
 """NIfTI volumes: headers that are checked before any memory is used, one reading, one orientation.
 
-nibabel tells what a header means; the bytes are unpacked and checked here, since it neither looks
+nibabel says what a header means; the bytes are unpacked and checked here, since it neither looks
 at a gzip's checksum nor minds a size of 30,000 voxels along each axis or a spacing of 0.
 """
 
@@ -192,7 +192,7 @@ def _check_axes(shape: tuple[int, ...], volume: int | None) -> None:
 
 
 def _check_spacing(header: Any) -> None:
-    """Refuse a header that does not say where voxels lie; never a silent 1 mm."""
+    """Refuse a header that does not say where voxels are; never a silent 1 mm."""
     zooms = np.asarray(header["pixdim"][1:4], "float64")
     if not np.isfinite(zooms).all() or (zooms <= 0).any():
         raise unreadable(f"its spacing is {_numbers(zooms)} mm; each must be above 0")
@@ -265,7 +265,7 @@ def read_volume(
 
 
 def _unpacked(raw: bytes, size: int) -> bytes:
-    """Return a gzip's content, read to its end since the checksum stands there."""
+    """Return a gzip's content, read to its end since the checksum is there."""
     try:
         file = gzip.GzipFile(fileobj=io.BytesIO(raw))
         content = file.read(size)
@@ -282,7 +282,7 @@ def _unpacked(raw: bytes, size: int) -> bytes:
 def without_identity(raw: bytes) -> bytes:
     """Return a NIfTI file without what may name a person: texts of its header, and extensions.
 
-    It reads as before: voxels and all that says where they lie stay.
+    It reads as before: voxels and all that says where they are stay.
     """
     header = _parsed(_first_bytes(raw))
     offset = int(header["vox_offset"])
@@ -306,7 +306,7 @@ def differences(image: Header, mask: Header) -> str | None:
             mask.spacing
         )
     apart = np.abs(image.affine - mask.affine)
-    # Never half a voxel, however far from the origin it lies.
+    # Never half a voxel, however far from the origin it is.
     allowed = np.minimum(TOLERANCE * (finest + np.abs(mask.affine)), finest / 2)
     if (apart > allowed).any():
         k, j = np.unravel_index((apart / allowed).argmax(), (4, 4))
@@ -320,7 +320,7 @@ def differences(image: Header, mask: Header) -> str | None:
 def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
     """Return a canonical mask on the canonical grid of an image, by nearest neighbor.
 
-    What lies outside of the mask is background.
+    What is outside the mask is background.
     """
     from scipy import ndimage
 
@@ -344,7 +344,7 @@ def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:
 
     Args:
         mask: `(x, y, z)` class indices.
-        raw: Bytes of the image, whose header is kept where it says how voxels lie.
+        raw: Bytes of the image, whose header is kept where it says how voxels are placed.
         header: Of the same.
     """
     nibabel = _nibabel()

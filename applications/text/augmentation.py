@@ -11,7 +11,7 @@ import numpy as np
 from actzoo.applications.text import tokenizer
 from actzoo.domains import read_settings
 
-HIGHEST = {"mask": 0.9}  # of the settings that are no shares
+HIGHEST = {"mask": 0.9}  # of the settings that are not shares
 
 
 @dataclasses.dataclass(frozen=True)

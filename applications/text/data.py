@@ -1,7 +1,7 @@
 """Labeled texts as a source: the rows of tables, checked once when they are opened.
 
-Whatever is wrong is found then and told at once: set aside with its number and first lines, or
-refused with the way out. Rules on labels are few and stated: spaces around them are taken off,
+Whatever is wrong is found then and reported at once: set aside with its number and first lines, or
+refused with how to fix it. Rules on labels are few and stated: spaces around them are taken off,
 rows without one are set aside, spellings that mean the same are refused.
 """
 
@@ -28,7 +28,7 @@ from actzoo.folders import files_of
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "labels")
 MISSING = {"nan", "na", "n/a", "none", "null"}  # how programs write a missing value
-FEW = 3  # a missing value's spelling with fewer rows is no class
+FEW = 3  # a missing value's spelling with fewer rows is not a class
 WORDLESS_SHARE = 0.01  # of texts without letter or digit; more are refused
 DISTINCT = 0.5  # share of distinct numbers among labels from which on they are measurements
 _NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".pdf", ".docx", ".zip", ".gz")
@@ -82,7 +82,7 @@ class _Rows:
         )
 
     def named(self, indices: Sequence[int], most: int = 5) -> str:
-        """Return where some rows stand, for a message."""
+        """Return where some rows are, for a message."""
         more = f" and {len(indices) - most:,} more" if len(indices) > most else ""
         return ", ".join(errors.shown(self.ids[i], 80) for i in indices[:most]) + more
 
@@ -477,7 +477,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _names_a_file(item: str) -> bool:
-    """Tell whether a text that is no path of a file was meant as one."""
+    """Tell whether a text that is not the path of a file was meant as one."""
     path = Path(item)
     is_path = " " not in item or (len(path.parts) > 1 and _is_there(path.parent))
     known = (*table.SUFFIXES, ".txt", *_NO_TABLES)

@@ -1,6 +1,6 @@
 """Tables of texts as users have them: CSV, TSV, JSONL and Parquet, read whole or refused.
 
-What is read is exactly what stands there: nothing is guessed about a broken row. A message names
+What is read is exactly what is written there: nothing is guessed about broken rows. A message names
 the file, the line and, where bytes are wrong, the byte.
 """
 
@@ -84,7 +84,7 @@ def find(path: str) -> list[tuple[str, Path]]:
     if "train" in found:
         order = ("train", "val", "test")
         return [(split, found[split]) for split in order if split in found]
-    # A table beside folders is mostly a list of what lies in them.
+    # A table beside folders is mostly a list of what is in them.
     alone = len(tables) == 1 and not found and not folders
     return [("", tables[0])] if alone else []
 
@@ -98,7 +98,7 @@ def read(path: Path, *, delimiter: str | None = None, encoding: str | None = Non
         encoding: Of its text; None is UTF-8, or what its byte order mark says.
 
     Raises:
-        DataError: It cannot be read as it stands; names the line.
+        DataError: It cannot be read as it is; names the line.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -213,7 +213,7 @@ def _rows(
                 raise refuse(
                     name,
                     line,
-                    f"a quote is not closed, or stands inside a quoted field ({error}).",
+                    f"a quote is not closed, or is inside a quoted field ({error}).",
                     'Write a quote inside a quoted field twice, as in "he said ""yes""".'
                     + _other_delimiter(split_lines(text)[0].partition(delimiter)[0]),
                 ) from error
@@ -235,7 +235,7 @@ def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
                 line,
                 f"{len(row)} fields where the header has {len(columns)} "
                 f"({errors.shown(', '.join(columns), 120)}).",
-                "A field that holds the delimiter or a line break must stand in quotes."
+                "A field that holds the delimiter or a line break must be in quotes."
                 + _other_delimiter(columns[0]),
             )
     return Table(name, columns, [row for _, row in rows[1:]], [line for line, _ in rows[1:]])
@@ -381,7 +381,7 @@ def _parquet(path: Path) -> Table:
             path.name,
             None,
             f"it is no Parquet table: {errors.shown(error, 120)}.",
-            "Write it anew.",
+            "Write it again.",
         ) from error
     columns = _checked_columns(path.name, found.column_names)
     cells = [[_cell(value) for value in column.to_pylist()] for column in found.columns]

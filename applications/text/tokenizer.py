@@ -1,9 +1,9 @@
 """Texts into token ids: WordPiece, trained on a user's texts or taken with given weights.
 
-The vocabulary stands in the plan and in the model's card as a setting of the `tokenize` step, so a
+The vocabulary is in the plan and in the model's card, a setting of the `tokenize` step, so a
 plan repeats itself and `predict` needs no other file. Rules of normalization, the same everywhere
 because one library applies them: Unicode form NFC; control and format characters (zero-width ones,
-byte order marks, direction overrides) are dropped; white space is one space; CJK characters stand
+byte order marks, direction overrides) are dropped; white space is one space; CJK characters are
 alone; lower case; accents are kept, unless `strip_accents` says otherwise, as BERT's own does.
 """
 
@@ -25,7 +25,7 @@ PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SE
 LETTERS = 1000  # kept in the alphabet; rarer ones are unknown
 LEAST_FREQUENCY = 2
 _INNER = 0xF0000  # first of the code points that letters after the first are written with
-_IDEOGRAPHS = "\u2e80"  # from here on mostly letters that stand alone
+_IDEOGRAPHS = "\u2e80"  # from here on mostly letters that are words alone
 LONGEST_WORD = 100  # characters; longer ones are unknown
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
@@ -227,7 +227,7 @@ def length(inputs: Mapping[str, np.ndarray]) -> int:
 
 
 def files(steps: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return `tokenizer.json` and `vocab.txt` for whoever tokenizes elsewhere, on a phone.
+    """Return `tokenizer.json` and `vocab.txt` for those who tokenize elsewhere, on a phone.
 
     Truncation and padding to the model's length are part of `tokenizer.json`.
 

@@ -20,7 +20,7 @@ from actzoo.domains import read_settings
 
 STORED = 1.25  # side of the stored picture over the model's: room to zoom in without blur
 _LUMA = np.array([0.299, 0.587, 0.114])
-HIGHEST = {"rotate": 180.0, "shear": 45.0, "hue": 0.5}  # of the settings that are no shares
+HIGHEST = {"rotate": 180.0, "shear": 45.0, "hue": 0.5}  # of the settings that are not shares
 
 
 @dataclasses.dataclass(frozen=True)

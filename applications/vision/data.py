@@ -1,7 +1,7 @@
 """Labeled pictures as a source: from a folder, or from a prepared TensorFlow Datasets data set.
 
 Whatever is wrong with pictures is found when they are opened, by one look at all of them, and told
-at once: set aside with a note, or refused with the way out.
+at once: set aside with a note, or refused with how to fix it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Options:
     Attributes:
         strict: Refuse what would else be set aside.
         max_pixels: Limit of one picture, height times width.
-        data_dir: Where TensorFlow Datasets lie.
+        data_dir: Where TensorFlow Datasets are.
     """
 
     strict: bool = False

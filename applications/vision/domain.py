@@ -32,7 +32,7 @@ DOMAIN = DomainSpec(
             "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
         ),
         DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
-        DataOption("data_dir", str, "Where prepared TensorFlow Datasets lie.", inputs=False),
+        DataOption("data_dir", str, "Where prepared TensorFlow Datasets are.", inputs=False),
     ),
     data_forms=(
         "a folder of class folders with pictures, or train/, val/, test/ above them",

@@ -92,7 +92,7 @@ def list_pictures(root: str) -> Listing:
     """List a folder's pictures.
 
     Raises:
-        DataError: There are no class folders; pictures lie at two depths; splits have different
+        DataError: There are no class folders; pictures are at two depths; splits have different
             classes; a class holds only files that are not read.
     """
     listed = _Lister(root)
@@ -216,7 +216,7 @@ class _Lister:
             self._outside.append(_relative(self._root, path))
 
     def pictures(self, folder: str) -> list[str]:
-        """Return the names of the pictures that lie directly in a class folder."""
+        """Return the names of the pictures directly in a class folder."""
         folders, files = entries(folder)
         found, unread = [], collections.Counter[str]()
         for name in files:
@@ -234,7 +234,7 @@ class _Lister:
                 self._not_followed.append(_relative(self._root, place))
             elif _holds_pictures(place):
                 raise errors.DataError(
-                    f"Pictures lie deeper than the class folders: in "
+                    f"Pictures are deeper than the class folders: in "
                     f"{errors.shown(_relative(self._root, place), 120)}/.\n"
                     f"The folders of {errors.shown(self._root, 120)} are the classes (below "
                     "train/, val/, test/ if it has these). Move the pictures up, or give the "
@@ -267,7 +267,7 @@ class _Lister:
             return
         if self._loose and not classes:
             raise errors.DataError(
-                f"The {len(self._loose)} pictures in {errors.shown(root, 120)} lie loose, without "
+                f"The {len(self._loose)} pictures in {errors.shown(root, 120)} are loose, without "
                 "class folders.\nPut them into one folder per class: FOLDER/CLASS/PICTURE.",
                 given=root,
             )

@@ -76,7 +76,7 @@ def decode_image(value: Any, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarr
         `{"image": uint8 (height, width, 3)}`.
 
     Raises:
-        DataError: The bytes are no whole picture; says why.
+        DataError: The bytes are not a whole picture; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
         return {"image": read_picture(bytes(value), max_pixels).pixels}
@@ -161,7 +161,7 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a picture file; see `decode_image` for the rules.
 
     Raises:
-        DataError: The bytes are no whole picture; says why, in our words.
+        DataError: The bytes are not a whole picture; says why, in our words.
     """
     with picture_files.QUIET:
         return _read(raw, max_pixels)

@@ -240,7 +240,7 @@ def test_a_plugin_cannot_take_names_that_mean_something_else(monkeypatch, capsys
         assert "plugin 'mine'" in capsys.readouterr().err
 
 
-def test_a_failing_or_slow_plugin_is_named_once_and_harms_nobody(monkeypatch, capsys):
+def test_a_failing_or_slow_plugin_is_named_once_and_affects_nothing_else(monkeypatch, capsys):
     def fails():
         raise ImportError("no module named 'theirs'")
 

@@ -341,7 +341,7 @@ def test_one_class_no_class_and_two_depths_are_refused(tmp_path):
     one = write_classes(tmp_path / "one", ("cat",))
     refused(one, r"one class folder with pictures, cat/")
     loose = write_classes(tmp_path / "loose", ("",))
-    refused(loose, "6 pictures .* lie loose")
+    refused(loose, "6 pictures .* are loose")
     deep = write_classes(tmp_path / "deep")
     write_classes(deep / "cat", ("persian",), start=50)
     refused(deep, r"in cat/persian/")

@@ -81,7 +81,7 @@ CONCAT_ELU = DeviceForm(concat_elu_float, int8_operators=("CONCATENATION",))
 
 def bipolar_relu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
     """Return max(x, 0) in channels 0, 2, 4 ..., min(x, 0) in channels 1, 3, 5 ...."""
-    # Factors of +-1, as in our layer, would melt into the layer before it, and of that the
+    # Factors of +-1, as in our layer, would be fused into the layer before it, and of that the
     # quantizer writes a broken file.
     if x.shape[axis] % 2 == 0:
         return in_pairs(x, axis, lambda even, odd: (ops.relu(even), -ops.relu(-odd)))

@@ -141,7 +141,7 @@ def entmax15(x: Any, *, axis: int = -1) -> Any:
 
 
 def _below_largest(z: Any) -> Any:
-    """Shift by the largest score: all that matters then lies in (-2, 0], and sums keep digits."""
+    """Shift by the largest score: all that matters is then in (-2, 0], and sums keep digits."""
     return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
 
 

@@ -117,7 +117,7 @@ class EvoNormB0(ActivationLayer):
         """Create `gamma`, `beta`, `v` and the moving variance, `(channels,)` each.
 
         Raises:
-            InvalidValueError: The input is no batch of images.
+            InvalidValueError: The input is not a batch of images.
         """
         _check_rank("evo_norm_b0", input_shape, "takes the variance over an image")
         shape = (_channels("evo_norm_b0", input_shape),)
@@ -177,7 +177,7 @@ class FunnelReLU(ActivationLayer):
         """Create the window `(size, size, channels, 1)` and its normalization.
 
         Raises:
-            InvalidValueError: The input is no batch of images.
+            InvalidValueError: The input is not a batch of images.
         """
         _check_rank("funnel_relu", input_shape, "looks at neighboring pixels")
         self.window = keras.layers.DepthwiseConv2D(
@@ -210,7 +210,7 @@ def _context(x: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class DyReLU(ActivationLayer):
-    """Dynamic ReLU: the larger of two lines that are chosen anew for each sample.
+    """Dynamic ReLU: the larger of two lines that are chosen for each sample.
 
     Formula: `max(a_1 x + b_1, a_2 x + b_2)`. Two dense layers look at the mean over all places
     and give what is added to `a = (1, 0)` (at most 1) and to `b = (0, 0)` (at most 1/2). The
@@ -261,7 +261,7 @@ class DyReLU(ActivationLayer):
 
 @keras.saving.register_keras_serializable(package="actzoo")
 class MetaACON(ActivationLayer):
-    """ACON whose sharpness is chosen anew for each sample and channel.
+    """ACON whose sharpness is chosen for each sample and channel.
 
     Formula: `(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x`, with one `p1` and `p2` for each
     channel and `beta = sigmoid(W2 W1 mean(x))` over all places. `W2` starts at 0, so that

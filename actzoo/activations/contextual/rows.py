@@ -100,7 +100,7 @@ ROWS = (
         reference=REFERENCES + "dy_relu",
         device=DEVICE + "DY_RELU",
         aliases=("dynamic_relu",),
-        summary="Larger of two lines that a small net chooses anew for each sample.",
+        summary="Larger of two lines that a small net chooses for each sample.",
         formula=(
             "max((1 + t_1) x + t_3 / 2, t_2 x + t_4 / 2), t = 2 sigmoid(W_2 relu(W_1 mean(x))) - 1"
         ),
@@ -132,7 +132,7 @@ ROWS = (
         reference=REFERENCES + "meta_acon",
         device=DEVICE + "META_ACON",
         aliases=("meta_acon_c",),
-        summary="ACON whose sharpness a small net chooses anew for each sample and channel.",
+        summary="ACON whose sharpness a small net chooses for each sample and channel.",
         formula="(p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x, beta = sigmoid(W_2 W_1 mean(x))",
         parameters=(
             Parameter("p1", 1.0, summary="slope for large inputs that training starts from"),

@@ -43,7 +43,7 @@ EXPONENTIAL = DeviceForm(exponential_float)
 
 
 def elu_plus_one_int8(x: Any, **_: Any) -> Any:
-    """The sum melts into the layer behind."""
+    """The sum is fused into the layer behind it."""
     return ops.elu(x) + 1.0
 
 

@@ -74,7 +74,7 @@ PACT = DeviceForm(int8=pact_int8)
 
 
 def flexible_relu_int8(x: Any, *, bias: float, **_: Any) -> Any:
-    """The sum melts into the layer behind."""
+    """The sum is fused into the layer behind it."""
     return ops.relu(x) + bias
 
 
@@ -104,7 +104,7 @@ TLU_AFFINE = DeviceForm(int8=tlu_affine_int8, supports=tlu_affine_supports, ends
 
 
 def star_relu_int8(x: Any, *, scale: float, bias: float, **_: Any) -> Any:
-    """Factor and sum melt into the layer behind."""
+    """Factor and sum are fused into the layer behind it."""
     return scale * ops.square(ops.relu(x)) + bias
 
 

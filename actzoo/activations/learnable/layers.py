@@ -87,7 +87,7 @@ class APL(Learned):
 
     Args:
         slope: Slope of each hinge.
-        hinge: Place of the first hinge; the others lie as far apart.
+        hinge: Place of the first hinge; the others are as far apart.
         pieces: Number of hinges.
         per: See `Learned`.
         **kwargs: Of every Keras layer.

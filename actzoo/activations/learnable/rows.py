@@ -100,7 +100,7 @@ ROWS = (
         parameters=(
             Parameter("slope", 0.2, summary="slope of each hinge that training starts from"),
             Parameter(
-                "hinge", 0.5, summary="place of the first hinge; the others lie as far apart"
+                "hinge", 0.5, summary="place of the first hinge; the others are as far apart"
             ),
             Parameter("pieces", 1, kind="int", low=1, high=16, summary="number of hinges"),
             PER,

@@ -16,7 +16,7 @@ ROWS = (
         reference=REFERENCES + "sine",
         device=DEVICE + "SINE",
         aliases=("siren", "sin"),
-        summary="The sine, for networks that stand for a signal.",
+        summary="The sine, for networks that represent a signal.",
         formula="sin(w0 x)",
         parameters=(
             Parameter(

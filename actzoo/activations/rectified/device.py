@@ -74,7 +74,7 @@ def threshold_float(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -
 
 
 def threshold_int8(x: Any, *, threshold: float, value: float = 0.0, **_: Any) -> Any:
-    """A ramp of width 1e-4 stands for the jump: narrower than any int8 step."""
+    """A ramp of width 1e-4 replaces the jump: narrower than any int8 step."""
     edge = 1e-4 * max(1.0, abs(threshold))
     top = threshold + edge
     return leaky(ops.maximum(x, threshold) - top, (top - value) / edge) + top

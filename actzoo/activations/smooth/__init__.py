@@ -1,4 +1,4 @@
-"""Smooth stand-ins for ReLU."""
+"""Smooth replacements for ReLU."""
 
 from actzoo import _lazy
 

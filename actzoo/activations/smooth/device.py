@@ -286,7 +286,7 @@ def swoosh_l_float(x: Any, **_: Any) -> Any:
 
 
 def swoosh_l_int8(x: Any, **_: Any) -> Any:
-    """The constant melts into the logarithm."""
+    """The constant is fused into the logarithm."""
     return -0.08 * (x - 12.5 * ops.log(0.0176857 * ops.exp(x) + 0.9656054))
 
 
@@ -299,7 +299,7 @@ def swoosh_r_float(x: Any, **_: Any) -> Any:
 
 
 def swoosh_r_int8(x: Any, **_: Any) -> Any:
-    """The constant melts into the logarithm."""
+    """The constant is fused into the logarithm."""
     return -0.08 * (x - 12.5 * ops.log(0.2689414 * ops.exp(x) + 0.7310586))
 
 

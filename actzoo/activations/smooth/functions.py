@@ -1,4 +1,4 @@
-"""Smooth stand-ins for ReLU; most weigh the input by a gate made of the input itself.
+"""Smooth replacements for ReLU; most weigh the input by a gate made of the input itself.
 
 Each takes a float tensor of any shape and returns one of its shape and dtype. Clips at 30 and -20
 change no value: the gate behind them is constant to the last bit there, and its gradient would

@@ -1,4 +1,4 @@
-"""Smooth stand-ins for ReLU."""
+"""Smooth replacements for ReLU."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ROWS = (
         reference=REFERENCES + "silu",
         device=DEVICE + "SILU",
         aliases=("swish",),
-        summary="The input times its sigmoid; a smooth stand-in for ReLU, strong in deep CNNs.",
+        summary="The input times its sigmoid; a smooth replacement for ReLU, strong in deep CNNs.",
         formula="x * sigmoid(x)",
         paper="Elfwing et al. 2017, arXiv:1702.03118; Ramachandran et al. 2017, arXiv:1710.05941",
         monotone=False,

@@ -78,7 +78,7 @@ SPARSE_SIGMOID = DeviceForm(sparse_sigmoid_float, ends_in_scalar=True)
 
 
 def hard_sigmoid_keras2_int8(x: Any, **_: Any) -> Any:
-    """Both ends melt into the layers beside."""
+    """Both ends are fused into the layers around it."""
     return (1.0 / 6.0) * ops.relu6(1.2 * x + 3.0)
 
 
@@ -86,7 +86,7 @@ HARD_SIGMOID_KERAS2 = DeviceForm(int8=hard_sigmoid_keras2_int8, ends_in_scalar=T
 
 
 def lecun_tanh_float(x: Any, **_: Any) -> Any:
-    """Both factors melt into the layers beside."""
+    """Both factors are fused into the layers around it."""
     return 1.7159 * ops.tanh((2.0 / 3.0) * x)
 
 
