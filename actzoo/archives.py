@@ -114,7 +114,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def _check(archive: Path) -> None:
-    """Refuse an archive for its first bad member, before the bytes behind it are unpacked."""
+    """Refuse an archive for its first bad member, before the bytes after it are unpacked."""
     total, seen = 0, set()
     most = _most_bytes(archive)
     for member, _ in _members(archive):

@@ -98,7 +98,7 @@ def conv_norm_act(
         x: `(batch, height, width, channels)`.
         filters: Output channels; None for a depthwise convolution. That one gives as many as go
             in: of an activation that leaves fewer, it makes more of each; one that gives more,
-            such as CReLU, cannot be made up for and gives them to the layer behind.
+            such as CReLU, cannot be made up for and gives them to the next layer.
         kernel_size: Side of the kernel.
         strides: 1 keeps height and width, 2 halves them (rounded up).
         activation: None leaves the block linear.

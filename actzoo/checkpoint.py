@@ -1,4 +1,4 @@
-"""The state of training, on disk after each epoch, so that a killed run goes on exactly.
+"""The state of training, on disk after each epoch, so that a killed run continues exactly.
 
 Weights and optimizer of an epoch are written first, the small state file that names them last;
 the epoch before is kept until then. A broken file is found by its hash and the earlier epoch taken.

@@ -266,7 +266,7 @@ class _Shift(keras.layers.Layer):
 def _with_shifts(
     model: keras.Model, graph: Graph, seen: Sequence[Site]
 ) -> tuple[keras.Model | None, dict[str, _Shift]]:
-    """Return a copy of a model in which only a shift behind each site learns, and the shifts.
+    """Return a copy of a model in which only a shift after each site learns, and the shifts.
 
     The copy is None where a layer does not come back from its config.
     """

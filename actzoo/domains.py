@@ -390,7 +390,7 @@ def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str,
 
     Raises:
         UnknownNameError: There is no such setting.
-        InvalidValueError: A value is outside of its range.
+        InvalidValueError: A value is outside its range.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name, value in given.items():

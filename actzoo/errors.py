@@ -86,7 +86,7 @@ class ExportError(ActzooError, RuntimeError):
 
 
 def shown(text: object, limit: int = 60) -> str:
-    """Return `text` on one line, escaped and cut, fit for a message.
+    """Return `text` on one line, escaped and cut, for a message.
 
     Control, bidirectional and other unprintable characters appear as escapes, so that no name
     out of a file can steer the terminal.

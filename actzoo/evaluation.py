@@ -216,7 +216,7 @@ def refuse_options(options: Mapping[str, Any]) -> None:
         raise errors.InvalidValueError(
             f"The run's own data is opened as in its plan, so these have no effect: "
             f"{errors.shown(', '.join(options))}.\n"
-            "Leave them out, or name other data behind the model.",
+            "Leave them out, or name other data after the model.",
             given=tuple(options),
         )
 
@@ -234,7 +234,7 @@ def evaluate(
 
     Args:
         path: A run folder, or any model that `open_model` takes.
-        data: Labeled data; the held-out split of the run's own data where left out.
+        data: Labeled data; the held-out split of the run's own data if left out.
         precision: An exported file of the run instead of its Keras model.
         trust: See `open_model`.
         threads: See `open_model`.

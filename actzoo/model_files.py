@@ -1,6 +1,6 @@
 """What a `.keras` file may hold, checked before Keras builds anything from it.
 
-An untrusted model file is a program. The members of the archive and its parsed config are compared
+A model file can run code. The members of the archive and its parsed config are compared
 with an allow-list: Keras' own layers and what actzoo, or the user, has registered. Nothing of the
 file is imported, built or called here.
 """
@@ -114,7 +114,7 @@ def _config(path: Path) -> tuple[object, int]:
 
 
 def _depth(text: str) -> int:
-    """Return how deep brackets nest; brackets inside of strings may only raise it."""
+    """Return how deep brackets nest; brackets inside strings may only raise it."""
     depth = deepest = 0
     for match in re.finditer(r"[\[\]{}]", text):
         depth += 1 if match.group() in "[{" else -1

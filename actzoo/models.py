@@ -150,7 +150,7 @@ def make_config(name: str, overrides: Mapping[str, object]) -> ModelConfig:
 
     Raises:
         UnknownNameError: The model or an option does not exist.
-        InvalidValueError: A value is outside of what is allowed.
+        InvalidValueError: A value that is not allowed.
         InvalidTypeError: A value is of the wrong kind.
     """
     spec = MODELS.get(name)
@@ -219,7 +219,7 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
 
     Raises:
         UnknownNameError: The model or an option does not exist.
-        InvalidValueError: A value is outside of what is allowed.
+        InvalidValueError: A value that is not allowed.
 
     Example:
         >>> model = build_model("simple_net", input_shape=(8, 8, 3), num_classes=3)

@@ -116,7 +116,7 @@ class _Draft:
             if asked == "auto":
                 self.notes.append(
                     f"No published weights of {self.spec.name} are available, so training starts "
-                    "from scratch. Give --weights PATH to start from a model of yours."
+                    "from scratch. Give --weights PATH to start from a model of your own."
                 )
             return {}
         card = _card_of(start, self.spec.name)
@@ -256,7 +256,7 @@ def _fit_capacity(spec: models.ModelSpec, config: dict[str, Any], count: int) ->
 def _batch_size(count: int) -> tuple[int, str]:
     fitting = next(size for least, size in BATCH_SIZES if count >= least)
     size = min(fitting, max(1, count))
-    return size, f"batches of {size}: {max(1, count // size)} steps an epoch"
+    return size, f"batches of {size}: {max(1, count // size)} steps per epoch"
 
 
 def _limits(count: int, is_dense: bool) -> tuple[dict[str, float], list[str]]:

@@ -15,7 +15,7 @@ class Progress:
 
     Args:
         plan: The plan that is trained.
-        epochs_done: Epochs that a resumed run has behind it.
+        epochs_done: Epochs that a resumed run has done.
     """
 
     def __init__(self, plan: Plan, *, epochs_done: int = 0) -> None:

@@ -289,7 +289,7 @@ class _Roles:
         return "gate" if named or self._is_gate(call, activation) else "hidden"
 
     def followers(self, value: int) -> list[tuple[Call, int]]:
-        """Return the calls that use a value, and as which value, behind layers that move it."""
+        """Return the calls that use a value, and as which value, after layers that move it."""
         found, waiting = [], [value]
         while waiting:
             value = waiting.pop(0)
@@ -308,7 +308,7 @@ class _Roles:
         )
 
     def _is_worked_on(self, value: int) -> bool:
-        """Say whether a layer with weights comes behind: a pyramid gives out hidden values too."""
+        """Say whether a layer with weights follows: a pyramid gives out hidden values too."""
         waiting, seen = [value], {value}
         while waiting:
             for user in self.graph.users(waiting.pop()):
@@ -341,7 +341,7 @@ class _Roles:
         return bool(followers) and all(_kind(user) in _PRODUCTS for user, _ in followers)
 
     def _source(self, value: int, passing: Callable[[Call], bool] = _moves) -> Call | None:
-        """Return the call that gave a value, behind layers that only move or scale it."""
+        """Return the call that gave a value, after layers that only move or scale it."""
         call = self.graph.source(value)
         while call is not None and passing(call) and call.inputs:
             call = self.graph.source(call.inputs[0])
@@ -364,7 +364,7 @@ class _Roles:
 
 
 def _leads_to_projection(call: Call) -> bool:
-    """Say whether a projection is looked for behind a call."""
+    """Say whether a projection is looked for after a call."""
     if _moves(call) or _kind(call) in _PARTS or _kind(call).endswith("Normalization"):
         return True
     activation = activation_of(call.operation)

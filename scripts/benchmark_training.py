@@ -2,7 +2,7 @@
 
 Command: python scripts/benchmark_training.py PHOTOS [ROUNDS]
 Time: about 3 minutes for 3,000 photos on two cores.
-Result: median seconds an epoch of both, interleaved, and their ratio: what augmentation, the
+Result: median seconds per epoch of both, interleaved, and their ratio: what augmentation, the
 pipeline and repeatable operations cost. Machines are noisy: quote the ratio.
 """
 
@@ -46,7 +46,7 @@ def main(photos: str, rounds: int = 3) -> None:
             seconds["plain Keras"].append(time.perf_counter() - middle)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for name, median in medians.items():
-        print(f"{name}: {median:.1f} s an epoch, {len(targets) / median:.0f} examples a second")
+        print(f"{name}: {median:.1f} s per epoch, {len(targets) / median:.0f} examples a second")
     ratio = np.divide(seconds["actzoo"], seconds["plain Keras"])
     print(f"ratio, pair by pair: {ratio.min():.2f} to {ratio.max():.2f}")
 

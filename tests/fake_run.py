@@ -167,7 +167,7 @@ def make(
     _export(path / "export", score, card, passed)
     warnings = {
         "plan": ["No published weights of mobilenet_v2 are available, so training starts from "
-                 "scratch. Give --weights PATH to start from a model of yours.",
+                 "scratch. Give --weights PATH to start from a model of your own.",
                  "3 files could not be read and were set aside: dress/0c1f.jpg (cut off), …"],
         "verify": [] if passed else ["verify: int8: it gives Keras' class in 93.1% of 370 cases."],
     }  # fmt: skip

@@ -32,7 +32,7 @@ def gain(spec: Any, *, centered: bool = False) -> float | None:
     """Return the scale of weights that keeps the size of a signal through an activation.
 
     With weights of variance `gain^2 / fan_in`, inputs of mean square 1 in front of an activation
-    lead to values of mean square 1 behind the next layer: He's 2 / fan_in, for any activation.
+    lead to values of mean square 1 after the next layer: He's 2 / fan_in, for any activation.
 
     Args:
         spec: Name or spec.

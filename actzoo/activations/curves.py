@@ -32,7 +32,7 @@ class Curve:
 
     Attributes:
         pieces: Arrays `(points, 3)` of x, f(x) and f'(x), from one break to the next. At both ends
-            of a piece, f and f' are those just inside of it.
+            of a piece, f and f' are those just inside it.
         breaks: Places where f or f' jumps.
     """
 

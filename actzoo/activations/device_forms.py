@@ -28,11 +28,11 @@ class DeviceForm:
         supports: Whether that chain holds for some parameters; None for all.
         int8_operators: TFLite operators of the int8 form with two computed operands. They must be
             int8 too for the run before them to fold (the int8 input of a run may be used more than
-            once, a float value inside of it may not).
+            once, a float value inside it may not).
         ends_in_scalar: The int8 form ends in scalar arithmetic, such as a factor or a change of
-            sign. The converter may move it into the layer behind, which is fine; where several
-            layers are behind, it would be moved into some only and leave a second run, so it is
-            then held in place by one operator more. A function of the parameters where it depends
+            sign. The converter may move it into the next layer, which is fine; where several
+            layers follow, it would be moved into some only and leave a second run, so it is
+            then held in place by one more operator. A function of the parameters where it depends
             on them.
         folds: Whether no float operator is left in the int8 form: it becomes tables and int8
             operators, or is fused into a layer next to it.

@@ -57,7 +57,7 @@ def read(text: str) -> tuple[str, dict[str, Any]]:
     odd = [c for c in text if not (" " <= c <= "~" or c == "\t")]
     if odd:
         codes = ", ".join(dict.fromkeys(f"U+{ord(c):04X}" for c in odd[:50]))
-        raise _refusal(text, f"it holds characters outside of plain ASCII: {codes[:80]}")
+        raise _refusal(text, f"it holds characters that are not plain ASCII: {codes[:80]}")
     return _Reader(text).spec()
 
 

@@ -21,7 +21,7 @@ from actzoo.activations.layers import ActivationLike, get, identify
 _INITIALIZERS = {
     "he_normal": ("truncated_normal", 2.0),
     "lecun_normal": ("truncated_normal", 1.0),
-    "glorot_uniform": ("uniform", None),  # of both fans; what keeps a signal is the one behind it
+    "glorot_uniform": ("uniform", None),  # of both fans; what keeps a signal is the one after it
     "siren_uniform": ("uniform", None),
 }
 

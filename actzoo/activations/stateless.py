@@ -96,7 +96,7 @@ def stateless_target(row: ActivationSpec) -> str:
         return row.target
     raise errors.InvalidValueError(
         f"{row.name} cannot be a plain function: {why}.\n"
-        f'Put it behind the layer instead: x = actzoo.activations.get("{row.name}")(x).',
+        f'Put it after the layer instead: x = actzoo.activations.get("{row.name}")(x).',
         given=row.name,
         fix=f'actzoo.activations.get("{row.name}")',
     )

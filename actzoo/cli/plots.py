@@ -28,7 +28,7 @@ class Signs:
 
     Attributes:
         cell: Dots per character, `(columns, rows)`.
-        dash: Length of a dash and of the gap behind it, in dots.
+        dash: Length of a dash and of the gap after it, in dots.
     """
 
     cell: tuple[int, int]

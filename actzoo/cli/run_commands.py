@@ -92,7 +92,7 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="[DATA]",
-            help="Other labeled data; the run's own held-out split where left out.",
+            help="Other labeled data; the run's own held-out split if left out.",
             show_default=False,
         ),
     ] = None,
@@ -180,7 +180,7 @@ def export(
         str | None,
         typer.Option(
             metavar="P,P",
-            help=f"{options.FORMATS}. The plan's where left out.",
+            help=f"{options.FORMATS}. The plan's if left out.",
             show_default=False,
         ),
     ] = None,
@@ -189,7 +189,7 @@ def export(
         typer.Option(
             metavar="DTYPE",
             help="Inputs and outputs as float32, or uint8: bytes of pixels in, probability times "
-            "256 out; the plan's where left out.",
+            "256 out; the plan's if left out.",
             show_default=False,
         ),
     ] = None,

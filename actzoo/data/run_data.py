@@ -1,7 +1,7 @@
 """The data of a run, opened once in a process and passed on.
 
 Training, evaluation, diagnosis and export all look at the same examples. They receive this object
-and not a path, so that a run opens, checks and splits its data one time.
+and not a path, so that a run opens, checks and splits its data once.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def export_model(
         task: What the output means.
         classes: Names of the outputs; counted where neither these nor a card are given.
         card: What accompanies the model; made from the model if left out.
-        reference: Cases to record; the calibration samples, or random ones, where left out.
+        reference: Cases to record; the calibration samples, or random ones, if left out.
         lower: Write activations in their device form. Off only to see what the converter makes of
             Keras' own.
         io_dtype: "float32", or "uint8": pixels `[0, 255]` as bytes in, probability times 256 as a
@@ -158,8 +158,8 @@ def export_run(
         model: Its trained model.
         card: That of the model.
         folder: Where the files go.
-        precisions: Which; those of the plan where left out.
-        io_dtype: See `export_model`; that of the plan where left out.
+        precisions: Which; those of the plan if left out.
+        io_dtype: See `export_model`; that of the plan if left out.
         note: Takes each warning.
         converter: See `export_model`.
 

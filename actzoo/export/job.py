@@ -51,7 +51,7 @@ class ExportJob:
     Args:
         model: The trained model.
         card: That travels with it.
-        output: Activation to put behind the model; None where it gives probabilities.
+        output: Activation to append to the model; None where it gives probabilities.
         scratch: The temporary folder.
         converter: The child that converts.
         samples: To calibrate with, by input name.

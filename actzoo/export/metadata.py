@@ -172,7 +172,7 @@ def check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) ->
 def missing_output_activation(
     model: keras.Model, card: models.ModelCard, cases: Reference, note: errors.Note
 ) -> str | None:
-    """Return the output activation to put behind a model; None where it gives probabilities.
+    """Return the output activation to append to a model; None where it gives probabilities.
 
     Raises:
         InvalidValueError: Its one output is not a probability and cannot become one.
@@ -194,7 +194,7 @@ def missing_output_activation(
         return None
     if np.all((outputs() >= 0) & (outputs() <= 1)):
         note(
-            "A softmax was put behind the model, whose outputs are all between 0 and 1. If "
+            "A softmax was appended to the model, whose outputs are all between 0 and 1. If "
             "each is a probability by itself, end it in keras.layers.Activation('sigmoid')."
         )
     return card.output

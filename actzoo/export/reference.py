@@ -33,11 +33,11 @@ class Reference:
 
     Attributes:
         inputs: Input name -> `(n, ...)`.
-        ids: Names of the samples; counted where left out.
+        ids: Names of the samples; counted if left out.
         labels: True classes by name; empty where unknown, or where targets are masks.
         raw: The first cases as a user would send them, encoded; may be empty.
         masks: True masks `(n, ...)` of class indices; None where each sample has one class.
-        cases: Number of the case that each sample belongs to; each its own where left out.
+        cases: Number of the case that each sample belongs to; each its own if left out.
     """
 
     inputs: Mapping[str, np.ndarray]

@@ -41,7 +41,7 @@ def gives_probabilities(model: keras.Model, outputs: Callable[[], np.ndarray] | 
     if model.outputs[0].shape[-1] == 1:
         raise errors.InvalidValueError(
             "The model has one output and does not end in a sigmoid: the output is not a "
-            "probability, and a softmax behind it gives 1 for any input.\nEnd it in a sigmoid "
+            "probability, and a softmax after it gives 1 for any input.\nEnd it in a sigmoid "
             "(keras.layers.Activation('sigmoid')), or give it one output for each class.",
             given=1,
         )

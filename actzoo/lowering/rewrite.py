@@ -98,7 +98,7 @@ def lower(
     Args:
         model: A functional or sequential model.
         precision: A format of `artifacts`; its row names the form that activations take.
-        output_activation: Activation appended behind the logits ("softmax"); none if the model
+        output_activation: Activation appended to the logits ("softmax"); none if the model
             ends in it already.
         replace: Write activations in their device form; off, only dtype and output change.
         stable: Layers that take the stable form even for int8.
@@ -157,8 +157,8 @@ def lower_in_detail(
 def _with_output(model: keras.Model, activation: str) -> keras.Model:
     if len(model.outputs) > 1:
         raise errors.InvalidValueError(
-            f"{model.name} has {len(model.outputs)} outputs, and {activation} can be put behind "
-            "one only.\nTake keras.Model(inputs, output) with one of them.",
+            f"{model.name} has {len(model.outputs)} outputs, and {activation} can be appended "
+            "to one only.\nTake keras.Model(inputs, output) with one of them.",
             given=len(model.outputs),
         )
     final = DeviceActivation(output_form(activation), name=OUTPUT_LAYER)(model.outputs[0])
@@ -350,8 +350,8 @@ def _is_kept(name: str) -> bool:
 def _own_form(layer: Operation) -> Form | None:
     """Return what a learned activation computes, its weights as constants.
 
-    Weights of shape (1,) lose that axis: the converter folds an array of one value into the dense
-    layer behind and refuses what comes of it.
+    Weights of shape (1,) lose that axis: the converter folds an array of one value into the next
+    dense layer and refuses the result.
     """
     if not isinstance(layer, Learned):
         return None

@@ -167,9 +167,9 @@ def column_chart(
         share: Values lie in `[0, 1]` and are shown in percent.
         log: Draw on a logarithmic axis; then values that are not above 0 have no column.
         x_label: Name of the x axis.
-        kinds: Number of each column's color; all 0 where left out.
+        kinds: Number of each column's color; all 0 if left out.
         hints: Text of each column, shown when pointed at.
-        x_ticks: Position in columns (0 is the left edge) and label; counts where left out.
+        x_ticks: Position in columns (0 is the left edge) and label; counts if left out.
         mark: A place on the x axis to mark, in columns.
         mark_label: What is marked.
 

@@ -86,7 +86,7 @@ def spread(
     Args:
         values: Finite numbers.
         x_label: What they are.
-        bounds: Ends of the axis; the values' own where left out.
+        bounds: Ends of the axis; the values' own if left out.
         mark: A value to mark; the axis reaches it.
         mark_label: What it is.
 
@@ -192,7 +192,7 @@ def table(panel: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _column(values: Sequence[Any]) -> list[str]:
-    """Return the cells of a column, its numbers with the same digits behind the point."""
+    """Return the cells of a column, its numbers with the same number of decimals."""
     numbers = [number for value in values if (number := finite(value)) is not None]
     largest = max(map(abs, numbers), default=0.0)
     digits = 3 if largest <= 1 else 2 if largest < 100 else 1

@@ -43,7 +43,7 @@ class Pictures:
     """Picture files of a run, up to what one page can carry.
 
     Attributes:
-        home: Their folder; nothing outside of it is read.
+        home: Their folder; nothing outside it is read.
         budget: Bytes that are left.
     """
 

@@ -55,7 +55,7 @@ class Subject:
         return lambda x: oracle(x.reshape(-1, *self.sample)).reshape(len(x), -1)
 
     def inputs(self) -> np.ndarray:
-        """Return inputs fit for every activation: `(rows, values)`, exact in every type."""
+        """Return inputs suited to every activation: `(rows, values)`, exact in every type."""
         if self.row.elementwise:
             return GRID.reshape(1, -1)
         scores = np.random.default_rng(0).normal(0.0, 4.0, (10, math.prod(self.sample)))

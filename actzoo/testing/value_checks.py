@@ -108,7 +108,7 @@ def _limit(subject: Subject, text: str) -> float:
 
 
 def check_nan_comes_out(subject: Subject) -> None:
-    """Check NaN alone, and in `predict` behind a layer with which it may be fused."""
+    """Check NaN alone, and in `predict` after a layer with which it may be fused."""
     import keras
 
     x = subject.points(np.array([np.nan]))
@@ -121,7 +121,7 @@ def check_nan_comes_out(subject: Subject) -> None:
     outputs = subject.layer()(keras.layers.Dense(4)(inputs))
     y = keras.Model(inputs, outputs).predict(np.full((1, 4), np.nan, "float32"), verbose=0)
     if not np.isnan(y).all():
-        subject.fail("NaN is swallowed in predict, behind Dense", "of NaN", y[0])
+        subject.fail("NaN is swallowed in predict, after Dense", "of NaN", y[0])
 
 
 def check_gradient(subject: Subject) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def pack(model: ModelT) -> bytes:
-    """Return the bytes of a model object, weights inside of the flatbuffer.
+    """Return the bytes of a model object, weights inside the flatbuffer.
 
-    litert-quantizer stores weights behind the flatbuffer, at an offset; tools that write metadata
+    litert-quantizer stores weights after the flatbuffer, at an offset; tools that write metadata
     (MediaPipe) repack the file and lose them. A file is ours only after this.
     """
     import flatbuffers

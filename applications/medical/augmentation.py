@@ -1,7 +1,7 @@
 """Changes to training tiles: image and mask together in space, the image alone in its values.
 
 Each call is a pure function of a tile and a generator. Space is one resampling, linear for the
-image and nearest for the mask; what comes from outside of the tile is mirrored in the image and
+image and nearest for the mask; what comes from outside the tile is mirrored in the image and
 not learned from. Turns by 90 degrees and mirroring move pixels exactly.
 """
 

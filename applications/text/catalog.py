@@ -98,7 +98,7 @@ _TRAINING = TrainingDefaults(
     weight_decay=0.05,
     patience=4,
 )
-# Of 8,000 sentences a small encoder knows nine in ten by heart after four passes.
+# Of 8,000 sentences a small encoder has memorized nine in ten after four passes.
 _SMALL = {"dropout": 0.4}
 _TINY = {"width": 32, "heads": 2, "layers": 2}
 _PAPER = "Turc et al., 2019, arXiv:1908.08962; Devlin et al., 2018, arXiv:1810.04805"

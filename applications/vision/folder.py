@@ -302,7 +302,7 @@ class _Lister:
             )
         if self._outside:
             found.append(
-                f"{len(self._outside):,} links lead to pictures outside of the folder and were "
+                f"{len(self._outside):,} links lead to pictures outside the folder and were "
                 f"followed: {_some(self._outside)}."
             )
         if self._odd_names:

@@ -462,7 +462,7 @@ def test_links_are_followed_out_of_the_folder_but_not_in_circles(tmp_path):
     (root / "dog/nowhere.png").symlink_to(root / "dog/gone.png")
     source, notes = look(root)
     assert source.classes == ("cat", "dog", "emu") and len(source) == 18
-    noted(notes, "7 links lead to pictures outside of the folder", "cat/000.png", "emu")
+    noted(notes, "7 links lead to pictures outside the folder", "cat/000.png", "emu")
     noted(notes, "not followed: dog/up, loop")
     noted(notes, "2 pictures cannot be read", "dog/itself.png", "dog/nowhere.png")
 

@@ -23,7 +23,7 @@ def evo_norm_b0(x: Array, momentum: float = 0.9, epsilon: float = 1e-3) -> Array
 
 
 def funnel_relu(x: Array, kernel_size: int = 3) -> Array:
-    """max(x, mean of the window / sqrt(1.001)); outside of the image is 0."""
+    """max(x, mean of the window / sqrt(1.001)); outside the image is 0."""
     reach = kernel_size // 2
     padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
     height, width = x.shape[1:3]

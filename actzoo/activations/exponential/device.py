@@ -43,7 +43,7 @@ EXPONENTIAL = DeviceForm(exponential_float)
 
 
 def elu_plus_one_int8(x: Any, **_: Any) -> Any:
-    """The sum is fused into the layer behind it."""
+    """The sum is fused into the next layer."""
     return ops.elu(x) + 1.0
 
 

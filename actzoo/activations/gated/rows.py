@@ -16,7 +16,7 @@ FEED_FORWARD = (
     "transformer. The paper writes the gate first; here, as in torch, it is the second half."
 )
 SQUARE = (
-    "It grows as the square of its input: behind batch normalization, whose statistics are fixed "
+    "It grows as the square of its input: after batch normalization, whose statistics are fixed "
     "at inference, a deep net can overflow for an unusual input (measured: ResNet-18 with SwiGLU). "
     "Normalize each sample, as transformers do."
 )

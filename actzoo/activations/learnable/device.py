@@ -74,7 +74,7 @@ PACT = DeviceForm(int8=pact_int8)
 
 
 def flexible_relu_int8(x: Any, *, bias: float, **_: Any) -> Any:
-    """The sum is fused into the layer behind it."""
+    """The sum is fused into the next layer."""
     return ops.relu(x) + bias
 
 
@@ -104,7 +104,7 @@ TLU_AFFINE = DeviceForm(int8=tlu_affine_int8, supports=tlu_affine_supports, ends
 
 
 def star_relu_int8(x: Any, *, scale: float, bias: float, **_: Any) -> Any:
-    """Factor and sum are fused into the layer behind it."""
+    """Factor and sum are fused into the next layer."""
     return scale * ops.square(ops.relu(x)) + bias
 
 
@@ -133,7 +133,7 @@ PELU = DeviceForm(int8=pelu_int8, ends_in_scalar=True)
 
 
 def mpelu_int8(x: Any, *, alpha: float, beta: float, **_: Any) -> Any:
-    """A scaled ELU with a leaky knee behind."""
+    """A scaled ELU, then a leaky kink."""
     y = leaky(ops.elu(x if beta == 1.0 else beta * x), alpha * beta)
     return y if beta == 1.0 else (1.0 / beta) * y
 

@@ -28,7 +28,7 @@ class PReLU(Learned):
 
     Formula: `x if x >= 0, else a x` with `a` learned. Keras' layer learns one per element unless
     told the shared axes, which it wants before it knows the input; its sum of two ReLUs has the
-    gradient 0 at 0, outside of [a, 1].
+    gradient 0 at 0, outside [a, 1].
 
     Args:
         negative_slope: Slope that training starts from.

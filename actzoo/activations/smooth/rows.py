@@ -589,7 +589,7 @@ ROWS = (
         reference=REFERENCES + "swoosh_l",
         device=DEVICE + "SWOOSH_L",
         summary=(
-            "Softplus moved and tilted: it falls slowly on the left. For layers behind a "
+            "Softplus moved and tilted: it falls slowly on the left. For layers after a "
             "normalization."
         ),
         formula="ln(1 + exp(x - 4)) - 0.08 x - 0.035",

@@ -94,7 +94,7 @@ LECUN_TANH = DeviceForm(lecun_tanh_float, ends_in_scalar=True)
 
 
 def penalized_tanh_int8(x: Any, *, alpha: float, **_: Any) -> Any:
-    """A leaky knee behind the tanh."""
+    """A leaky kink after the tanh."""
     return leaky(ops.tanh(x), alpha)
 
 
