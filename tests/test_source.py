@@ -70,6 +70,7 @@ HEAVY = (
     "actzoo/activations/rectified/device.py",
     "actzoo/activations/shrinking/device.py",
     "actzoo/activations/smooth/device.py",
+    "actzoo/activations/smooth/gates.py",
     "actzoo/activations/squashing/device.py",
     "actzoo/activations/device_math.py",
     "actzoo/activations/layer_base.py",

@@ -15,8 +15,10 @@ from typing import Any
 
 from keras import ops
 
+from actzoo.activations.numerics import Tensor
 
-def leaky(x: Any, slope: float) -> Any:
+
+def leaky(x: Tensor, slope: float) -> Tensor:
     """LEAKY_RELU; the runtime's folding refuses the slope 0."""
     slope = float(slope)
     if slope == 1.0:
@@ -24,7 +26,7 @@ def leaky(x: Any, slope: float) -> Any:
     return ops.relu(x) if slope == 0.0 else ops.leaky_relu(x, negative_slope=slope)
 
 
-def softplus(x: Any, **_: Any) -> Any:
+def softplus(x: Tensor, **_: object) -> Tensor:
     """Return ln(1 + exp(x)) without the overflow that TFLite has near 100."""
     return ops.relu(x) - ops.log(ops.sigmoid(ops.abs(x)))
 
@@ -44,14 +46,14 @@ _ERF_ABOVE = (
 _ERF_BELOW = (1.0, 0.5072528107, 0.1164766751, 0.01544447514, 0.001216367488, 3.748091664e-05)
 
 
-def erf(x: Any, **_: Any) -> Any:
+def erf(x: Tensor, **_: object) -> Tensor:
     """Return the error function, which TFLite has not."""
     near = ops.minimum(ops.maximum(x, -4.0), 4.0)
     square = ops.square(near)
     return near * (_polynomial(square, _ERF_ABOVE) / _polynomial(square, _ERF_BELOW))
 
 
-def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
+def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     """Return the sum of coefficients[k] x^k."""
     y = x * coefficients[-1] + coefficients[-2]
     for coefficient in coefficients[-3::-1]:
@@ -59,14 +61,14 @@ def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
     return y
 
 
-def in_pairs(x: Any, axis: int, function: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
+def in_pairs(x: Tensor, axis: int, function: Callable[[Any, Any], tuple[Any, Any]]) -> Tensor:
     """Apply a function of two neighboring channels to each pair of them."""
     z = ops.moveaxis(x, axis, -1)
     pairs = ops.stack(function(z[..., 0::2], z[..., 1::2]), axis=-1)
     return ops.moveaxis(ops.reshape(pairs, ops.shape(z)), -1, axis)
 
 
-def bent_line(x: Any, *, beta: float, **_: Any) -> Any:
+def bent_line(x: Tensor, *, beta: float, **_: object) -> Tensor:
     """A hyperbola and the input."""
     bend = min(max(beta, -1.0), 1.0)
     return x if bend == 0 else x + (bend * ops.sqrt(ops.square(x) + 1.0) - bend)

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from actzoo import errors
-from actzoo.activations.numerics import HALF
+from actzoo.activations.numerics import HALF, Tensor
 from actzoo.activations.spec import ActivationSpec
 
 Shape = tuple[int | None, ...]
@@ -212,7 +212,7 @@ class Learned(ActivationLayer):
         """Return each weight's value by its name."""
         return {name: ops.convert_to_numpy(getattr(self, f"{name}_weight")) for name in self.starts}
 
-    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+    def call(self, x: Tensor) -> Tensor:
         """Return the activation of `x`."""
         dtype = keras.backend.standardize_dtype(x.dtype)
         if not keras.backend.is_float_dtype(dtype):  # whole numbers would round the weights
@@ -221,7 +221,7 @@ class Learned(ActivationLayer):
         weights = {name: ops.cast(getattr(self, f"{name}_weight"), wide) for name in self.starts}
         return ops.cast(self.compute(ops.cast(x, wide), **weights), dtype)
 
-    def compute(self, *args: Any, **weights: Any) -> keras.KerasTensor:
+    def compute(self, *args: Any, **weights: Any) -> Tensor:
         """Return the activation of one tensor for given weights."""
         raise NotImplementedError
 
@@ -232,5 +232,5 @@ class _Within(keras.constraints.Constraint):
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def __call__(self, w: keras.KerasTensor) -> keras.KerasTensor:
+    def __call__(self, w: Tensor) -> Tensor:
         return ops.clip(w, self.low, self.high)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
+Tensor: TypeAlias = keras.KerasTensor  # or what the backend computes with
 HALF = ("float16", "bfloat16")
 
 
@@ -20,7 +21,7 @@ def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(function)
-    def compute(x: Any, **parameters: Any) -> Any:
+    def compute(x: Tensor, **parameters: object) -> Tensor:
         dtype = keras.backend.standardize_dtype(x.dtype)
         if dtype not in HALF:
             return function(x, **parameters)
@@ -42,10 +43,10 @@ def with_gradient(derivative: Callable[..., Any]) -> Callable[..., Any]:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def compute(x: Any, **parameters: Any) -> Any:
+        def compute(x: Tensor, **parameters: object) -> Tensor:
             @ops.custom_gradient
-            def run(x: Any) -> tuple[Any, Callable[..., Any]]:
-                def gradient(*args: Any, upstream: Any = None) -> Any:
+            def run(x: Tensor) -> tuple[Any, Callable[..., Any]]:
+                def gradient(*args: object, upstream: Tensor | None = None) -> Tensor:
                     (given,) = args if upstream is None else (upstream,)
                     return given * derivative(x, **parameters)
 
@@ -63,12 +64,12 @@ def positive_axes(axis: int | tuple[int, ...], rank: int) -> int | tuple[int, ..
     return axis if isinstance(axis, int) else tuple(each % rank for each in axis)
 
 
-def negative_part(x: Any) -> Any:
+def negative_part(x: Tensor) -> Tensor:
     """Return min(x, 0), of slope 1 at 0 in every backend."""
     return ops.where(x > 0, ops.zeros_like(x), x)
 
 
-def sign(x: Any) -> Any:
+def sign(x: Tensor) -> Tensor:
     """Return 1 for x >= 0, else -1; `sign(x) * x` is |x| with the slope 1 at 0."""
     one = ops.ones_like(x)
     return ops.where(x >= 0, one, -one)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
 from actzoo.activations.device_math import in_pairs
-from actzoo.activations.numerics import positive_axes
+from actzoo.activations.numerics import Tensor, positive_axes
 
 
-def softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> Any:
+def softmax_float(x: Tensor, *, axis: int | tuple[int, ...] = -1, **_: object) -> Tensor:
     """Return exp(x_i) / sum_j exp(x_j)."""
     return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
 
@@ -21,7 +20,7 @@ def softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> Any:
 SOFTMAX = DeviceForm(softmax_float, folds=False)
 
 
-def log_softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> Any:
+def log_softmax_float(x: Tensor, *, axis: int | tuple[int, ...] = -1, **_: object) -> Tensor:
     """Return x_i - ln(sum_j exp(x_j))."""
     return ops.log_softmax(x, axis=positive_axes(axis, len(x.shape)))
 
@@ -29,7 +28,7 @@ def log_softmax_float(x: Any, *, axis: int | tuple[int, ...] = -1, **_: Any) -> 
 LOG_SOFTMAX = DeviceForm(log_softmax_float, folds=False)
 
 
-def softmin_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def softmin_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return exp(-x_i) / sum_j exp(-x_j)."""
     return ops.softmax(-x, axis=axis)
 
@@ -41,8 +40,8 @@ ENTMAX15 = DeviceForm(folds=False)
 
 
 def gumbel_softmax_float(
-    x: Any, *, tau: float = 1.0, hard: bool = False, axis: int = -1, **_: Any
-) -> Any:
+    x: Tensor, *, tau: float = 1.0, hard: bool = False, axis: int = -1, **_: object
+) -> Tensor:
     """Return softmax((x + g) / tau), g = -ln(-ln(u)), u ~ U(0, 1); g = 0 at inference."""
     if not hard:
         return ops.softmax(x * (1.0 / tau), axis=axis)
@@ -55,7 +54,7 @@ def gumbel_softmax_float(
 GUMBEL_SOFTMAX = DeviceForm(gumbel_softmax_float, folds=False)
 
 
-def maxout_float(x: Any, *, pool_size: int = 2, axis: int = -1, **_: Any) -> Any:
+def maxout_float(x: Tensor, *, pool_size: int = 2, axis: int = -1, **_: object) -> Tensor:
     """Return max(a, b, ...), with (a, b, ...) the pool_size equal parts of x."""
     return functools.reduce(ops.maximum, ops.split(x, pool_size, axis=axis))
 
@@ -63,7 +62,7 @@ def maxout_float(x: Any, *, pool_size: int = 2, axis: int = -1, **_: Any) -> Any
 MAXOUT = DeviceForm(maxout_float, int8_operators=("SPLIT", "MAXIMUM"))
 
 
-def crelu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def crelu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return [max(x, 0), max(-x, 0)]."""
     return ops.relu(ops.concatenate([x, -x], axis=axis))
 
@@ -71,7 +70,7 @@ def crelu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 CRELU = DeviceForm(crelu_float, int8_operators=("CONCATENATION",))
 
 
-def concat_elu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def concat_elu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return [elu(x), elu(-x)], elu(x) = x if x > 0, else exp(x) - 1."""
     return ops.elu(ops.concatenate([x, -x], axis=axis))
 
@@ -79,7 +78,7 @@ def concat_elu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 CONCAT_ELU = DeviceForm(concat_elu_float, int8_operators=("CONCATENATION",))
 
 
-def bipolar_relu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def bipolar_relu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return max(x, 0) in channels 0, 2, 4 ..., min(x, 0) in channels 1, 3, 5 ...."""
     # Factors of +-1, as in our layer, would be fused into the layer before it, and of that the
     # quantizer writes a broken file.
@@ -93,12 +92,12 @@ def bipolar_relu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 BIPOLAR_RELU = DeviceForm(bipolar_relu_float, int8_operators=("STRIDED_SLICE", "PACK", "RESHAPE"))
 
 
-def maxmin_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def maxmin_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return (max(a, b), min(a, b)) of each pair (a, b) of neighboring channels."""
     return in_pairs(x, axis, lambda a, b: (ops.maximum(a, b), ops.minimum(a, b)))
 
 
-def maxmin_int8(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def maxmin_int8(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """The quantizer knows MAXIMUM and not MINIMUM."""
     return in_pairs(x, axis, lambda a, b: (ops.maximum(a, b), -ops.maximum(-a, -b)))
 

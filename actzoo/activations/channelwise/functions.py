@@ -6,10 +6,10 @@ from typing import Any
 
 from keras import ops
 
-from actzoo.activations.numerics import in_float32, positive_axes
+from actzoo.activations.numerics import Tensor, in_float32, positive_axes
 
 
-def softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
+def softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Turn scores into probabilities that sum to 1.
 
     Formula: `exp(x_i) / sum_j exp(x_j)`.
@@ -24,7 +24,7 @@ def softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
     return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
 
 
-def log_softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
+def log_softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Return the logarithm of softmax, without its underflow.
 
     Formula: `x_i - ln(sum_j exp(x_j))`.
@@ -40,7 +40,7 @@ def log_softmax(x: Any, *, axis: int | tuple[int, ...] = -1) -> Any:
 
 
 @in_float32
-def softmin(x: Any, *, axis: int = -1) -> Any:
+def softmin(x: Tensor, *, axis: int = -1) -> Tensor:
     """Turn costs into probabilities: the smallest gets the largest.
 
     Formula: `exp(-x_i) / sum_j exp(-x_j)`.
@@ -56,7 +56,7 @@ def softmin(x: Any, *, axis: int = -1) -> Any:
 
 
 @in_float32
-def softmax_one(x: Any, *, axis: int = -1) -> Any:
+def softmax_one(x: Tensor, *, axis: int = -1) -> Tensor:
     """Turn scores into probabilities that may all be 0: softmax beside a silent score of 0.
 
     Formula: `exp(x_i) / (1 + sum_j exp(x_j))`.
@@ -80,7 +80,7 @@ def softmax_one(x: Any, *, axis: int = -1) -> Any:
 
 
 @in_float32
-def sparsemax(x: Any, *, axis: int = -1) -> Any:
+def sparsemax(x: Tensor, *, axis: int = -1) -> Tensor:
     """Project scores on the simplex: probabilities that can be exactly 0.
 
     Formula: `max(x_i - tau, 0)`, with `tau` such that the sum is 1. Keras 3.15's function sums
@@ -106,7 +106,7 @@ def sparsemax(x: Any, *, axis: int = -1) -> Any:
 
 
 @in_float32
-def entmax15(x: Any, *, axis: int = -1) -> Any:
+def entmax15(x: Tensor, *, axis: int = -1) -> Tensor:
     """Turn scores into probabilities halfway between softmax and sparsemax.
 
     Formula: `max(x_i / 2 - tau, 0)^2`, with `tau` such that the sum is 1: the 1.5-entmax. Small
@@ -140,18 +140,18 @@ def entmax15(x: Any, *, axis: int = -1) -> Any:
     return ops.moveaxis(ops.square(ops.relu(z - tau)), -1, axis)
 
 
-def _below_largest(z: Any) -> Any:
+def _below_largest(z: Tensor) -> Tensor:
     """Shift by the largest score: all that matters is then in (-2, 0], and sums keep digits."""
     return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
 
 
-def _ranked(z: Any) -> tuple[Any, Any]:
+def _ranked(z: Tensor) -> tuple[Any, Any]:
     """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
     falling = -ops.sort(-ops.maximum(z, -2.0), axis=-1)
     return falling, ops.arange(1, ops.shape(z)[-1] + 1, dtype=z.dtype)
 
 
-def bipolar_relu(x: Any, *, axis: int = -1) -> Any:
+def bipolar_relu(x: Tensor, *, axis: int = -1) -> Tensor:
     """Apply ReLU to every other channel and its mirror image to those between.
 
     Formula: `max(x, 0)` in channels 0, 2, 4 ..., `min(x, 0)` in channels 1, 3, 5 ... The mean

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fractions
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -17,7 +16,7 @@ from keras import ops
 from actzoo import errors
 from actzoo.activations.channelwise.rows import ROWS
 from actzoo.activations.layer_base import ActivationLayer, AlongAxis, Shape
-from actzoo.activations.numerics import in_float32
+from actzoo.activations.numerics import Tensor, in_float32
 
 ROW = {row.name: row for row in ROWS}
 
@@ -48,11 +47,11 @@ class GumbelSoftmax(ActivationLayer):
         """Create the state of the noise; there are no weights."""
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return probabilities, of the shape and dtype of `x`."""
         return in_float32(self._draw)(x, training=training)
 
-    def _draw(self, x: Any, training: bool) -> Any:
+    def _draw(self, x: Tensor, training: bool) -> Tensor:
         if training:
             even = keras.random.uniform(  # 0 would give an infinite noise
                 ops.shape(x), 1e-20, 1.0, dtype=x.dtype, seed=self.seed_generator
@@ -96,7 +95,7 @@ class Maxout(AlongAxis):
         """Channels after it per channel before it."""
         return fractions.Fraction(1, self.pool_size)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the largest of each group, of the dtype of `x`."""
         # A reduction shares the gradient of equal ones alike in all backends; maximum() does not.
         parts = ops.split(x, self.pool_size, axis=self.axis)
@@ -121,7 +120,7 @@ class CReLU(AlongAxis):
     row = ROW["crelu"]
     channel_factor = fractions.Fraction(2)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return both parts one after the other, of the dtype of `x`."""
         return ops.relu(ops.concatenate([x, -x], axis=self.axis))
 
@@ -143,7 +142,7 @@ class ConcatELU(AlongAxis):
     row = ROW["concat_elu"]
     channel_factor = fractions.Fraction(2)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return both one after the other, of the dtype of `x`."""
         return ops.elu(ops.concatenate([x, -x], axis=self.axis))
 
@@ -169,7 +168,7 @@ class MaxMin(AlongAxis):
     row = ROW["maxmin"]
     group = 2
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the sorted pairs, of the shape and dtype of `x`."""
         z = ops.moveaxis(x, self.axis, -1)
         first, second = z[..., 0::2], z[..., 1::2]
@@ -208,7 +207,7 @@ class KWinners(ActivationLayer):
         """
         self._rivals(input_shape)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the winners, of the shape and dtype of `x`."""
         rivals = self._rivals(x.shape)
         # The sum of rounded numbers may fall short of a whole one by less than this.

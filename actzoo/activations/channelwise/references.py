@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def entmax15(x: Array, axis: int = -1) -> Array:
 
 
 def gumbel_softmax(
-    x: Array, tau: float = 1.0, hard: bool = False, axis: int = -1, seed: Any = None
+    x: Array, tau: float = 1.0, hard: bool = False, axis: int = -1, seed: int | None = None
 ) -> Array:
     """Softmax of x / tau, as at inference; one-hot where hard."""
     soft = softmax(x / tau, axis)

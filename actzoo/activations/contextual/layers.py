@@ -7,15 +7,13 @@ layer computes a formula that can be written down and tested.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from actzoo import errors
 from actzoo.activations.contextual.rows import ROWS
 from actzoo.activations.layer_base import ActivationLayer, Shape
-from actzoo.activations.numerics import in_float32
+from actzoo.activations.numerics import Tensor, in_float32
 
 ROW = {row.name: row for row in ROWS}
 
@@ -85,11 +83,11 @@ class Dice(ActivationLayer):
         )
         self.norm.build(input_shape)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the activation of `x`, of its shape and dtype."""
         return in_float32(self._mix)(x, training=training)
 
-    def _mix(self, x: Any, training: bool) -> Any:
+    def _mix(self, x: Tensor, training: bool) -> Tensor:
         share = ops.sigmoid(self.norm(x, training=training))
         return x * (share + (1.0 - share) * ops.cast(self.slopes, x.dtype))
 
@@ -134,11 +132,11 @@ class EvoNormB0(ActivationLayer):
             **wide,
         )
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the normalized activation of `x`, of its shape and dtype."""
         return in_float32(self._normalize)(x, training=training)
 
-    def _normalize(self, x: Any, training: bool) -> Any:
+    def _normalize(self, x: Tensor, training: bool) -> Tensor:
         gamma, beta, v = (ops.cast(w, x.dtype) for w in (self.gamma, self.beta, self.v))
         of_batch = ops.cast(self.moving_variance, x.dtype)
         if training and self.trainable:  # as Keras' BatchNormalization: frozen means inference
@@ -195,14 +193,14 @@ class FunnelReLU(ActivationLayer):
         self.window.build(input_shape)
         self.norm.build(input_shape)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the larger of `x` and its condition, of the shape and dtype of `x`."""
         condition = self.norm(self.window(x), training=training)
         # Unlike maximum(), this gives the gradient of equal ones alike in all backends.
         return ops.where(condition > x, condition, x)
 
 
-def _context(x: Any) -> Any:
+def _context(x: Tensor) -> Tensor:
     """Return the mean over all places: `(batch, 1, ..., 1, channels)`."""
     places = tuple(range(1, len(x.shape) - 1))
     return ops.mean(x, axis=places, keepdims=True) if places else x
@@ -246,11 +244,11 @@ class DyReLU(ActivationLayer):
         self.squeeze.build((None, channels))
         self.excite.build((None, hidden))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the activation of `x`, of its shape and dtype."""
         return in_float32(self._larger)(x)
 
-    def _larger(self, x: Any) -> Any:
+    def _larger(self, x: Tensor) -> Tensor:
         found = self.excite(self.squeeze(_context(x)))
         # tanh(z / 2) is 2 sigmoid(z) - 1, as the paper writes it.
         slope1, slope2, offset1, offset2 = ops.split(ops.tanh(0.5 * found), 4, axis=-1)
@@ -303,11 +301,11 @@ class MetaACON(ActivationLayer):
         self.squeeze.build((None, channels))
         self.excite.build((None, hidden))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the activation of `x`, of its shape and dtype."""
         return in_float32(self._acon)(x)
 
-    def _acon(self, x: Any) -> Any:
+    def _acon(self, x: Tensor) -> Tensor:
         upper, lower = (ops.cast(w, x.dtype) for w in (self.upper, self.lower))
         beta = ops.sigmoid(self.excite(self.squeeze(_context(x))))
         scaled = (upper - lower) * x

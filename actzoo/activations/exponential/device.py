@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
 from actzoo.activations.device_math import leaky
+from actzoo.activations.numerics import Tensor
 
 
-def elu_float(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
+def elu_float(x: Tensor, *, alpha: float = 1.0, **_: object) -> Tensor:
     """Return x if x > 0, else alpha * (exp(x) - 1)."""
     return leaky(ops.elu(x), alpha)
 
@@ -18,7 +17,7 @@ def elu_float(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
 ELU = DeviceForm(elu_float)
 
 
-def selu_float(x: Any, **_: Any) -> Any:
+def selu_float(x: Tensor, **_: object) -> Tensor:
     """Return selu."""
     return leaky(1.0507009873554805 * ops.elu(x), 1.6732632423543772)
 
@@ -26,7 +25,7 @@ def selu_float(x: Any, **_: Any) -> Any:
 SELU = DeviceForm(selu_float)
 
 
-def celu_float(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
+def celu_float(x: Tensor, *, alpha: float = 1.0, **_: object) -> Tensor:
     """Return max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
     return ops.elu(x) if alpha == 1.0 else alpha * ops.elu(x * (1.0 / alpha))
 
@@ -34,7 +33,7 @@ def celu_float(x: Any, *, alpha: float = 1.0, **_: Any) -> Any:
 CELU = DeviceForm(celu_float, ends_in_scalar=True)
 
 
-def exponential_float(x: Any, **_: Any) -> Any:
+def exponential_float(x: Tensor, **_: object) -> Tensor:
     """Return exp(x)."""
     return ops.exp(x)
 
@@ -42,7 +41,7 @@ def exponential_float(x: Any, **_: Any) -> Any:
 EXPONENTIAL = DeviceForm(exponential_float)
 
 
-def elu_plus_one_int8(x: Any, **_: Any) -> Any:
+def elu_plus_one_int8(x: Tensor, **_: object) -> Tensor:
     """The sum is fused into the next layer."""
     return ops.elu(x) + 1.0
 
@@ -50,7 +49,7 @@ def elu_plus_one_int8(x: Any, **_: Any) -> Any:
 ELU_PLUS_ONE = DeviceForm(int8=elu_plus_one_int8, ends_in_scalar=True)
 
 
-def elish_int8(x: Any, **_: Any) -> Any:
+def elish_int8(x: Tensor, **_: object) -> Tensor:
     """A fitted gate."""
     return x * ops.sigmoid(leaky(leaky(x, 1.65957) + 1.2428, 0.794593) - 1.25294)
 
@@ -58,7 +57,7 @@ def elish_int8(x: Any, **_: Any) -> Any:
 ELISH = DeviceForm(int8=elish_int8, int8_operators=("MUL",))
 
 
-def hard_elish_int8(x: Any, **_: Any) -> Any:
+def hard_elish_int8(x: Tensor, **_: object) -> Tensor:
     """A fitted gate."""
     inner = leaky(ops.maximum(x, -1.0) + 0.658124, 0.67174) + 0.229151
     return x * ops.minimum(0.533315 * inner, 1.0)
@@ -67,7 +66,7 @@ def hard_elish_int8(x: Any, **_: Any) -> Any:
 HARD_ELISH = DeviceForm(int8=hard_elish_int8, int8_operators=("MUL",))
 
 
-def symexp_int8(x: Any, **_: Any) -> Any:
+def symexp_int8(x: Tensor, **_: object) -> Tensor:
     """A fitted exponent as the gate."""
     return x * ops.exp(ops.sqrt(ops.square(ops.abs(x) + 4.82346) + 52.6456) - 8.81736)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-from actzoo.activations.numerics import in_float32, negative_part, sign
+from actzoo.activations.numerics import Tensor, in_float32, negative_part, sign
 
 
-def celu(x: Any, *, alpha: float = 1.0) -> Any:
+def celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Apply the continuously differentiable ELU.
 
     Formula: `max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))`. Written as a scaled ELU: the sum
@@ -29,7 +27,7 @@ def celu(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 @in_float32
-def elu_plus_one(x: Any) -> Any:
+def elu_plus_one(x: Tensor) -> Tensor:
     """Apply ELU plus one, positive everywhere: the feature map of linear attention.
 
     Formula: `x + 1 if x > 0, else exp(x)`; as a sum it would round to 0 from x = -17 on.
@@ -47,7 +45,7 @@ def elu_plus_one(x: Any) -> Any:
 
 
 @in_float32
-def elish(x: Any) -> Any:
+def elish(x: Tensor) -> Tensor:
     """Apply ELU times the sigmoid.
 
     Formula: `x sigmoid(x) if x >= 0, else (exp(x) - 1) sigmoid(x)`.
@@ -65,7 +63,7 @@ def elish(x: Any) -> Any:
 
 
 @in_float32
-def hard_elish(x: Any) -> Any:
+def hard_elish(x: Tensor) -> Tensor:
     """Apply ELU times a sigmoid out of straight pieces.
 
     Formula: `elu(x) * clip((x + 1) / 2, 0, 1)`.
@@ -83,7 +81,7 @@ def hard_elish(x: Any) -> Any:
 
 
 @in_float32
-def symexp(x: Any) -> Any:
+def symexp(x: Tensor) -> Tensor:
     """Apply the inverse of symlog.
 
     Formula: `sign(x) (exp(|x|) - 1)`.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
+from actzoo.activations.numerics import Tensor
 
 
-def glu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def glu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return a * sigmoid(b), with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return value * ops.sigmoid(gate)
@@ -18,7 +17,7 @@ def glu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 GLU = DeviceForm(glu_float, int8_operators=("SPLIT", "MUL"))
 
 
-def gtu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def gtu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return tanh(a) * sigmoid(b), with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return ops.tanh(value) * ops.sigmoid(gate)
@@ -27,7 +26,7 @@ def gtu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 GTU = DeviceForm(gtu_float, int8_operators=("SPLIT", "MUL"))
 
 
-def geglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def geglu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return a * gelu(b), with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return value * ops.gelu(gate, approximate=False)
@@ -36,7 +35,7 @@ def geglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 GEGLU = DeviceForm(geglu_float, int8_operators=("SPLIT", "MUL"))
 
 
-def swiglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def swiglu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return a * silu(b), with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return value * (gate * ops.sigmoid(gate))
@@ -45,7 +44,7 @@ def swiglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 SWIGLU = DeviceForm(swiglu_float, int8_operators=("SPLIT", "MUL"))
 
 
-def reglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def reglu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return a * max(b, 0), with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return value * ops.relu(gate)
@@ -54,7 +53,7 @@ def reglu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
 REGLU = DeviceForm(reglu_float, int8_operators=("SPLIT", "MUL"))
 
 
-def bilinear_glu_float(x: Any, *, axis: int = -1, **_: Any) -> Any:
+def bilinear_glu_float(x: Tensor, *, axis: int = -1, **_: object) -> Tensor:
     """Return a * b, with (a, b) the halves of x."""
     value, gate = ops.split(x, 2, axis=axis)
     return value * gate

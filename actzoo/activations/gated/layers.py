@@ -8,13 +8,13 @@ Shazeer's formula, `FFN(x) = (x V * gate(x W)) U`.
 from __future__ import annotations
 
 import fractions
-from typing import Any
 
 import keras
 from keras import ops
 
 from actzoo.activations.gated.rows import ROWS
 from actzoo.activations.layer_base import AlongAxis
+from actzoo.activations.numerics import Tensor
 
 ROW = {row.name: row for row in ROWS}
 
@@ -30,16 +30,16 @@ class Gated(AlongAxis):
     group = 2
     channel_factor = fractions.Fraction(1, 2)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the gated half of `x`, of its dtype."""
         value, gate = ops.split(x, 2, axis=self.axis)
         return self.value(value) * self.gate(gate)
 
-    def value(self, a: Any) -> Any:
+    def value(self, a: Tensor) -> Tensor:
         """Return what becomes of the first half."""
         return a
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return what the second half multiplies with."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ class GLU(Gated):
 
     row = ROW["glu"]
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `sigmoid(b)`."""
         return ops.sigmoid(b)
 
@@ -82,11 +82,11 @@ class GTU(Gated):
 
     row = ROW["gtu"]
 
-    def value(self, a: Any) -> Any:
+    def value(self, a: Tensor) -> Tensor:
         """Return `tanh(a)`."""
         return ops.tanh(a)
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `sigmoid(b)`."""
         return ops.sigmoid(b)
 
@@ -107,7 +107,7 @@ class GEGLU(Gated):
 
     row = ROW["geglu"]
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `gelu(b)`."""
         return ops.gelu(b, approximate=False)
 
@@ -128,7 +128,7 @@ class SwiGLU(Gated):
 
     row = ROW["swiglu"]
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `silu(b)`."""
         return ops.silu(b)
 
@@ -149,7 +149,7 @@ class ReGLU(Gated):
 
     row = ROW["reglu"]
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `max(b, 0)`."""
         return ops.relu(b)
 
@@ -170,6 +170,6 @@ class BilinearGLU(Gated):
 
     row = ROW["bilinear_glu"]
 
-    def gate(self, b: Any) -> Any:
+    def gate(self, b: Tensor) -> Tensor:
         """Return `b`."""
         return b

@@ -5,7 +5,7 @@ Each takes a float tensor `(batch, ..., channels)` and returns one of its shape 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -13,11 +13,12 @@ from keras import ops
 
 from actzoo.activations.layer_base import ActivationLayer, Learned
 from actzoo.activations.learnable.rows import ROWS
+from actzoo.activations.numerics import Tensor
 
 ROW = {row.name: row for row in ROWS}
 
 
-def _linear(x: Any, slope: Any) -> Any:
+def _linear(x: Tensor, slope: Tensor) -> Tensor:
     """Return x for x >= 0 and slope * x below, of slope 1 at 0."""
     return ops.where(x >= 0, x, slope * x)
 
@@ -45,7 +46,7 @@ class PReLU(Learned):
         """Return the slope that training starts from."""
         return {"alpha": self.negative_slope}
 
-    def compute(self, x: Any, alpha: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return _linear(x, alpha)
 
@@ -72,7 +73,14 @@ class SReLU(Learned):
 
     row = ROW["srelu"]
 
-    def compute(self, x: Any, left: Any, left_slope: Any, right: Any, right_slope: Any) -> Any:
+    def compute(
+        self,
+        x: Tensor,
+        left: Tensor,
+        left_slope: Tensor,
+        right: Tensor,
+        right_slope: Tensor,
+    ) -> Tensor:
         """Return the activation of `x`."""
         upper = right + right_slope * (x - right)
         lower = left + left_slope * (x - left)
@@ -104,7 +112,7 @@ class APL(Learned):
         places = self.hinge * np.arange(1, self.pieces + 1)
         return {"slope": np.full(self.pieces, self.slope), "hinge": places}
 
-    def compute(self, x: Any, slope: Any, hinge: Any) -> Any:
+    def compute(self, x: Tensor, slope: Tensor, hinge: Tensor) -> Tensor:
         """Return the activation of `x`."""
         y = ops.relu(x)
         for piece in range(self.pieces):
@@ -129,7 +137,7 @@ class PACT(Learned):
 
     row = ROW["pact"]
 
-    def compute(self, x: Any, alpha: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return ops.minimum(ops.relu(x), alpha)
 
@@ -151,7 +159,7 @@ class FlexibleReLU(Learned):
 
     row = ROW["flexible_relu"]
 
-    def compute(self, x: Any, bias: Any) -> Any:
+    def compute(self, x: Tensor, bias: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return ops.relu(x) + bias
 
@@ -173,7 +181,7 @@ class TLU(Learned):
 
     row = ROW["tlu"]
 
-    def compute(self, x: Any, tau: Any) -> Any:
+    def compute(self, x: Tensor, tau: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return ops.where(x <= tau, tau, x)
 
@@ -196,7 +204,7 @@ class TLUAffine(Learned):
 
     row = ROW["tlu_affine"]
 
-    def compute(self, x: Any, alpha: Any, tau: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, tau: Tensor) -> Tensor:
         """Return the activation of `x`."""
         line = alpha * x + tau
         return ops.where(x <= line, line, x)
@@ -220,7 +228,7 @@ class StarReLU(Learned):
 
     row = ROW["star_relu"]
 
-    def compute(self, x: Any, scale: Any, bias: Any) -> Any:
+    def compute(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return scale * ops.square(ops.relu(x)) + bias
 
@@ -245,7 +253,14 @@ class PolyReLU(Learned):
 
     row = ROW["poly_relu"]
 
-    def compute(self, x: Any, a0: Any, a1: Any, a2: Any, a3: Any) -> Any:
+    def compute(
+        self,
+        x: Tensor,
+        a0: Tensor,
+        a1: Tensor,
+        a2: Tensor,
+        a3: Tensor,
+    ) -> Tensor:
         """Return the activation of `x`."""
         r = ops.relu(x)
         return a0 + r * (a1 + r * (a2 + r * a3))
@@ -270,7 +285,7 @@ class AReLU(Learned):
     row = ROW["arelu"]
     limits: ClassVar = {"alpha": (0.01, 0.99)}
 
-    def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return ops.where(x >= 0, (1.0 + ops.sigmoid(beta)) * x, ops.clip(alpha, 0.01, 0.99) * x)
 
@@ -303,7 +318,7 @@ class ProbAct(Learned):
         super().build(input_shape)
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the activation of `x`."""
         y = ops.relu(x)
         if not training:
@@ -335,7 +350,7 @@ class RReLU(ActivationLayer):
         """Create the state of the slopes; there are no weights."""
         self.seed_generator = keras.random.SeedGenerator(self.seed)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the activation of `x`, of its shape and dtype."""
         if not training:
             return ops.leaky_relu(x, negative_slope=(self.lower + self.upper) / 2)

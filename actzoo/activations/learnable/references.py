@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +11,12 @@ from actzoo.activations.reference_math import Array, gated_arctan, logistic, tim
 from actzoo.activations.squashing.references import erf
 
 
-def prelu(x: Array, negative_slope: float = 0.25, **_: Any) -> Array:
+def prelu(x: Array, negative_slope: float = 0.25, **_: object) -> Array:
     """Leaky ReLU with the slope that training starts from."""
     return leaky_relu(x, negative_slope)
 
 
-def rrelu(x: Array, lower: float = 1 / 8, upper: float = 1 / 3, seed: Any = None) -> Array:
+def rrelu(x: Array, lower: float = 1 / 8, upper: float = 1 / 3, seed: int | None = None) -> Array:
     """Leaky ReLU with the mean slope, as at inference."""
     return leaky_relu(x, (lower + upper) / 2)
 
@@ -28,63 +27,63 @@ def srelu(
     left_slope: float = 0.2,
     right: float = 1.0,
     right_slope: float = 0.5,
-    **_: Any,
+    **_: object,
 ) -> Array:
     """Three straight pieces."""
     middle = np.clip(x, left, right)
     return middle + left_slope * np.minimum(x - left, 0.0) + right_slope * np.maximum(x - right, 0)
 
 
-def apl(x: Array, slope: float = 0.2, hinge: float = 0.5, pieces: int = 1, **_: Any) -> Array:
+def apl(x: Array, slope: float = 0.2, hinge: float = 0.5, pieces: int = 1, **_: object) -> Array:
     """ReLU plus hinges at equal distances."""
     hinges = (np.maximum(hinge * number - x, 0.0) for number in range(1, pieces + 1))
     return np.maximum(x, 0.0) + slope * sum(hinges)
 
 
-def pact(x: Array, alpha: float = 6.0, **_: Any) -> Array:
+def pact(x: Array, alpha: float = 6.0, **_: object) -> Array:
     """clip(x, 0, alpha)."""
     return np.clip(x, 0.0, alpha)
 
 
-def flexible_relu(x: Array, bias: float = -0.398, **_: Any) -> Array:
+def flexible_relu(x: Array, bias: float = -0.398, **_: object) -> Array:
     """max(x, 0) + bias."""
     return np.maximum(x, 0.0) + bias
 
 
-def tlu(x: Array, tau: float = 0.0, **_: Any) -> Array:
+def tlu(x: Array, tau: float = 0.0, **_: object) -> Array:
     """max(x, tau)."""
     return np.maximum(x, tau)
 
 
-def tlu_affine(x: Array, alpha: float = 0.0, tau: float = 0.0, **_: Any) -> Array:
+def tlu_affine(x: Array, alpha: float = 0.0, tau: float = 0.0, **_: object) -> Array:
     """max(x, alpha x + tau)."""
     return np.maximum(x, times(x, np.full_like(x, alpha)) + tau)
 
 
-def star_relu(x: Array, scale: float = 0.8944, bias: float = -0.4472, **_: Any) -> Array:
+def star_relu(x: Array, scale: float = 0.8944, bias: float = -0.4472, **_: object) -> Array:
     """Scaled and moved max(x, 0)^2."""
     return scale * np.maximum(x, 0.0) ** 2 + bias
 
 
 def poly_relu(
-    x: Array, a0: float = 0.0, a1: float = 1 / 3, a2: float = 1 / 3, a3: float = 1 / 3, **_: Any
+    x: Array, a0: float = 0.0, a1: float = 1 / 3, a2: float = 1 / 3, a3: float = 1 / 3, **_: object
 ) -> Array:
     """Polynomial of max(x, 0)."""
     r = np.maximum(x, 0.0)
     return a0 + a1 * r + a2 * r**2 + a3 * r**3
 
 
-def pelu(x: Array, alpha: float = 1.0, beta: float = 1.0, **_: Any) -> Array:
+def pelu(x: Array, alpha: float = 1.0, beta: float = 1.0, **_: object) -> Array:
     """Line of slope alpha / beta, and an exponential below."""
     return np.where(x >= 0, alpha / beta * x, alpha * np.expm1(np.minimum(x, 0.0) / beta))
 
 
-def mpelu(x: Array, alpha: float = 0.25, beta: float = 1.0, **_: Any) -> Array:
+def mpelu(x: Array, alpha: float = 0.25, beta: float = 1.0, **_: object) -> Array:
     """X where positive, alpha (exp(beta x) - 1) elsewhere."""
     return np.where(x > 0, x, alpha * np.expm1(beta * np.minimum(x, 0.0)))
 
 
-def soft_exponential(x: Array, alpha: float = 0.0, **_: Any) -> Array:
+def soft_exponential(x: Array, alpha: float = 0.0, **_: object) -> Array:
     """Logarithm, identity or exponential, by the sign of alpha."""
     if alpha == 0:
         return x + 0.0
@@ -95,82 +94,82 @@ def soft_exponential(x: Array, alpha: float = 0.0, **_: Any) -> Array:
 
 
 def xielu(
-    x: Array, alpha_p: float = 0.8, alpha_n: float = 0.8, beta: float = 0.5, **_: Any
+    x: Array, alpha_p: float = 0.8, alpha_n: float = 0.8, beta: float = 0.5, **_: object
 ) -> Array:
     """Parabola where positive, alpha_n (exp(x) - 1 - x) elsewhere, plus beta x."""
     low = np.minimum(x, 0.0)
     return np.where(x > 0, alpha_p * x**2, alpha_n * (np.expm1(low) - low)) + beta * x
 
 
-def trainable_swish(x: Array, beta: float = 1.0, **_: Any) -> Array:
+def trainable_swish(x: Array, beta: float = 1.0, **_: object) -> Array:
     """X * sigmoid(beta x)."""
     return times(x, logistic(beta * x))
 
 
-def sinlu(x: Array, alpha: float = 1.0, beta: float = 1.0, **_: Any) -> Array:
+def sinlu(x: Array, alpha: float = 1.0, beta: float = 1.0, **_: object) -> Array:
     """(x + alpha sin(beta x)) * sigmoid(x)."""
     with np.errstate(invalid="ignore"):
         return times(x + alpha * np.sin(beta * x), logistic(x))
 
 
-def aria2(x: Array, alpha: float = 1.5, beta: float = 1.0, **_: Any) -> Array:
+def aria2(x: Array, alpha: float = 1.5, beta: float = 1.0, **_: object) -> Array:
     """X (1 + exp(-beta x))^(-alpha)."""
     return times(x, logistic(beta * x) ** alpha)
 
 
-def acon_b(x: Array, p: float = 0.25, beta: float = 1.0, **_: Any) -> Array:
+def acon_b(x: Array, p: float = 0.25, beta: float = 1.0, **_: object) -> Array:
     """A switch between x and p x."""
     return acon_c(x, 1.0, p, beta)
 
 
-def acon_c(x: Array, p1: float = 1.0, p2: float = 0.0, beta: float = 1.0, **_: Any) -> Array:
+def acon_c(x: Array, p1: float = 1.0, p2: float = 0.0, beta: float = 1.0, **_: object) -> Array:
     """A switch between p1 x and p2 x."""
     gate = logistic(beta * (p1 - p2) * x)
     return times(x, (p1 - p2) * gate + p2)
 
 
-def smu(x: Array, negative_slope: float = 0.25, mu: float = 2.5, **_: Any) -> Array:
+def smu(x: Array, negative_slope: float = 0.25, mu: float = 2.5, **_: object) -> Array:
     """Smooth maximum of x and a x by the error function."""
     a = negative_slope
     return 0.5 * x * ((1.0 + a) + (1.0 - a) * erf(mu * (1.0 - a) * x))
 
 
-def smu1(x: Array, negative_slope: float = 0.25, mu: float = 1.0, **_: Any) -> Array:
+def smu1(x: Array, negative_slope: float = 0.25, mu: float = 1.0, **_: object) -> Array:
     """Smooth maximum of x and a x by a square root."""
     a = negative_slope
     with np.errstate(invalid="ignore"):
         return 0.5 * ((1.0 + a) * x + np.hypot((1.0 - a) * x, mu))
 
 
-def pau(x: Array, **_: Any) -> Array:
+def pau(x: Array, **_: object) -> Array:
     """The rational function with the published coefficients close to ReLU."""
     above = np.polyval([0.25281987, 1.52474449, 3.06608078, 2.37539147, 0.61690165, 0.02996348], x)
     below = np.polyval([0.34885983, 0.91111034, 4.40811795, 1.19160814, 0.0], x)
     return above / (1.0 + np.abs(below))
 
 
-def blu(x: Array, beta: float = 0.5, **_: Any) -> Array:
+def blu(x: Array, beta: float = 0.5, **_: object) -> Array:
     """Beta (sqrt(x^2 + 1) - 1) + x."""
     with np.errstate(invalid="ignore"):
         return beta * (np.hypot(x, 1.0) - 1.0) + x
 
 
-def xatlu(x: Array, alpha: float = 0.0, **_: Any) -> Array:
+def xatlu(x: Array, alpha: float = 0.0, **_: object) -> Array:
     """ATLU whose gate reaches from -alpha to 1 + alpha."""
     return gated_arctan(x, alpha)
 
 
-def dyt(x: Array, alpha: float = 0.5, **_: Any) -> Array:
+def dyt(x: Array, alpha: float = 0.5, **_: object) -> Array:
     """tanh(alpha x), as gamma is 1 and beta 0."""
     return np.tanh(alpha * x)
 
 
-def arelu(x: Array, alpha: float = 0.9, beta: float = 2.0, **_: Any) -> Array:
+def arelu(x: Array, alpha: float = 0.9, beta: float = 2.0, **_: object) -> Array:
     """(1 + sigmoid(beta)) x where positive, alpha x elsewhere."""
     right = 1.0 + 1.0 / (1.0 + math.exp(-beta))
     return np.where(x >= 0, right * x, min(max(alpha, 0.01), 0.99) * x)
 
 
-def prob_act(x: Array, **_: Any) -> Array:
+def prob_act(x: Array, **_: object) -> Array:
     """ReLU: the noise has mean 0 and is there in training only."""
     return np.maximum(x, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from keras import ops
 
 from actzoo.activations.layer_base import Learned
 from actzoo.activations.learnable.layers import ROW
-from actzoo.activations.numerics import negative_part
+from actzoo.activations.numerics import Tensor, negative_part
 
 
 @keras.saving.register_keras_serializable(package="actzoo")
@@ -33,7 +33,7 @@ class PELU(Learned):
     row = ROW["pelu"]
     limits: ClassVar = {"alpha": (0.1, math.inf), "beta": (0.1, math.inf)}
 
-    def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         alpha, beta = ops.maximum(alpha, 0.1), ops.maximum(beta, 0.1)
         return ops.where(x >= 0, alpha / beta * x, alpha * ops.elu(negative_part(x) / beta))
@@ -58,7 +58,7 @@ class MPELU(Learned):
 
     row = ROW["mpelu"]
 
-    def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return ops.where(x > 0, x, alpha * ops.expm1(beta * negative_part(x)))
 
@@ -81,7 +81,7 @@ class SoftExponential(Learned):
 
     row = ROW["soft_exponential"]
 
-    def compute(self, x: Any, alpha: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Return the activation of `x`."""
         # Near 0 as its series in alpha, so that the weight has a gradient there.
         near = ops.abs(alpha) < 1e-6
@@ -129,7 +129,7 @@ class XIELU(Learned):
         left = _inverse_softplus(self.alpha_n - self.beta)
         return {"wp": _inverse_softplus(self.alpha_p), "wn": left}
 
-    def compute(self, x: Any, wp: Any, wn: Any) -> Any:
+    def compute(self, x: Tensor, wp: Tensor, wn: Tensor) -> Tensor:
         """Return the activation of `x`."""
         left = negative_part(x)
         low = (self.beta + ops.softplus(wn)) * (ops.expm1(left) - left)
@@ -153,7 +153,7 @@ class TrainableSwish(Learned):
 
     row = ROW["trainable_swish"]
 
-    def compute(self, x: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return x * ops.sigmoid(beta * x)
 
@@ -176,7 +176,7 @@ class SinLU(Learned):
 
     row = ROW["sinlu"]
 
-    def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return (x + alpha * ops.sin(beta * x)) * ops.sigmoid(x)
 
@@ -199,7 +199,7 @@ class Aria2(Learned):
 
     row = ROW["aria2"]
 
-    def compute(self, x: Any, alpha: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return x * ops.exp(-alpha * ops.softplus(-beta * x))
 
@@ -222,7 +222,7 @@ class AconB(Learned):
 
     row = ROW["acon_b"]
 
-    def compute(self, x: Any, p: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, p: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         scaled = (1.0 - p) * x
         return scaled * ops.sigmoid(beta * scaled) + p * x
@@ -247,7 +247,13 @@ class AconC(Learned):
 
     row = ROW["acon_c"]
 
-    def compute(self, x: Any, p1: Any, p2: Any, beta: Any) -> Any:
+    def compute(
+        self,
+        x: Tensor,
+        p1: Tensor,
+        p2: Tensor,
+        beta: Tensor,
+    ) -> Tensor:
         """Return the activation of `x`."""
         scaled = (p1 - p2) * x
         return scaled * ops.sigmoid(beta * scaled) + p2 * x
@@ -272,7 +278,7 @@ class SMU(Learned):
 
     row = ROW["smu"]
 
-    def compute(self, x: Any, mu: Any) -> Any:
+    def compute(self, x: Tensor, mu: Tensor) -> Tensor:
         """Return the activation of `x`."""
         a = self.negative_slope
         return 0.5 * ((1.0 + a) * x + (1.0 - a) * x * ops.erf(mu * (1.0 - a) * x))
@@ -297,7 +303,7 @@ class SMU1(Learned):
 
     row = ROW["smu1"]
 
-    def compute(self, x: Any, mu: Any) -> Any:
+    def compute(self, x: Tensor, mu: Tensor) -> Tensor:
         """Return the activation of `x`."""
         a = self.negative_slope
         return 0.5 * ((1.0 + a) * x + ops.sqrt(ops.square((1.0 - a) * x) + ops.square(mu)))
@@ -329,7 +335,7 @@ class PAU(Learned):
         """Return the published coefficients."""
         return {"numerator": PAU_NUMERATOR, "denominator": PAU_DENOMINATOR}
 
-    def compute(self, x: Any, numerator: Any, denominator: Any) -> Any:
+    def compute(self, x: Tensor, numerator: Tensor, denominator: Tensor) -> Tensor:
         """Return the activation of `x`."""
         above = 0.0 * x + numerator[5]
         for power in range(4, -1, -1):
@@ -359,7 +365,7 @@ class BLU(Learned):
     row = ROW["blu"]
     limits: ClassVar = {"beta": (-1.0, 1.0)}
 
-    def compute(self, x: Any, beta: Any) -> Any:
+    def compute(self, x: Tensor, beta: Tensor) -> Tensor:
         """Return the activation of `x`."""
         bend = ops.clip(beta, -1.0, 1.0)
         return bend * (ops.sqrt(ops.square(x) + 1.0) - 1.0) + x
@@ -382,7 +388,7 @@ class XATLU(Learned):
 
     row = ROW["xatlu"]
 
-    def compute(self, x: Any, alpha: Any) -> Any:
+    def compute(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Return the activation of `x`."""
         gate = ops.arctan2(ops.ones_like(x), -x) * (1.0 / np.pi)
         return x * (gate * (1.0 + 2.0 * alpha) - alpha)
@@ -410,6 +416,12 @@ class DyT(Learned):
         """Return a tanh that is neither scaled nor moved."""
         return {"alpha": self.alpha, "gamma": 1.0, "beta": 0.0}
 
-    def compute(self, x: Any, alpha: Any, gamma: Any, beta: Any) -> Any:
+    def compute(
+        self,
+        x: Tensor,
+        alpha: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+    ) -> Tensor:
         """Return the activation of `x`."""
         return gamma * ops.tanh(alpha * x) + beta

@@ -5,15 +5,13 @@ Each takes a float tensor of any shape and returns one of its shape and dtype.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-from actzoo.activations.numerics import in_float32
+from actzoo.activations.numerics import Tensor, in_float32
 
 
 @in_float32
-def sine(x: Any, *, w0: float = 1.0) -> Any:
+def sine(x: Tensor, *, w0: float = 1.0) -> Tensor:
     """Apply the sine, as in implicit neural representations.
 
     Formula: `sin(w0 x)`.
@@ -30,7 +28,7 @@ def sine(x: Any, *, w0: float = 1.0) -> Any:
 
 
 @in_float32
-def snake(x: Any, *, alpha: float = 1.0) -> Any:
+def snake(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Apply Snake: the identity with a wave on it, for periodic signals.
 
     Formula: `x + sin(alpha x)^2 / alpha`.
@@ -47,7 +45,7 @@ def snake(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 @in_float32
-def gcu(x: Any) -> Any:
+def gcu(x: Tensor) -> Tensor:
     """Apply the growing cosine unit.
 
     Formula: `x cos(x)`.
@@ -59,7 +57,7 @@ def gcu(x: Any) -> Any:
 
 
 @in_float32
-def asu(x: Any) -> Any:
+def asu(x: Tensor) -> Tensor:
     """Apply the amplifying sine unit.
 
     Formula: `x sin(x)`.

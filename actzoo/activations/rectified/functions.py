@@ -6,14 +6,12 @@ that training has failed.
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-from actzoo.activations.numerics import in_float32
+from actzoo.activations.numerics import Tensor, in_float32
 
 
-def threshold(x: Any, *, threshold: float = 0.5, value: float = 0.0) -> Any:
+def threshold(x: Tensor, *, threshold: float = 0.5, value: float = 0.0) -> Tensor:
     """Pass what is above a threshold and put a fixed value elsewhere.
 
     Formula: `x if x > threshold, else value`.
@@ -29,7 +27,7 @@ def threshold(x: Any, *, threshold: float = 0.5, value: float = 0.0) -> Any:
     return ops.where(x <= threshold, ops.cast(value, x.dtype), x)
 
 
-def thresholded_relu(x: Any, *, threshold: float = 1.0) -> Any:
+def thresholded_relu(x: Tensor, *, threshold: float = 1.0) -> Tensor:
     """Pass what is above a threshold, 0 elsewhere.
 
     Formula: `x if x > threshold, else 0`.
@@ -48,7 +46,7 @@ def thresholded_relu(x: Any, *, threshold: float = 1.0) -> Any:
     return ops.where(x <= threshold, ops.zeros_like(x), x)
 
 
-def plu(x: Any, *, alpha: float = 0.1, c: float = 1.0) -> Any:
+def plu(x: Tensor, *, alpha: float = 0.1, c: float = 1.0) -> Tensor:
     """Apply the piecewise linear unit: the identity near 0, a small slope beyond.
 
     Formula: `max(alpha (x + c) - c, min(alpha (x - c) + c, x))`.
@@ -67,7 +65,7 @@ def plu(x: Any, *, alpha: float = 0.1, c: float = 1.0) -> Any:
     return alpha * x + (1.0 - alpha) * ops.clip(x, -c, c)
 
 
-def relu_squared(x: Any) -> Any:
+def relu_squared(x: Tensor) -> Tensor:
     """Apply the square of ReLU.
 
     Args:
@@ -82,7 +80,7 @@ def relu_squared(x: Any) -> Any:
     return ops.square(ops.relu(x))
 
 
-def relu_absolute(x: Any) -> Any:
+def relu_absolute(x: Tensor) -> Tensor:
     """Return |x|.
 
     Args:
@@ -99,7 +97,7 @@ def relu_absolute(x: Any) -> Any:
 
 
 @in_float32
-def nlrelu(x: Any, *, beta: float = 1.0) -> Any:
+def nlrelu(x: Tensor, *, beta: float = 1.0) -> Tensor:
     """Apply the logarithm of one plus ReLU.
 
     Formula: `ln(1 + beta max(x, 0))`.
@@ -118,7 +116,7 @@ def nlrelu(x: Any, *, beta: float = 1.0) -> Any:
 
 
 @in_float32
-def sine_relu(x: Any, *, epsilon: float = 0.0025) -> Any:
+def sine_relu(x: Tensor, *, epsilon: float = 0.0025) -> Tensor:
     """Pass positive inputs and put a small wave in the place of the others.
 
     Formula: `x if x > 0, else epsilon (sin x - cos x)`.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
 from actzoo.activations.device_math import leaky
+from actzoo.activations.numerics import Tensor
 
 
-def tanh_shrink_float(x: Any, **_: Any) -> Any:
+def tanh_shrink_float(x: Tensor, **_: object) -> Tensor:
     """Return x - tanh(x)."""
     return x - ops.tanh(x)
 
@@ -18,12 +17,12 @@ def tanh_shrink_float(x: Any, **_: Any) -> Any:
 TANH_SHRINK = DeviceForm(tanh_shrink_float, int8_operators=("SUB",))
 
 
-def soft_shrink_float(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+def soft_shrink_float(x: Tensor, *, threshold: float = 0.5, **_: object) -> Tensor:
     """Return sign(x) * max(|x| - threshold, 0)."""
     return x - ops.clip(x, -threshold, threshold)
 
 
-def soft_shrink_int8(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+def soft_shrink_int8(x: Tensor, *, threshold: float = 0.5, **_: object) -> Tensor:
     """Two leaky knees; the flat part has slope 1e-3, far below an int8 step."""
     if threshold == 0:
         return x
@@ -35,12 +34,12 @@ def soft_shrink_int8(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
 SOFT_SHRINK = DeviceForm(soft_shrink_float, soft_shrink_int8, ends_in_scalar=True)
 
 
-def hard_shrink_float(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+def hard_shrink_float(x: Tensor, *, threshold: float = 0.5, **_: object) -> Tensor:
     """Return x if |x| > threshold, else 0."""
     return ops.where(ops.abs(x) > threshold, x, ops.zeros_like(x))
 
 
-def hard_shrink_int8(x: Any, *, threshold: float = 0.5, **_: Any) -> Any:
+def hard_shrink_int8(x: Tensor, *, threshold: float = 0.5, **_: object) -> Tensor:
     """A gate of 0 and 1."""
     return x * ops.ceil(ops.minimum(ops.relu(ops.abs(x) - threshold), 1.0))
 

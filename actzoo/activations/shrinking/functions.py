@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
+from actzoo.activations.numerics import Tensor
 
-def soft_shrink(x: Any, *, threshold: float = 0.5) -> Any:
+
+def soft_shrink(x: Tensor, *, threshold: float = 0.5) -> Tensor:
     """Pull toward 0 by a fixed amount.
 
     Formula: `sign(x) * max(|x| - threshold, 0)`, here as `x - clip(x, -threshold, threshold)`.
@@ -22,7 +22,7 @@ def soft_shrink(x: Any, *, threshold: float = 0.5) -> Any:
     return x - ops.clip(x, -threshold, threshold)
 
 
-def hard_shrink(x: Any, *, threshold: float = 0.5) -> Any:
+def hard_shrink(x: Tensor, *, threshold: float = 0.5) -> Tensor:
     """Put small inputs to 0 and leave the others as they are.
 
     Formula: `x if |x| > threshold, else 0`.

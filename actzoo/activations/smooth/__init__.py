@@ -2,4 +2,4 @@
 
 from actzoo import _lazy
 
-__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions")
+__getattr__, __dir__ = _lazy.attach_modules(__name__, "functions", "gates")

@@ -8,16 +8,15 @@ become 0 * inf.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from keras import ops
 
-from actzoo.activations.numerics import in_float32, negative_part, with_gradient
+from actzoo.activations.numerics import Tensor, in_float32, with_gradient
 
 _SLOPE = math.sqrt(2.0 / math.pi)
 
 
-def _gelu_tanh_slope(x: Any) -> Any:
+def _gelu_tanh_slope(x: Tensor) -> Tensor:
     square = ops.square(x)
     gate = ops.sigmoid((2.0 * _SLOPE) * x * (1.0 + 0.044715 * square))
     steep = x * (2.0 * _SLOPE) * (1.0 + (3.0 * 0.044715) * square)
@@ -26,7 +25,7 @@ def _gelu_tanh_slope(x: Any) -> Any:
 
 @in_float32
 @with_gradient(_gelu_tanh_slope)
-def gelu_tanh(x: Any) -> Any:
+def gelu_tanh(x: Tensor) -> Tensor:
     """Apply GELU by the tanh approximation of its paper.
 
     Formula: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
@@ -37,13 +36,13 @@ def gelu_tanh(x: Any) -> Any:
     return ops.gelu(x, approximate=True)
 
 
-def _squareplus_slope(x: Any, b: float = 4.0) -> Any:
+def _squareplus_slope(x: Tensor, b: float = 4.0) -> Tensor:
     near = ops.clip(x, -1e18, 1e18)  # the square would overflow
     return 0.5 + 0.5 * near * ops.rsqrt(ops.square(near) + b)
 
 
 @in_float32
-def softplus(x: Any, *, beta: float = 1.0, linear_above: float | None = None) -> Any:
+def softplus(x: Tensor, *, beta: float = 1.0, linear_above: float | None = None) -> Tensor:
     """Apply the smooth ReLU of a chosen steepness.
 
     Formula: `ln(1 + exp(beta x)) / beta`; `x` where `beta x > linear_above`. Keras' function has
@@ -67,7 +66,7 @@ def softplus(x: Any, *, beta: float = 1.0, linear_above: float | None = None) ->
 
 @in_float32
 @with_gradient(_squareplus_slope)
-def squareplus(x: Any, *, b: float = 4.0) -> Any:
+def squareplus(x: Tensor, *, b: float = 4.0) -> Tensor:
     """Apply squareplus, a hyperbola that approaches ReLU on both sides.
 
     Formula: `(x + sqrt(x^2 + b)) / 2`; below 0 computed as `b / 2 / (sqrt(x^2 + b) - x)`, in which
@@ -84,7 +83,7 @@ def squareplus(x: Any, *, b: float = 4.0) -> Any:
     return ops.where(x < 0, (0.25 * b) / larger, larger)
 
 
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: Tensor) -> Tensor:
     """Apply sparse plus: a parabola between two straight lines.
 
     Formula: `0 if x <= -1, (x + 1)^2 / 4 if -1 < x < 1, x if x >= 1`.
@@ -103,7 +102,7 @@ def sparse_plus(x: Any) -> Any:
 
 
 @in_float32
-def smelu(x: Any, *, beta: float = 2.0) -> Any:
+def smelu(x: Tensor, *, beta: float = 2.0) -> Tensor:
     """Apply SmeLU: a parabola between two straight lines.
 
     Formula: `0 if x <= -beta, (x + beta)^2 / (4 beta) if |x| < beta, x if x >= beta`.
@@ -121,7 +120,7 @@ def smelu(x: Any, *, beta: float = 2.0) -> Any:
 
 
 @in_float32
-def sqrt_softplus(x: Any) -> Any:
+def sqrt_softplus(x: Tensor) -> Tensor:
     """Apply the square root of softplus.
 
     Formula: `sqrt(ln(1 + exp(x)))`.
@@ -137,7 +136,7 @@ def sqrt_softplus(x: Any) -> Any:
 
 
 @in_float32
-def logcosh(x: Any) -> Any:
+def logcosh(x: Tensor) -> Tensor:
     """Apply the logarithm of the hyperbolic cosine.
 
     Formula: `ln(cosh(x))`.
@@ -150,7 +149,7 @@ def logcosh(x: Any) -> Any:
 
 
 @in_float32
-def bent_identity(x: Any) -> Any:
+def bent_identity(x: Tensor) -> Tensor:
     """Apply the bent identity: slope 1/2 far below, 3/2 far above.
 
     Formula: `(sqrt(x^2 + 1) - 1) / 2 + x`.
@@ -159,7 +158,7 @@ def bent_identity(x: Any) -> Any:
 
 
 @in_float32
-def seagull(x: Any) -> Any:
+def seagull(x: Tensor) -> Tensor:
     """Apply the logarithm of one plus the square; an even function.
 
     Formula: `ln(1 + x^2)`.
@@ -176,7 +175,7 @@ def seagull(x: Any) -> Any:
 
 
 @in_float32
-def swoosh_l(x: Any) -> Any:
+def swoosh_l(x: Tensor) -> Tensor:
     """Apply SwooshL of the Zipformer.
 
     Formula: `ln(1 + exp(x - 4)) - 0.08 x - 0.035`.
@@ -188,7 +187,7 @@ def swoosh_l(x: Any) -> Any:
 
 
 @in_float32
-def swoosh_r(x: Any) -> Any:
+def swoosh_r(x: Tensor) -> Tensor:
     """Apply SwooshR of the Zipformer, which passes through 0.
 
     Formula: `ln(1 + exp(x - 1)) - 0.08 x - 0.313261687`.
@@ -199,14 +198,14 @@ def swoosh_r(x: Any) -> Any:
     return ops.softplus(x - 1.0) - 0.08 * x - 0.313261687
 
 
-def _quick_gelu_slope(x: Any) -> Any:
+def _quick_gelu_slope(x: Tensor) -> Tensor:
     gate = ops.sigmoid(1.702 * x)
     return gate + (1.702 * x) * (gate * (1.0 - gate))
 
 
 @in_float32
 @with_gradient(_quick_gelu_slope)
-def quick_gelu(x: Any) -> Any:
+def quick_gelu(x: Tensor) -> Tensor:
     """Apply GELU by its sigmoid approximation, as in CLIP.
 
     Formula: `x * sigmoid(1.702 x)`.
@@ -218,7 +217,7 @@ def quick_gelu(x: Any) -> Any:
 
 
 @in_float32
-def gelu_linear(x: Any) -> Any:
+def gelu_linear(x: Tensor) -> Tensor:
     """Apply GELU with the polynomial error function of integer-only BERT.
 
     Formula: `x (1 + sign(x) (1 - 0.2888 max(1.769 - |x| / sqrt(2), 0)^2)) / 2`.
@@ -231,7 +230,7 @@ def gelu_linear(x: Any) -> Any:
 
 
 @in_float32
-def gelu_clipped(x: Any, *, min_value: float = -10.0, max_value: float = 10.0) -> Any:
+def gelu_clipped(x: Tensor, *, min_value: float = -10.0, max_value: float = 10.0) -> Tensor:
     """Apply GELU, cut at a value that int8 can afford.
 
     Formula: `clip(gelu(x), min_value, max_value)`.
@@ -248,221 +247,7 @@ def gelu_clipped(x: Any, *, min_value: float = -10.0, max_value: float = 10.0) -
 
 
 @in_float32
-def e_swish(x: Any, *, beta: float = 1.5) -> Any:
-    """Apply SiLU times a constant.
-
-    Formula: `beta x sigmoid(x)`.
-
-    Args:
-        x: Float tensor.
-        beta: Factor; the paper takes 1 to 2.
-
-    Reference:
-        Alcaide, 2018, "E-swish: Adjusting Activations to Different Network Depths",
-        arXiv:1801.07145.
-    """
-    return beta * (x * ops.sigmoid(x))
-
-
-@in_float32
-def flatten_t_swish(x: Any, *, threshold: float = -0.2) -> Any:
-    """Apply SiLU above 0 and a constant below.
-
-    Formula: `x sigmoid(x) + T if x >= 0, else T`.
-
-    Args:
-        x: Float tensor.
-        threshold: The T of the paper, output below 0.
-
-    Reference:
-        Chieng et al., 2018, "Flatten-T Swish", arXiv:1812.06247.
-    """
-    above = ops.relu(x)
-    return above * ops.sigmoid(ops.minimum(above, 30.0)) + threshold
-
-
-def _hard_mish_slope(x: Any) -> Any:
-    return ops.where(x < -2.0, ops.zeros_like(x), ops.minimum(x + 1.0, 1.0))
-
-
-@in_float32
-@with_gradient(_hard_mish_slope)
-def hard_mish(x: Any) -> Any:
-    """Apply Mish out of straight pieces.
-
-    Formula: `x * clip(x + 2, 0, 2) / 2`.
-
-    Reference:
-        Misra, 2019, "Mish" (its repository and timm), arXiv:1908.08681.
-    """
-    return x * (0.5 * ops.clip(x, -2.0, 0.0) + 1.0)
-
-
-def _tanh_exp_slope(x: Any) -> Any:
-    power = ops.exp(ops.minimum(x, 10.0))  # its tanh is 1 from 3 on
-    gate = ops.tanh(power)
-    return gate + x * power * (1.0 - ops.square(gate))
-
-
-@in_float32
-@with_gradient(_tanh_exp_slope)
-def tanh_exp(x: Any) -> Any:
-    """Apply TanhExp, also called TeLU.
-
-    Formula: `x * tanh(exp(x))`.
-
-    Reference:
-        Liu & Di, 2020, "TanhExp", arXiv:2003.09855; Fernandez & Mali, 2024, "TeLU",
-        arXiv:2412.20269.
-    """
-    return x * ops.tanh(ops.exp(ops.minimum(x, 30.0)))
-
-
-@in_float32
-def serf(x: Any) -> Any:
-    """Apply Serf: the input times the error function of its softplus.
-
-    Formula: `x * erf(ln(1 + exp(x)))`.
-
-    Reference:
-        Nag et al., 2021, "SERF", arXiv:2108.09598.
-    """
-    return x * ops.erf(ops.softplus(x))
-
-
-@in_float32
-def phish(x: Any) -> Any:
-    """Apply Phish: the input times the hyperbolic tangent of its GELU.
-
-    Formula: `x * tanh(gelu(x))`.
-
-    Reference:
-        Naveen, 2022, "Phish: A Novel Hyper-Optimizable Activation Function", TechRxiv 17283824.
-    """
-    return x * ops.tanh(ops.gelu(x, approximate=False))
-
-
-@in_float32
-def logish(x: Any) -> Any:
-    """Apply Logish.
-
-    Formula: `x * ln(1 + sigmoid(x))`.
-
-    Reference:
-        Zhu et al., 2021, "Logish", Neurocomputing 458.
-    """
-    return x * ops.log1p(ops.sigmoid(x))
-
-
-@in_float32
-def smish(x: Any) -> Any:
-    """Apply Smish.
-
-    Formula: `x * tanh(ln(1 + sigmoid(x)))`.
-
-    Reference:
-        Wang et al., 2022, "Smish", Electronics 11(4):540.
-    """
-    return x * ops.tanh(ops.log1p(ops.sigmoid(x)))
-
-
-@in_float32
-def gish(x: Any) -> Any:
-    """Apply Gish.
-
-    Formula: `x * ln(2 - exp(-exp(x)))`.
-
-    Reference:
-        Kaytan et al., 2023, "Gish", Neural Computing and Applications 35.
-    """
-    # 1 - exp(-u) = -elu(-u) for u > 0, without losing the digits of a small u.
-    return x * ops.log1p(-ops.elu(-ops.exp(ops.minimum(x, 30.0))))
-
-
-@in_float32
-def loglogish(x: Any) -> Any:
-    """Apply LogLogish.
-
-    Formula: `x * (1 - exp(-exp(x)))`.
-
-    Reference:
-        Kunc & Kléma, 2024, "Three Decades of Activations", arXiv:2402.09092.
-    """
-    return x * -ops.elu(-ops.exp(ops.minimum(x, 30.0)))
-
-
-@in_float32
-def golu(x: Any) -> Any:
-    """Apply GoLU: the input times its Gompertz function.
-
-    Formula: `x * exp(-exp(-x))`.
-
-    Reference:
-        Das et al., 2025, "Gompertz Linear Units", arXiv:2502.03654.
-    """
-    return x * ops.exp(-ops.exp(-ops.maximum(x, -20.0)))
-
-
-def _lisht_slope(x: Any) -> Any:
-    gate = ops.tanh(x)
-    return gate + ops.clip(x, -20.0, 20.0) * (1.0 - ops.square(gate))  # the gate is 1 from 10 on
-
-
-@in_float32
-@with_gradient(_lisht_slope)
-def lisht(x: Any) -> Any:
-    """Apply LiSHT: linearly scaled tanh, an even function.
-
-    Formula: `x * tanh(x)`.
-
-    Reference:
-        Roy et al., 2019, "LiSHT", arXiv:1901.05894.
-    """
-    return x * ops.tanh(x)
-
-
-@in_float32
-def colu(x: Any) -> Any:
-    """Apply CoLU: the collapsing linear unit.
-
-    Formula: `x / (1 - x exp(-(x + exp(x))))`.
-
-    Reference:
-        Vagerwal, 2021, "Deeper Learning with CoLU Activation", arXiv:2112.12078.
-    """
-    # With t = exp(-|s|) and s = x + exp(x), both parts of the fraction stay finite on both sides.
-    s = x + ops.exp(ops.minimum(x, 30.0))
-    t = ops.exp(-ops.abs(s))
-    return ops.where(s >= 0, x, x * t) / ops.where(s >= 0, 1.0 - x * t, t - x)
-
-
-@in_float32
-def suish(x: Any) -> Any:
-    """Apply Suish.
-
-    Formula: `max(x, x exp(-|x|))`.
-
-    Reference:
-        Kunc & Kléma, 2024, "Three Decades of Activations", arXiv:2402.09092.
-    """
-    return x * ops.exp(negative_part(x))
-
-
-@in_float32
-def atlu(x: Any) -> Any:
-    """Apply ATLU: the input times its arcus tangent, scaled to (0, 1).
-
-    Formula: `x (arctan(x) + pi / 2) / pi`.
-
-    Reference:
-        Huang, 2024, "Expanded Gating Ranges Improve Activation Functions", arXiv:2405.20768.
-    """
-    # arctan2(1, -x) is arctan(x) + pi / 2, also far below 0, where the sum has no digits left.
-    return x * (ops.arctan2(ops.ones_like(x), -x) * (1.0 / math.pi))
-
-
-@in_float32
-def isrlu(x: Any, *, alpha: float = 1.0) -> Any:
+def isrlu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Apply the inverse square root linear unit.
 
     Formula: `x if x >= 0, else x / sqrt(1 + alpha x^2)`.
@@ -479,7 +264,7 @@ def isrlu(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 @in_float32
-def med_relu(x: Any) -> Any:
+def med_relu(x: Tensor) -> Tensor:
     """Apply Med-ReLU: ReLU above 0, softsign below.
 
     Formula: `x if x >= 0, else x / (1 + |x|)`.

@@ -6,6 +6,7 @@ from actzoo.activations.rows import FUSED_RELU, KERAS, NAN_AT_MINUS_INF, row
 from actzoo.activations.spec import Parameter
 
 FUNCTIONS = "actzoo.activations.smooth.functions:"
+GATES = "actzoo.activations.smooth.gates:"
 REFERENCES = "actzoo.activations.smooth.references:"
 DEVICE = "actzoo.activations.smooth.device:"
 
@@ -249,7 +250,7 @@ ROWS = (
     ),
     row(
         "e_swish",
-        FUNCTIONS + "e_swish",
+        GATES + "e_swish",
         reference=REFERENCES + "e_swish",
         device=DEVICE + "E_SWISH",
         summary="SiLU times a constant, for steeper gradients.",
@@ -265,7 +266,7 @@ ROWS = (
     ),
     row(
         "flatten_t_swish",
-        FUNCTIONS + "flatten_t_swish",
+        GATES + "flatten_t_swish",
         reference=REFERENCES + "flatten_t_swish",
         device=DEVICE + "FLATTEN_T_SWISH",
         aliases=("fts",),
@@ -285,7 +286,7 @@ ROWS = (
     ),
     row(
         "hard_mish",
-        FUNCTIONS + "hard_mish",
+        GATES + "hard_mish",
         reference=REFERENCES + "hard_mish",
         device=DEVICE + "HARD_MISH",
         aliases=("h_mish",),
@@ -303,7 +304,7 @@ ROWS = (
     ),
     row(
         "tanh_exp",
-        FUNCTIONS + "tanh_exp",
+        GATES + "tanh_exp",
         reference=REFERENCES + "tanh_exp",
         device=DEVICE + "TANH_EXP",
         aliases=("telu",),
@@ -319,7 +320,7 @@ ROWS = (
     ),
     row(
         "serf",
-        FUNCTIONS + "serf",
+        GATES + "serf",
         reference=REFERENCES + "serf",
         device=DEVICE + "SERF",
         summary="Like Mish, with the error function for the hyperbolic tangent.",
@@ -334,7 +335,7 @@ ROWS = (
     ),
     row(
         "phish",
-        FUNCTIONS + "phish",
+        GATES + "phish",
         reference=REFERENCES + "phish",
         device=DEVICE + "PHISH",
         summary="The input times the hyperbolic tangent of its GELU.",
@@ -349,7 +350,7 @@ ROWS = (
     ),
     row(
         "logish",
-        FUNCTIONS + "logish",
+        GATES + "logish",
         reference=REFERENCES + "logish",
         device=DEVICE + "LOGISH",
         summary="The input times a logarithm of its sigmoid; slope ln 2 far above.",
@@ -364,7 +365,7 @@ ROWS = (
     ),
     row(
         "smish",
-        FUNCTIONS + "smish",
+        GATES + "smish",
         reference=REFERENCES + "smish",
         device=DEVICE + "SMISH",
         summary="Logish, squashed once more by tanh.",
@@ -379,7 +380,7 @@ ROWS = (
     ),
     row(
         "gish",
-        FUNCTIONS + "gish",
+        GATES + "gish",
         reference=REFERENCES + "gish",
         device=DEVICE + "GISH",
         summary="The input times ln(1 + its complementary log-log); slope ln 2 far above.",
@@ -394,7 +395,7 @@ ROWS = (
     ),
     row(
         "loglogish",
-        FUNCTIONS + "loglogish",
+        GATES + "loglogish",
         reference=REFERENCES + "loglogish",
         device=DEVICE + "LOGLOGISH",
         summary="The input times the complementary log-log function.",
@@ -409,7 +410,7 @@ ROWS = (
     ),
     row(
         "golu",
-        FUNCTIONS + "golu",
+        GATES + "golu",
         reference=REFERENCES + "golu",
         device=DEVICE + "GOLU",
         summary="The input times its Gompertz function, an asymmetric gate.",
@@ -424,7 +425,7 @@ ROWS = (
     ),
     row(
         "lisht",
-        FUNCTIONS + "lisht",
+        GATES + "lisht",
         reference=REFERENCES + "lisht",
         device=DEVICE + "LISHT",
         summary="The input times its tanh: even, never negative.",
@@ -438,7 +439,7 @@ ROWS = (
     ),
     row(
         "colu",
-        FUNCTIONS + "colu",
+        GATES + "colu",
         reference=REFERENCES + "colu",
         device=DEVICE + "COLU",
         summary="Close to Mish, from a fraction instead of a product.",
@@ -456,7 +457,7 @@ ROWS = (
     ),
     row(
         "suish",
-        FUNCTIONS + "suish",
+        GATES + "suish",
         reference=REFERENCES + "suish",
         device=DEVICE + "SUISH",
         summary="The identity above 0 and a decaying dip below.",
@@ -511,7 +512,7 @@ ROWS = (
     ),
     row(
         "atlu",
-        FUNCTIONS + "atlu",
+        GATES + "atlu",
         reference=REFERENCES + "atlu",
         device=DEVICE + "ATLU",
         summary="The input times its arcus tangent, scaled to (0, 1): a gate with long tails.",

@@ -6,14 +6,13 @@ Each takes a float tensor of any shape and returns one of its shape and dtype.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from keras import ops
 
-from actzoo.activations.numerics import in_float32, sign
+from actzoo.activations.numerics import Tensor, in_float32, sign
 
 
-def hard_tanh(x: Any, *, min_value: float = -1.0, max_value: float = 1.0) -> Any:
+def hard_tanh(x: Tensor, *, min_value: float = -1.0, max_value: float = 1.0) -> Tensor:
     """Cut what is beyond two limits.
 
     Formula: `clip(x, min_value, max_value)`. Keras' function has the limits -1 and 1.
@@ -32,7 +31,7 @@ def hard_tanh(x: Any, *, min_value: float = -1.0, max_value: float = 1.0) -> Any
     return ops.clip(x, min_value, max_value)
 
 
-def hard_sigmoid_keras2(x: Any) -> Any:
+def hard_sigmoid_keras2(x: Tensor) -> Tensor:
     """Apply the hard sigmoid of Keras 2.
 
     Formula: `clip(0.2 x + 0.5, 0, 1)`.
@@ -44,7 +43,7 @@ def hard_sigmoid_keras2(x: Any) -> Any:
 
 
 @in_float32
-def lecun_tanh(x: Any) -> Any:
+def lecun_tanh(x: Tensor) -> Tensor:
     """Apply the scaled tanh of "Efficient BackProp": variance 1 stays variance 1.
 
     Formula: `1.7159 tanh(2 x / 3)`.
@@ -56,7 +55,7 @@ def lecun_tanh(x: Any) -> Any:
 
 
 @in_float32
-def penalized_tanh(x: Any, *, alpha: float = 0.25) -> Any:
+def penalized_tanh(x: Tensor, *, alpha: float = 0.25) -> Tensor:
     """Apply tanh, with the negative side made smaller.
 
     Formula: `tanh(x) if x > 0, else alpha tanh(x)`.
@@ -73,7 +72,7 @@ def penalized_tanh(x: Any, *, alpha: float = 0.25) -> Any:
 
 
 @in_float32
-def isru(x: Any, *, alpha: float = 1.0) -> Any:
+def isru(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Apply the inverse square root unit.
 
     Formula: `x / sqrt(1 + alpha x^2)`.
@@ -90,7 +89,7 @@ def isru(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 @in_float32
-def elliott_sigmoid(x: Any) -> Any:
+def elliott_sigmoid(x: Tensor) -> Tensor:
     """Apply the sigmoid of Elliott, without an exponential.
 
     Formula: `(1 + x / (1 + |x|)) / 2`.
@@ -102,7 +101,7 @@ def elliott_sigmoid(x: Any) -> Any:
 
 
 @in_float32
-def arctan(x: Any) -> Any:
+def arctan(x: Tensor) -> Tensor:
     """Apply the arcus tangent.
 
     Formula: `arctan(x)`.
@@ -111,7 +110,7 @@ def arctan(x: Any) -> Any:
 
 
 @in_float32
-def sigmoid_algebraic(x: Any, *, alpha: float = 0.5) -> Any:
+def sigmoid_algebraic(x: Tensor, *, alpha: float = 0.5) -> Tensor:
     """Apply the sigmoid of an algebraic sigmoid.
 
     Formula: `sigmoid(x (1 + a |x|) / (1 + |x| (1 + a |x|)))`.
@@ -129,7 +128,7 @@ def sigmoid_algebraic(x: Any, *, alpha: float = 0.5) -> Any:
 
 
 @in_float32
-def sqnl(x: Any) -> Any:
+def sqnl(x: Tensor) -> Tensor:
     """Apply the square non-linearity: tanh out of two parabolas.
 
     Formula: `x - sign(x) x^2 / 4 if |x| <= 2, else sign(x)`.
@@ -142,7 +141,7 @@ def sqnl(x: Any) -> Any:
 
 
 @in_float32
-def symlog(x: Any) -> Any:
+def symlog(x: Tensor) -> Tensor:
     """Apply the logarithm on both sides of 0.
 
     Formula: `sign(x) ln(1 + |x|)`.
@@ -155,7 +154,7 @@ def symlog(x: Any) -> Any:
 
 
 @in_float32
-def soft_clipping(x: Any, *, alpha: float = 0.5) -> Any:
+def soft_clipping(x: Tensor, *, alpha: float = 0.5) -> Tensor:
     """Apply soft clipping: linear between 0 and 1, bent at both.
 
     Formula: `ln((1 + exp(a x)) / (1 + exp(a (x - 1)))) / a`.
@@ -176,7 +175,7 @@ def soft_clipping(x: Any, *, alpha: float = 0.5) -> Any:
 
 
 @in_float32
-def laplace(x: Any, *, mu: float = 0.707107, sigma: float = 0.282095) -> Any:
+def laplace(x: Tensor, *, mu: float = 0.707107, sigma: float = 0.282095) -> Tensor:
     """Apply the normal distribution function that approximates a squared ReLU in [0, 1].
 
     Formula: `(1 + erf((x - mu) / (sigma sqrt(2)))) / 2`.
@@ -193,7 +192,7 @@ def laplace(x: Any, *, mu: float = 0.707107, sigma: float = 0.282095) -> Any:
 
 
 @in_float32
-def gompertz(x: Any) -> Any:
+def gompertz(x: Tensor) -> Tensor:
     """Apply the Gompertz function, the inverse of the log-log link of statistics.
 
     Formula: `exp(-exp(-x))`.
@@ -205,7 +204,7 @@ def gompertz(x: Any) -> Any:
 
 
 @in_float32
-def erf(x: Any) -> Any:
+def erf(x: Tensor) -> Tensor:
     """Apply the error function.
 
     Formula: `erf(x)`.
@@ -214,7 +213,7 @@ def erf(x: Any) -> Any:
 
 
 @in_float32
-def gaussian(x: Any) -> Any:
+def gaussian(x: Tensor) -> Tensor:
     """Apply the bell curve: largest at 0.
 
     Formula: `exp(-x^2)`.
