@@ -128,7 +128,7 @@ def _check(archive: Path) -> None:
         elif ".." in parts or "\0" in member.name:
             problem = "leads out of the folder"
         elif member.is_file and (parts in seen or not parts):
-            problem = "is there twice" if parts else "has no name"
+            problem = "occurs twice" if parts else "has no name"
         elif total > most:
             problem = f"brings the content above {LARGEST_RATIO} times the archive's own size"
         if problem:

@@ -130,7 +130,7 @@ class Checkpoint:
             if state["plan"] != files.sha256_file(run.plan):
                 raise errors.InvalidValueError(
                     f"plan.json was changed since {errors.shown(run.path, 120)} was interrupted, "
-                    "so its training cannot go on.\n"
+                    "so its training cannot continue.\n"
                     "Put the old plan.json back, or start again: actzoo run PLAN --out ANOTHER.",
                     given=str(run.plan),
                 )

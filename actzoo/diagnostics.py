@@ -99,8 +99,8 @@ def diagnose(
     """
     if not graphs.is_functional(model):
         raise errors.InvalidTypeError(
-            f"{type(model).__name__} is not a functional model, so what flows between its layers "
-            "cannot be looked at.\nBuild it with keras.Model(inputs, outputs).",
+            f"{type(model).__name__} is not a functional model, so the values between its layers "
+            "cannot be examined.\nBuild it with keras.Model(inputs, outputs).",
             given=type(model).__name__,
         )
     graph = Graph(model)
@@ -346,7 +346,7 @@ def _no_sites(model: keras.Model) -> Finding:
     return Finding(
         "no_activation_layers",
         "model",
-        f"{model.name} has no activation that could be looked at.",
+        f"{model.name} has no activation that can be examined.",
         "Inside an attention or recurrent layer, or a layer of your own, it shows no input.",
         "Write each activation as a layer of its own, as actzoo's models do.",
     )
@@ -412,7 +412,7 @@ def _gradient_flow(reports: tuple[SiteReport, ...]) -> list[Finding]:
             f"gradient_{kind}",
             first,
             f"The gradient {kind} on its way back: {late:.2g} at {last}, {early:.2g} at {first}.",
-            "Early layers then learn far slower, or far wilder, than late ones.",
+            "Early layers then learn far more slowly, or far less stably, than late ones.",
             "Use normalization, residual connections, or the initializer recommended for the "
             "activation (`actzoo describe`).",
         )

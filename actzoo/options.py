@@ -188,7 +188,7 @@ class RunOptions:
             differing.append(f"--set {', '.join(options.settings)}: other values than in its plan")
         if differing:
             raise errors.InvalidValueError(
-                "--resume goes on with the plan of the run, and the options ask for another: "
+                "--resume continues with the plan of the run, and the options ask for another: "
                 f"{'; '.join(differing)}.\nLeave those options out, or start again with another "
                 "--out.",
                 given=differing,

@@ -252,7 +252,7 @@ def _check_free(folder: RunFolder, *, resume: bool) -> None:
     if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
         what = "holds another run" if folder.plan.exists() else "is not empty"
         raise errors.InvalidValueError(
-            f"{shown} {what}.\nGo on with it: add --resume. Or choose another --out.",
+            f"{shown} {what}.\nContinue it: add --resume. Or choose another --out.",
             given=str(folder.path),
             fix="--resume, or another --out",
         )

@@ -148,7 +148,7 @@ def _export_words(row: Any) -> str:
         return "builtin operators; in int8 several of them in place of a table, which costs time"
     if not row.elementwise:
         return "builtin operators, also in int8"
-    words = "builtin operators; in int8 one table of 256 values, or melted into the layer before it"
+    words = "builtin operators; in int8 one table of 256 values, or fused into the layer before it"
     own = row.defaults.get("per") == "channel"
     return f"{words}, while its weights are the same for all channels" if own else words
 

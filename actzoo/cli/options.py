@@ -75,7 +75,7 @@ Settings = Annotated[
 AllowRare = Annotated[
     bool, typer.Option("--allow-rare", help="Accept classes with fewer than three examples.")
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")]
 Force = Annotated[bool, typer.Option("--force", help="Train even if the memory may not be enough.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Trust = Annotated[

@@ -83,7 +83,7 @@ def _check_same_data(source: Source, plan: Plan) -> None:
         f"The data at {errors.shown(plan.data, 200)} is not the data of the plan: "
         f"{summary.num_examples} examples of {len(source.classes)} classes now, "
         f"{sum(plan.num_examples.values())} of {len(plan.classes)} then, or other contents.\n"
-        "Bring the data back, or make a new plan: actzoo plan DATA --out RUN",
+        "Restore the data, or make a new plan: actzoo plan DATA --out RUN",
         given=plan.data,
         fix="actzoo plan DATA --out RUN",
     )

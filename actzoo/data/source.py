@@ -248,7 +248,5 @@ def notes_on_copies(
         )
     extra = sum(len(group) - 1 for group in copies)
     if extra and not across:
-        notes.append(
-            f"{extra:,} {noun} are there more than once; copies were kept in the same split."
-        )
+        notes.append(f"{extra:,} {noun} occur more than once; copies were kept in the same split.")
     return notes

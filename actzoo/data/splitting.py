@@ -69,7 +69,7 @@ def split(
     elif missing:
         sizes = ", ".join(f"{(side == name).sum()} {name}" for name in SPLITS)
         how = ", class by class" if by_class else ""
-        say(f"The data brings no splits, so they were drawn{how}: {sizes}.")
+        say(f"The data has no splits, so they were drawn{how}: {sizes}.")
     parts = {name: np.flatnonzero(side == name) for name in SPLITS}
     for name, indices in parts.items():
         if not len(indices):

@@ -37,7 +37,7 @@ def check_inputs(model: keras.Model) -> None:
         if not _INPUT_NAME.fullmatch(tensor.name):
             raise errors.InvalidValueError(
                 f"The input '{errors.shown(tensor.name)}' has a name that a SavedModel cannot "
-                "have.\nBegin it with a letter, and go on with letters, digits and underscores: "
+                "have.\nBegin it with a letter, then letters, digits and underscores: "
                 "keras.Input(..., name='x')",
                 given=tensor.name,
             )
@@ -163,7 +163,7 @@ def check_one_size(card: models.ModelCard, samples: Mapping[str, np.ndarray]) ->
         if values.shape[1:] != wanted:
             raise errors.DataError(
                 f"The calibration samples of '{name}' have the shape {values.shape[1:]}, the file "
-                f"takes {wanted}.\nBring calibration and reference samples to one size.",
+                f"takes {wanted}.\nGive calibration and reference samples the same size.",
                 given=values.shape[1:],
                 allowed=(wanted,),
             )
@@ -188,8 +188,8 @@ def missing_output_activation(
     outputs = functools.cache(lambda: lowering.keras_outputs(model, None, few))
     if lowering.gives_probabilities(model, outputs):
         note(
-            "The model's outputs are probabilities already (they sum to 1), so no softmax was put "
-            "behind it."
+            "The model's outputs are probabilities already (they sum to 1), so no softmax was "
+            "appended."
         )
         return None
     if np.all((outputs() >= 0) & (outputs() <= 1)):

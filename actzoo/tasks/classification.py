@@ -146,7 +146,7 @@ class Classification(Task):
         """Return the share of samples in which both give the same first class.
 
         Of a single output, which is the probability of a class against its absence, the side of
-        one half on which it lies counts.
+        one half on which it is counts.
         """
         if len(reference) == 0:
             return math.nan

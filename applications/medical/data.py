@@ -266,7 +266,7 @@ class Scans:
         twice = [group for group in copies.values() if len(group) > 1]
         if twice:
             named = _some([" = ".join(self._ids[i] for i in group[:3]) for group in twice])
-            notes.append(f"{len(twice):,} images are there more than once: {named}.")
+            notes.append(f"{len(twice):,} images occur more than once: {named}.")
         if notes and self._options.strict:
             raise errors.DataError(
                 f"{' '.join(notes)}\nRemove these, or leave --strict out.", given=tuple(notes)

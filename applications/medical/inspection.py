@@ -209,7 +209,7 @@ def read_file(root: str, name: str) -> bytes:
         raise errors.DataError(
             f"The file {errors.shown(path, 200)} cannot be read: "
             f"{error.strerror or type(error).__name__}.\n"
-            "Bring it back and go on with --resume, or make a new plan.",
+            "Restore it and continue with --resume, or make a new plan.",
             given=why,
             fix="--resume",
         ) from error

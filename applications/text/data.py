@@ -121,7 +121,7 @@ def open_texts(path: str, options: Mapping[str, Any]) -> Texts:
     rows = _without_words(rows, notes)
     if notes and chosen.strict:
         raise errors.DataError(
-            f"{' '.join(notes)}\nMend these rows, or leave --strict out.", given=path
+            f"{' '.join(notes)}\nFix these rows, or leave --strict out.", given=path
         )
     classes = _classes(rows, notes)
     notes += notes_on_copies(

@@ -141,10 +141,10 @@ def _decoded(path: Path, encoding: str | None) -> str:
         raise refuse(
             path.name,
             raw.count(b"\n", 0, at) + 1,
-            f"byte {at:,} of the file is no {chosen} text.",
+            f"byte {at:,} of the file is not {chosen} text.",
             "Save the file as UTF-8, or name its encoding: --encoding cp1252",
         ) from error
-    except LookupError as error:  # also for what is no encoding of texts, such as base64
+    except LookupError as error:  # also for what does not encode texts, such as base64
         raise errors.InvalidValueError(
             f"There is no encoding of texts '{errors.shown(chosen)}'.\nUse a name of Python's, "
             "such as utf-8, cp1252, latin-1 or utf-16-le.",
@@ -244,7 +244,7 @@ def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
 def _other_delimiter(header: str) -> str:
     """Return the hint that a header seems to be divided by another character; "" if not."""
     found = other_delimiter(header)
-    return f" Or is it divided by another character: {found}?" if found else ""
+    return f" Or is another character the delimiter: {found}?" if found else ""
 
 
 def other_delimiter(header: str) -> str | None:
@@ -260,7 +260,7 @@ def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
         raise refuse(
             name,
             1,
-            f"the column '{errors.shown(min(twice))}' is there twice.",
+            f"the column '{errors.shown(min(twice))}' occurs twice.",
             "Rename one of them.",
         )
     return stripped
@@ -334,7 +334,7 @@ def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
     try:
         found = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        problem = f"it is no JSON: {error.msg} at character {error.pos + 1}."
+        problem = f"it is not JSON: {error.msg} at character {error.pos + 1}."
     except RecursionError:
         problem = "it is nested too deeply."
     except ValueError as error:
@@ -350,12 +350,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"the key '{errors.shown(twice)}' is there twice")
+        raise ValueError(f"the key '{errors.shown(twice)}' occurs twice")
     return found
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _cell(value: Any) -> str:
@@ -380,7 +380,7 @@ def _parquet(path: Path) -> Table:
         raise refuse(
             path.name,
             None,
-            f"it is no Parquet table: {errors.shown(error, 120)}.",
+            f"it is not a Parquet table: {errors.shown(error, 120)}.",
             "Write it again.",
         ) from error
     columns = _checked_columns(path.name, found.column_names)

@@ -128,7 +128,7 @@ def make(vocabulary: str, lowercase: bool = True, strip_accents: bool = False) -
         strip_accents: Fold accented letters.
 
     Raises:
-        InvalidValueError: A special token is missing, or a token is there twice.
+        InvalidValueError: A special token is missing, or a token occurs twice.
     """
     check_installed()
     from tokenizers import Tokenizer, decoders, models, processors
@@ -206,7 +206,7 @@ def tokenize(
             value = value.decode("utf-8")
         except UnicodeDecodeError as error:
             raise errors.DataError(
-                f"The text is no UTF-8: byte {error.start:,} is wrong.", given=error.start
+                f"The text is not UTF-8: byte {error.start:,} is wrong.", given=error.start
             ) from error
     tokenizer = make(vocabulary, lowercase, strip_accents)
     ids = tokenizer.encode(value).ids

@@ -83,7 +83,7 @@ class _FileReader:
             raise errors.DataError(
                 f"The picture {errors.shown(path, 200)} cannot be read any more: "
                 f"{error.strerror or type(error).__name__}.\n"
-                "Bring it back and go on with --resume, or make a new plan.",
+                "Restore it and continue with --resume, or make a new plan.",
                 given=path,
                 fix="--resume",
             ) from error
@@ -239,7 +239,7 @@ def _set_aside(
         why = f"class {_named(halved)}" if halved else "--strict refuses any"
         raise errors.DataError(
             f"{len(found.problems):,} pictures cannot be read ({by_class}), and {why}.\n"
-            f"{each}.\nMend or remove these files.",
+            f"{each}.\nFix or remove these files.",
             given=[ids[i] for i in found.problems],
         )
     return [

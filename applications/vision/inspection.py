@@ -1,4 +1,4 @@
-"""The look at every picture before training: what cannot be read, what is there twice.
+"""The look at every picture before training: what cannot be read, what occurs twice.
 
 Every file is decoded once, in full; `actzoo.inspection` keeps what is learned.
 """

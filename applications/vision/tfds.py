@@ -96,7 +96,7 @@ def _builder(path: str, data_dir: str | None) -> Any:
         shown = errors.shown(place or "~/tensorflow_datasets", 160)
         raise errors.DataError(
             f"There is no prepared data set '{errors.shown(name)}' in {shown}.\n"
-            f"Prepare it: tfds build {errors.shown(name)} --file_format=array_record. If it lies "
+            f"Prepare it: tfds build {errors.shown(name)} --file_format=array_record. If it is "
             "elsewhere, set TFDS_DATA_DIR.",
             given=path,
             fix=f"tfds build {errors.shown(name)} --file_format=array_record",

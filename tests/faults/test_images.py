@@ -384,7 +384,7 @@ def test_copies_are_kept_on_one_side_also_when_encoded_again(tmp_path):
         (root / f"cat/copy{number}.bmp").write_bytes(encoded(noise(number), "BMP"))
     notes = []
     source = data.open_source(str(root), note=notes.append)
-    noted(notes, "12 pictures are there more than once")
+    noted(notes, "12 pictures occur more than once")
     for seed in range(5):
         parts = data.split(source, seed=seed, note=lambda _: None)
         side = {source.ids()[i]: name for name, chosen in parts.items() for i in chosen}

@@ -191,7 +191,7 @@ def test_a_table_in_a_folder_in_an_archive_is_found(tmp_path, monkeypatch):
 def test_ragged_rows_and_double_columns_are_refused(tmp_path):
     path = write(tmp_path / "a.csv", as_csv([*rows(), ("one, two", "pos")]))
     refused(path, "a.csv, line 42", "3 fields", "header has 2")
-    refused(write(tmp_path / "b.csv", as_csv(rows(), "text,text")), "'text' is there twice")
+    refused(write(tmp_path / "b.csv", as_csv(rows(), "text,text")), "'text' occurs twice")
 
 
 def test_a_missing_label_column_is_refused_with_what_is_there(tmp_path):
@@ -253,9 +253,9 @@ def test_labels_that_look_alike_are_noted_with_code_points(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('{"text": "x", "label": ', "no JSON"),
+        ('{"text": "x", "label": ', "not JSON"),
         ('{"text": "x", "label": NaN}', "NaN"),
-        ('{"text": "x", "text": "y", "label": "pos"}', "'text' is there twice"),
+        ('{"text": "x", "text": "y", "label": "pos"}', "'text' occurs twice"),
         ("[" * 100_000 + "]" * 100_000, "nested"),
         ('["x", "pos"]', "list"),
         ('{"text": "x"}', "'label' is missing"),
@@ -324,7 +324,7 @@ def test_what_cannot_be_seen_changes_no_id():
 def test_copies_stay_on_one_side_or_are_noted(tmp_path):
     lines = [*rows(), *[(text.upper(), label) for text, label in rows()]]
     source, notes = opened(write(tmp_path / "a.csv", as_csv(lines)))
-    assert "40 texts are there more than once" in notes
+    assert "40 texts occur more than once" in notes
     for seed in range(3):
         split = data.split(source, seed=seed, note=lambda _: None)
         side = {int(i): name for name, indices in split.items() for i in indices}

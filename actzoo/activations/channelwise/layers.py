@@ -225,7 +225,7 @@ class KWinners(ActivationLayer):
         sizes = shape[1:] if self.across == "sample" else shape[-1:]
         if any(size is None for size in sizes):
             raise errors.InvalidValueError(
-                f"k_winners looks for the largest of a whole sample, and of the shape "
+                f"k_winners looks for the largest of a whole sample, and for the shape "
                 f"{tuple(shape)} it cannot know how many values that are.\n"
                 "Give the input a fixed size, or let the channels of each place compete: "
                 "\"k_winners(across='channels')\".",
