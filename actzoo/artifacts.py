@@ -194,7 +194,7 @@ def _load_builtins() -> None:
 
 
 def _check_row(row: object) -> None:
-    """Refuse a plug-in's row that the package cannot work with."""
+    """Refuse a plugin's row that the package cannot work with."""
     if not isinstance(row, Artifact):
         raise errors.InvalidTypeError(
             f"{type(row).__name__} is not an Artifact.", given=type(row).__name__

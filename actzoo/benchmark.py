@@ -27,7 +27,7 @@ def benchmark(
 ) -> list[dict[str, Any]]:
     """Measure exported files side by side.
 
-    Rounds are interleaved, so that a busy moment of the machine meets every file alike; trust the
+    Rounds are interleaved, so that a busy moment affects every file equally; trust the
     ratios more than the milliseconds.
 
     Args:

@@ -77,7 +77,7 @@ def activate(
 
 
 def batch_norm(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
-    """Normalize over the batch, with a momentum fit for short runs."""
+    """Normalize over the batch, with a momentum suited to short runs."""
     return keras.layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=1e-3, name=f"{name}_bn"
     )(x)

@@ -1,4 +1,4 @@
-"""The user's cache folder: unpacked archives and what a look at the data found.
+"""The user's cache folder: unpacked archives, and results of inspecting data.
 
 Everything in it can be deleted at any time. Nothing is ever written beside the user's data, and
 never silently into a shared temporary folder.

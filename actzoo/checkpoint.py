@@ -57,7 +57,7 @@ class Checkpoint:
             self.epochs_without_gain = 0
 
     def start_phase(self, number: int) -> None:
-        """Go on to the next phase, from the best weights so far."""
+        """Continue with the next phase, from the best weights so far."""
         self.phase, self.epoch_of_phase, self.epochs_without_gain = number, 0, 0
 
     def save(self, run: run_folder.RunFolder, network: keras.Model, model: keras.Model) -> None:

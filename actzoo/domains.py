@@ -224,7 +224,7 @@ class Domain(abc.ABC, Generic[S]):
     def length(self, inputs: Mapping[str, np.ndarray]) -> int | None:
         """Return how many places of the first axis a prepared example fills; None for all.
 
-        Training batches are made of examples of like length and cut to the longest.
+        Training batches are made of examples of similar length and cut to the longest.
         """
         return None
 

@@ -51,7 +51,7 @@ def inspect(
             `given`.
         dtype: Of a row.
         noun: What items are called, for the lines that say how far a long look is.
-        threads: At most so many items at once, where decoders let go of the interpreter lock.
+        threads: At most so many items at once, where decoders release the interpreter lock.
     """
     rows = np.zeros(count, dtype)
     problems: dict[int, str] = {}

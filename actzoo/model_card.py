@@ -26,7 +26,7 @@ class ModelCard:
         output: Activation appended at export ("softmax").
         weights: Origin and license of the weights.
         limits: Limits that `verify` holds exported files to.
-        data_options: How its data was opened; other data is opened alike.
+        data_options: How its data was opened; other data is opened the same way.
         versions: Of the libraries that made it.
         sha256: File name -> hash of the files it describes.
         notes: What those who open the folder must know.

@@ -1,6 +1,6 @@
 """Earlier names of fields, steps and options, still read wherever a file or a row has them.
 
-Files of ours and rows of plug-ins outlive a renaming. Each old name is in this one table;
+Files of ours and rows of plugins outlive a renaming. Each old name is in this one table;
 `files.read_json` and the rows' constructors ask it, and nothing else knows that there was one.
 """
 

@@ -53,7 +53,7 @@ class TrainResult:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped from outside; what is needed to go on is on disk."""
+    """Training was stopped from outside; what is needed to continue is on disk."""
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):

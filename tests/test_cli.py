@@ -284,7 +284,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(monkeypatch, capsys):
         assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_no_defect(monkeypatch, capsys):
+def test_a_full_disk_is_not_a_defect(monkeypatch, capsys):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "run/model.keras")
 
@@ -383,7 +383,7 @@ def test_all_curves_can_be_drawn():
             assert any("*" in text for line in drawn[1:] for text, _ in line), name
 
 
-def test_many_waves_are_drawn_where_they_can_be_told_apart(capsys, monkeypatch):
+def test_many_waves_are_drawn_where_they_can_be_distinguished(capsys, monkeypatch):
     *_, numbers = curve_of("sine(w0=30)", capsys, monkeypatch)
     assert 0 < max(float(number) for number in numbers.split()) < 1
 

@@ -68,7 +68,7 @@ def test_a_peers_defaults_and_given_parameters_count():
 @pytest.mark.parametrize(
     ("name", "why"), [("softmax", "several channels"), ("glu", "several channels")]
 )
-def test_what_is_no_function_of_one_number_says_so(name, why):
+def test_what_is_not_a_function_of_one_number_says_so(name, why):
     assert why in curves.no_curve(name)
     with pytest.raises(errors.InvalidValueError, match=why):
         curves.curve(name)

@@ -96,7 +96,7 @@ def test_batch_norm_and_dropout_do_not_disturb_gradients():
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_model_without_activation_layers_is_told_so():
+def test_a_model_without_activation_layers_is_reported():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
     assert codes(diagnostics.diagnose(model, values())) == {"no_activation_layers"}

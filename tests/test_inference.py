@@ -120,14 +120,14 @@ def test_model_without_card_gives_probabilities_only(folder, photos, tmp_path):
     ("name", "words"),
     [("none.tflite", "no model at"), ("m.h5", "saved again as .keras"), ("m.txt", "run folder")],
 )
-def test_what_is_no_model_is_refused(tmp_path, name, words):
+def test_what_is_not_a_model_is_refused(tmp_path, name, words):
     if name != "none.tflite":
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(errors.ActzooError, match=words):
         inference.open_model(tmp_path / name)
 
 
-def test_export_folder_is_told_which_files_it_has(folder):
+def test_an_export_folder_is_refused_with_the_files_it_has(folder):
     with pytest.raises(errors.InvalidValueError, match=r"model_int8\.tflite"):
         inference.open_model(folder)
 

@@ -362,7 +362,7 @@ def test_third_party_row_names_a_whole_device_form(monkeypatch):
     assert lowering.device_form("test_cube") is CUBE
 
 
-def test_what_is_no_device_form_is_refused_by_name(monkeypatch):
+def test_what_is_not_a_device_form_is_refused_by_name(monkeypatch):
     row = activations.ActivationSpec(
         name="test_cube", target="keras.ops:square", device=f"{__name__}:cube_form"
     )

@@ -187,7 +187,7 @@ def test_a_slope_is_applied_once():
     np.testing.assert_allclose(image_of(raw)[..., 0], expected, rtol=1e-4, atol=1e-2)
 
 
-def test_packed_or_not_is_told_by_content(tmp_path):
+def test_packed_or_not_is_recognized_by_content(tmp_path):
     import gzip
 
     raw = nifti(ball()[0]).to_bytes()

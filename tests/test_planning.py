@@ -103,7 +103,7 @@ def test_rare_classes_weigh_more_only_when_unbalanced(grids, tmp_path):
     assert plan.domain in domains.DOMAINS and plan.reasons
 
 
-def test_an_activation_that_is_not_for_hidden_layers_is_told(grids, tmp_path):
+def test_an_activation_that_is_not_for_hidden_layers_is_reported(grids, tmp_path):
     told = stages.plan(grids, tmp_path / "a", activation="exp").notes
     assert any("exponential is not made for hidden layers. It grows" in note for note in told)
     assert not any("hidden" in note for note in stages.plan(grids, tmp_path / "b").notes)

@@ -187,7 +187,7 @@ def test_a_layer_is_copied_with_weights_of_its_own():
 
 
 @pytest.mark.parametrize("spec", [keras.layers.Dense(3), keras.Sequential(), keras.layers.ReLU])
-def test_what_is_no_activation_is_refused(spec):
+def test_what_is_not_an_activation_is_refused(spec):
     with pytest.raises(errors.InvalidTypeError, match="is not an activation"):
         activations.get(spec)
 
@@ -403,7 +403,7 @@ def test_rows_are_plain_data_and_say_the_essential():
                for r in ROWS if not (r.hidden or r.elementwise))  # fmt: skip
 
 
-def test_kinds_of_other_packages_are_told_apart(table):
+def test_kinds_of_other_packages_are_distinguished(table):
     """A gate over channels, one over places, one with batch statistics."""
     for name, kind in [
         ("their_maxout", {"channel_mixing": True, "channel_factor": 0.5}),

@@ -289,7 +289,7 @@ def test_masks_have_their_own_parts_and_none_of_a_class_per_example(masks, masks
         assert row in words
 
 
-def test_cases_are_told_by_their_mean_over_classes(tmp_path):
+def test_cases_are_shown_by_their_mean_over_classes(tmp_path):
     run = fake_run.make_masks(tmp_path / "run", pictures=False)
     text = "split,id,dice_a,dice_b\nval,v,0.1,0.1\ntest,x,0.4,0.6\ntest,y,0.9,\ntest,z,,\n"
     (run / "evaluation" / "predictions.csv").write_text(text, "utf-8")
@@ -440,7 +440,7 @@ def test_a_score_is_one_line_for_every_kind_of_run(run, masks):
     assert summaries.score_line("Test", one, "segmentation") == "Test Dice 0.500 (1 case)"
 
 
-def test_classes_and_files_are_told_by_their_own_measures(run, masks):
+def test_classes_and_files_are_shown_by_their_own_measures(run, masks):
     tables = {}
     for folder, task in ((run, "classification"), (masks, "segmentation")):
         verification = json.loads((folder / "export" / "verify.json").read_text("utf-8"))
@@ -473,7 +473,7 @@ def test_masks_are_answered_with_their_file_and_shares(tmp_path):
     )
 
 
-def test_an_epoch_is_told_by_whatever_was_scored():
+def test_an_epoch_is_shown_by_whatever_was_scored():
     row = {"epoch": 1, "phase": "all", "loss": 1.0, "dice": 0.5, "val_loss": 2.0, "val_dice": 0.4}
     line = "loss 1.000  dice 0.500  validation loss 2.000  dice 0.400"
     assert progress._scores(row) == line

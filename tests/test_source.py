@@ -55,7 +55,7 @@ UPWARD = {
     ("actzoo.models", "build_model", "actzoo.weights"):
         "build_model(weights=...) is one call for users; weights are applied to a built model",
     ("actzoo.activations.catalog", "_check", "actzoo.activations.lookup"):
-        "a row of a plug-in is held against the names that other packages use",
+        "a row of a plugin is held against the names that other packages use",
     ("actzoo.applications.vision.tfds", "open_prepared", "actzoo.applications.vision.data"):
         "pictures from TensorFlow Datasets are the same source as those from a folder",
 }  # fmt: skip

@@ -43,7 +43,7 @@ def rows_of(family: str) -> tuple[ActivationSpec, ...]:
 
 
 def is_builtin(name: str) -> bool:
-    """Tell whether a canonical name is of this table, and not of a plug-in."""
+    """Tell whether a canonical name is of this table, and not of a plugin."""
     return any(row.name == name for family in FAMILIES for row in rows_of(family))
 
 

@@ -1,9 +1,9 @@
 """What is known about how an activation is written for a device.
 
-The same algebra written differently trains alike but converts differently: `log(1 + exp(x))`
+The same algebra written differently trains the same way but converts differently: `log(1 + exp(x))`
 overflows in TFLite where Keras stays finite, and a branch by SELECT breaks the run of operators
 that the runtime would fold into one table (see `docs/design.md`). A row names its form, which
-is in its family's `device.py`; a plug-in's row names one of its own package.
+is in its family's `device.py`; a plugin's row names one of its own package.
 """
 
 from __future__ import annotations

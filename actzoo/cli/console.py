@@ -71,7 +71,7 @@ class _Stream:
 
 @contextlib.contextmanager
 def safe_streams() -> Iterator[None]:
-    """Make stdout and stderr bear a closed reader, a closed descriptor and a narrow encoding."""
+    """Make stdout and stderr survive a closed reader, a closed descriptor and a narrow encoding."""
     before = sys.stdout, sys.stderr
     null = None
     try:
@@ -221,7 +221,7 @@ def command_line(arguments: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Treat being terminated like Ctrl-C, so that both leave what is needed to go on."""
+    """Treat being terminated like Ctrl-C, so that both leave what is needed to continue."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -274,7 +274,7 @@ def log_defect(error: BaseException, command: str, versions: Callable[[], str]) 
 
 
 def without_secrets(text: str) -> str:
-    """Return a text in which the home folder and secrets of the environment are blotted out."""
+    """Return a text in which the home folder and secrets of the environment are masked."""
     for name, value in os.environ.items():
         if SECRET.search(name) and len(value) >= 4:
             text = text.replace(value, f"<{name}>")

@@ -63,7 +63,7 @@ def describe_(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     as_json: options.Json = False,
 ) -> None:
-    """Tell all about one activation, model or weights entry."""
+    """Describe one activation, model or weights entry."""
     entry = describe.described(name)
     if as_json:
         console.say_json(entry)

@@ -110,7 +110,7 @@ def read_example(source: Source, index: int, steps: preprocessing.Steps) -> Exam
 def read_examples(
     source: Source, indices: Sequence[int] | np.ndarray, steps: preprocessing.Steps
 ) -> Iterator[Example]:
-    """Read examples in order, a few at once: decoders let go of the interpreter lock."""
+    """Read examples in order, a few at once: decoders release the interpreter lock."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(4) as threads:

@@ -130,7 +130,7 @@ def _lengths(
 def _by_length(
     order: np.ndarray, lengths: np.ndarray, batch_size: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Return the order with examples of like length in one batch, batches in random order.
+    """Return the order with examples of similar length in one batch, batches in random order.
 
     Sorted within stretches of the order, so that batches differ from epoch to epoch. The shortest
     batch comes first and the longest second: `feeding` takes the shapes of an epoch from these two.

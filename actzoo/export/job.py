@@ -113,7 +113,7 @@ class ExportJob:
     def float_file(self, form: Form = Form()) -> Path:
         """Return the `.tflite` with float values of a form."""
         if form == Form(CHAINS) and not self.lowered(form).chains:
-            form = Form()  # every activation is written alike for both
+            form = Form()  # every activation is written the same way for both
         if form not in self._float_files:
             out = self.scratch / f"float_{len(self._float_files)}.tflite"
             saved = self.saved_model(form)

@@ -1,6 +1,6 @@
 """The form each activation takes on a device.
 
-The same algebra written differently trains alike but converts differently: `log(1 + exp(x))`
+The same algebra written differently trains the same way but converts differently: `log(1 + exp(x))`
 overflows in TFLite where Keras stays finite, and a branch by SELECT breaks the run of operators
 that the runtime would fold into one 256-entry table. So export replaces every activation by a form
 made for the target: a stable one for float files, a chain for int8 files (see `docs/design.md`).

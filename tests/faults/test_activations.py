@@ -458,7 +458,7 @@ def test_layers_of_keras_are_copied_with_their_type_and_any_function_of_keras():
         assert activations.get(given).activation is given.activation
 
 
-def test_a_seed_is_no_number_of_channels():
+def test_a_seed_is_not_a_number_of_channels():
     tracemalloc.start()
     assert activations.gain("gumbel_softmax(seed=20240101)") == activations.gain("gumbel_softmax")
     assert activations.gain("maxout(pool_size=5000)") > 0

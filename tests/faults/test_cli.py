@@ -171,7 +171,7 @@ def test_closed_streams_leave_no_traceback(command):
 
 @POSIX
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_results_that_cannot_be_written_are_no_success():
+def test_results_that_cannot_be_written_are_not_a_success():
     found = in_shell("actzoo list activations > /dev/full")
     assert found.returncode == 2
     assert b"Traceback" not in found.stderr

@@ -68,7 +68,7 @@ def test_operator_that_tflite_lacks_is_named_with_its_layer(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatch):
+def test_converter_that_dies_is_reported_and_others_are_written(tmp_path, monkeypatch):
     from actzoo.tflite.converter import STORE_AS_FLOAT16, Converter
 
     run = Converter.run
@@ -91,7 +91,7 @@ def test_converter_that_dies_is_told_and_others_are_written(tmp_path, monkeypatc
     assert verify.verify(tmp_path).passed
 
 
-def test_converter_that_hangs_is_stopped_and_told_how_to_give_it_time(monkeypatch, tmp_path):
+def test_converter_that_hangs_is_stopped_and_says_how_to_give_it_time(monkeypatch, tmp_path):
     from actzoo.tflite.converter import CONVERT, Converter
 
     job = {"saved_model": str(tmp_path), "out": str(tmp_path / "m.tflite")}
@@ -204,7 +204,7 @@ def test_flipped_bit_in_a_tflite_of_ours_is_refused(tmp_path):
             inference.open_model(path)
 
 
-def test_what_is_no_tflite_is_told_by_what_it_is(tmp_path):
+def test_what_is_not_a_tflite_is_named_for_what_it_is(tmp_path):
     for content, words in (
         (b"", "empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "git lfs pull"),

@@ -221,7 +221,7 @@ def test_eight_orientations_give_one_upright_picture(tmp_path, kind):
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0", b"junk", b"Exif\0\0MM"]
 )
-def test_broken_exif_is_no_orientation(exif):
+def test_broken_exif_is_not_an_orientation(exif):
     assert decode(encoded(noise(), "JPEG", exif=exif)).shape == (20, 24, 3)
 
 

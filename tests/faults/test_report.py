@@ -117,7 +117,7 @@ def test_the_policy_allows_exactly_the_style_of_the_page(make, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_cells_are_no_formulas(text):
+def test_cells_are_not_formulas(text):
     assert files.csv_cell(text) == f"'{text}"
     assert files.csv_cell("a=b") == "a=b"
     assert files.csv_cell("") == ""

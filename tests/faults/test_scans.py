@@ -448,7 +448,7 @@ def test_the_digest_is_salted(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_voxels_that_are_no_numbers_are_refused(tmp_path, value):
+def test_voxels_that_are_not_numbers_are_refused(tmp_path, value):
     write_volumes(tmp_path)
     image = ball(1)[0].astype("float32")
     image[2, 3, 4] = image[5, 6, 7] = value

@@ -126,7 +126,7 @@ def test_quoted_fields_with_line_breaks_and_commas_are_read(tmp_path):
     assert source.ids()[41] == "a.csv:44"
 
 
-def test_letters_of_several_lines_are_no_swallowed_rows(tmp_path):
+def test_letters_of_several_lines_are_not_swallowed_rows(tmp_path):
     letter = '"Dear all,\nthank you, Bob\nyours, Ann\nbye",pos\n'
     source, _ = opened(write(tmp_path / "a.csv", as_csv(rows()) + letter))
     assert source.text(40).splitlines()[1] == "thank you, Bob"
@@ -341,7 +341,7 @@ def test_copies_stay_on_one_side_or_are_noted(tmp_path):
     refused(str(folder), "--strict", strict=True)
 
 
-def test_measurements_are_no_classes(tmp_path):
+def test_measurements_are_not_classes(tmp_path):
     lines = [(f"t {i}", f"{i * 0.37:.2f}") for i in range(60)]
     refused(write(tmp_path / "a.csv", as_csv(lines)), "60 different numbers", "--label-column")
 

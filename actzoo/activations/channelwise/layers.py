@@ -97,7 +97,7 @@ class Maxout(AlongAxis):
 
     def call(self, x: Tensor) -> Tensor:
         """Return the largest of each group, of the dtype of `x`."""
-        # A reduction shares the gradient of equal ones alike in all backends; maximum() does not.
+        # A reduction treats equal ones the same way in all backends; maximum() does not.
         parts = ops.split(x, self.pool_size, axis=self.axis)
         return ops.max(ops.stack(parts, axis=0), axis=0)
 

@@ -196,7 +196,7 @@ class FunnelReLU(ActivationLayer):
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return the larger of `x` and its condition, of the shape and dtype of `x`."""
         condition = self.norm(self.window(x), training=training)
-        # Unlike maximum(), this gives the gradient of equal ones alike in all backends.
+        # Unlike maximum(), this gives equal ones the same gradient in all backends.
         return ops.where(condition > x, condition, x)
 
 
