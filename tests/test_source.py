@@ -342,13 +342,11 @@ TABLES = (
     "actzoo/activations/peers.py",
 )
 # Still to be split; nothing may be added.
-TOO_LONG = {
-    "actzoo/activations/smooth/functions.py",
-    "actzoo/activations/spec.py",
-    "actzoo/cli/__init__.py",
-    "applications/text/data.py",
-}
+TOO_LONG = {"actzoo/activations/smooth/functions.py", "applications/text/data.py"}
 MAX_FUNCTION_LINES = 26  # of nine functions in ten
+MAX_ANY = 0.03  # of all parameters
+# Still to be given types, tensors nearly all of them; nothing may be added.
+TO_BE_TYPED = ("actzoo/activations/",)
 # Called across packages and still to be given a type; nothing may be added.
 OF_ANY_TYPE = {
     "actzoo/activations/analysis.py: gain(spec)",
@@ -357,13 +355,7 @@ OF_ANY_TYPE = {
     "actzoo/activations/layers.py: identify(layer)",
     "actzoo/activations/lookup.py: describe(spec)",
     "actzoo/activations/lookup.py: parse(spec)",
-    "actzoo/data/pipeline.py: feeding(batches)",
-    "actzoo/errors.py: ActzooError.__init__(given)",
-    "actzoo/files.py: plain(data)",
-    "actzoo/files.py: to_json(data)",
-    "actzoo/files.py: write_json(data)",
     "actzoo/preprocessing.py: apply(raw)",
-    "actzoo/spellings.py: modern(data)",
 }
 
 
@@ -385,6 +377,31 @@ def test_tables_hold_data_and_hardly_any_code(pattern):
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         code = sum(node.end_lineno - node.lineno + 1 for node in functions)
         assert code <= 0.2 * len(path.read_text("utf-8").splitlines()), path
+
+
+CLONE = 13  # lines: one more than may be alike in two places
+
+
+def lines_of_code(path: Path) -> list[str]:
+    """Return the lines of a file without docstrings, imports, comments and indentation."""
+    left_out: set[int] = set()
+    for node in ast.walk(tree_of(path)):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_text or isinstance(node, ast.Import | ast.ImportFrom):
+            left_out.update(range(node.lineno, node.end_lineno + 1))
+    lines = enumerate(path.read_text("utf-8").splitlines(), 1)
+    stripped = [line.strip() for number, line in lines if number not in left_out]
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def test_no_code_is_written_twice():
+    seen: dict[tuple[str, ...], str] = {}
+    for path in SOURCES:
+        lines = lines_of_code(path)
+        for start in range(len(lines) - CLONE + 1):
+            piece = tuple(lines[start : start + CLONE])
+            assert piece not in seen, f"{seen[piece]} and {relative(path)}:\n" + "\n".join(piece)
+            seen[piece] = relative(path)
 
 
 def functions_of(path: Path) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -418,6 +435,17 @@ def parameters(function: ast.FunctionDef) -> list[ast.arg]:
 
 def is_any(argument: ast.arg) -> bool:
     return isinstance(argument.annotation, ast.Name) and argument.annotation.id == "Any"
+
+
+def test_few_parameters_are_of_any_type():
+    taken = [
+        (f"{relative(path)}: {name}({argument.arg})", is_any(argument))
+        for path in SOURCES
+        for name, function in functions_of(path)
+        for argument in parameters(function)
+    ]
+    of_any = [name for name, bare in taken if bare and not name.startswith(TO_BE_TYPED)]
+    assert len(of_any) <= MAX_ANY * len(taken), "\n".join(of_any)
 
 
 def house(module: str) -> str:
