@@ -43,6 +43,7 @@ from actzoo.applications.medical import (
 )
 from actzoo.cli import summaries
 from actzoo.domains import read_settings
+from actzoo.preprocessing import apply
 
 
 @pytest.fixture(autouse=True)
@@ -730,6 +731,21 @@ def test_pictures_larger_than_a_tile_get_masks_of_their_own_size(pictures_run, t
     assert mask.shape == (110, 90)
     overlap = 2 * ((mask > 0) & (truth > 0)).sum() / ((mask > 0).sum() + (truth > 0).sum())
     assert overlap > 0.8
+
+
+@pytest.mark.slow
+def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path):
+    put(tmp_path / "scan.png", png(disc(61)[0]))
+    with inference.open_model(pictures_run.run.export / "model_float32.tflite") as opened_model:
+        preparation = data.Preparation.of("medical", opened_model.card.preprocessing)
+        case = apply(preparation.case_steps, (tmp_path / "scan.png").read_bytes())
+        tile = data.samples_of(case, preparation)["image"][0]
+        np.save(tmp_path / "tile.npy", tile)
+        (answer,) = opened_model.predict([tmp_path / "tile.npy"], out=tmp_path / "masks")
+    assert answer.mask.endswith("tile_mask.npy")
+    mask = np.load(answer.mask)
+    assert mask.shape == tile.shape[:2] and 0 < (mask == 1).mean() < 0.5
+    assert answer.mask in summaries.answer_table([summaries.answer(answer, 1)])
 
 
 @pytest.mark.slow
