@@ -28,8 +28,9 @@ from actzoo import (
     stages,
     verify,
 )
-from actzoo.applications.text import augmentation, domain, panels, tokenizer
-from actzoo.applications.text.data import open_texts, read_given
+from actzoo.applications.text import augmentation, domain, panels, table, tokenizer
+from actzoo.applications.text.data import open_texts
+from actzoo.applications.text.reading import read_given
 
 QUIET = {"note": lambda _: None}
 
@@ -343,6 +344,17 @@ def test_sentences_and_files_are_predicted_without_tensorflow(run, tmp_path):
         answers = opened.predict([" ", "", "none.csv", "rain"])
     assert "empty" in answers[0].error and "empty" in answers[1].error
     assert "no file" in answers[2].error and answers[3].label == "weather"
+
+
+def test_tables_are_searched_once_to_recognize_and_open_them(tmp_path, monkeypatch):
+    path = str(write_table(tmp_path / "train.csv", sentences(30)).parent)
+    searched, real = [], table.find
+    monkeypatch.setattr(table, "find", lambda place: searched.append(place) or real(place))
+    assert domains.recognize(path).name == "text"
+    data.open_source(path, "text", **QUIET)
+    assert searched == [path]
+    write_table(tmp_path / "test.csv", sentences(30, 1))
+    assert len(data.open_source(path, "text", **QUIET)) == 60
 
 
 def given_texts(*given, **options):

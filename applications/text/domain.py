@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
@@ -56,6 +57,11 @@ UNREADABLE_SHARE = 0.01  # of texts with unknown tokens only; more are refused
 class Text(Domain["Texts"]):
     """Sentences and short texts, one class each."""
 
+    def __init__(self, spec: DomainSpec) -> None:
+        super().__init__(spec)
+        # What `recognize` found, for the `open` that follows; a later one searches again.
+        self._found: dict[str, list[tuple[str, Path]]] = {}
+
     def recognize(self, path: str) -> str | None:
         """Return why a path seems to hold a table of texts, or None."""
         from actzoo.applications.text import table
@@ -63,13 +69,14 @@ class Text(Domain["Texts"]):
         if path.startswith("tfds:"):
             return None
         tables = table.find(path)
+        self._found = {path: tables}
         return f"a table, {tables[0][1].name}" if tables else None
 
     def open(self, path: str, options: Mapping[str, Any]) -> Texts:
         """Open a table of texts, or a folder of tables."""
         from actzoo.applications.text import data
 
-        return data.open_texts(path, options)
+        return data.open_texts(path, options, self._found.pop(path, None))
 
     def inputs(
         self, source: Texts, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
@@ -97,9 +104,9 @@ class Text(Domain["Texts"]):
 
     def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
         """Yield sentences, lines of files and rows of tables."""
-        from actzoo.applications.text import data
+        from actzoo.applications.text import reading
 
-        return data.read_given(given, options)
+        return reading.read_given(given, options)
 
     def traveling_files(self, steps: Steps) -> dict[str, bytes]:
         """Return `tokenizer.json` and `vocab.txt`."""

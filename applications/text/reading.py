@@ -1,0 +1,91 @@
+"""Texts that a user gives to `predict`: sentences, lines of files, rows of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actzoo import errors
+from actzoo.applications.text import columns, table
+from actzoo.domains import GivenInput
+from actzoo.folders import files_of
+
+_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".pdf", ".docx", ".zip", ".gz")
+
+
+def read_given(given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
+    """Yield the texts that a user gives to `predict`.
+
+    Args:
+        given: Sentences; files with one sentence a line ("-" is the standard input); tables with
+            a column of texts; or folders of such files.
+        options: How the data is opened: as in training, or as the user says.
+
+    Yields:
+        The text as UTF-8, or what is wrong with it.
+    """
+    for item in given:
+        path = Path("/dev/stdin" if item == "-" else item)
+        if not item.strip():
+            yield GivenInput(item, item.encode())  # preparing it says that it is empty
+        elif _is_there(path):
+            for file in files_of([path]):
+                yield from _texts_of(file, options)
+        elif _names_a_file(item):
+            yield GivenInput(item, problem=f"There is no file {errors.shown(item, 200)}.")
+        else:
+            yield GivenInput(item, item.encode("utf-8", "replace"))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a sentence may be longer than a path can be
+        return False
+
+
+def _names_a_file(item: str) -> bool:
+    """Tell whether a text that is not the path of a file was meant as one."""
+    path = Path(item)
+    is_path = " " not in item or (len(path.parts) > 1 and _is_there(path.parent))
+    known = (*table.SUFFIXES, ".txt", *_NO_TABLES)
+    return is_path and "://" not in item and path.suffix.lower() in known
+
+
+def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
+    encoding = options.get("encoding")
+    found = False
+    if path.suffix.lower() in _NO_TABLES:
+        problem = f"{errors.shown(path, 200)} is not a text file; save it as CSV."
+        yield GivenInput(str(path), problem=problem)
+        return
+    try:
+        if path.suffix.lower() not in table.SUFFIXES:
+            texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
+        else:
+            read = table.read(path, delimiter=options.get("delimiter"), encoding=encoding)
+            texts = _column_of_texts(read, options)
+        for line, text in texts:
+            if text.strip() or path.suffix.lower() in table.SUFFIXES:
+                found = True
+                yield GivenInput(f"{path}:{line}", text.encode())
+        if not found:
+            yield GivenInput(str(path), problem=f"{errors.shown(path, 200)} holds no texts.")
+    except errors.ActzooError as error:
+        yield GivenInput(str(path), problem=str(error))
+
+
+def _column_of_texts(read: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of each row; the columns are found as in training.
+
+    One column needs no header: one of several words is the first text, unless it was named.
+    """
+    text_column = options.get("text_column")
+    by_rows = Path(read.name).suffix.lower() in (".csv", ".tsv")
+    if len(read.columns) == 1 and by_rows and " " in (first := read.columns[0]):
+        if first != text_column:
+            yield 1, first
+    at = columns.text_alone(read, text_column, options.get("label_column"))
+    for line, row in zip(read.lines, read.rows, strict=True):
+        yield line, row[at]

@@ -1,0 +1,140 @@
+"""Rows of texts with their labels, as tables bring them: what is set aside, what is noted.
+
+Spaces around labels are taken off, rows without a label or a text are set aside. Each is reported with
+the numbers of the first lines.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from actzoo import errors
+
+MISSING = {"nan", "na", "n/a", "none", "null"}  # how programs write a missing value
+FEW = 3  # a missing value's spelling with fewer rows is not a class
+WORDLESS_SHARE = 0.01  # of texts without letter or digit; more are refused
+
+
+@dataclasses.dataclass
+class Rows:
+    """Rows of all tables, one list per field.
+
+    Attributes:
+        ids: File and line of each.
+        texts: As the table has them.
+        labels: Likewise.
+        splits: Split that the data gives each, or None.
+    """
+
+    ids: list[str] = dataclasses.field(default_factory=list)
+    texts: list[str] = dataclasses.field(default_factory=list)
+    labels: list[str] = dataclasses.field(default_factory=list)
+    splits: list[str | None] = dataclasses.field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def without(self, dropped: Iterable[int]) -> Rows:
+        """Return the rows but some."""
+        gone = set(dropped)
+        kept = [i for i in range(len(self)) if i not in gone]
+        return Rows(
+            [self.ids[i] for i in kept],
+            [self.texts[i] for i in kept],
+            [self.labels[i] for i in kept],
+            [self.splits[i] for i in kept],
+        )
+
+    def named(self, indices: Sequence[int], most: int = 5) -> str:
+        """Return where some rows are, for a message."""
+        more = f" and {len(indices) - most:,} more" if len(indices) > most else ""
+        return ", ".join(errors.shown(self.ids[i], 80) for i in indices[:most]) + more
+
+
+def strip_labels(rows: Rows, notes: list[str]) -> None:
+    """Take spaces off around labels, and note where that joined some."""
+    spaced = [i for i, label in enumerate(rows.labels) if label != label.strip()]
+    plain = set(rows.labels)
+    joined = [i for i in spaced if rows.labels[i].strip() in plain]
+    if joined:
+        notes.append(
+            f"{len(joined):,} labels have spaces around them, which were taken off: "
+            f"{rows.named(joined)}."
+        )
+    rows.labels = [label.strip() for label in rows.labels]
+
+
+def without_labels(rows: Rows, notes: list[str]) -> Rows:
+    """Set rows without a label aside."""
+    by_label = collections.defaultdict(list)
+    for index, label in enumerate(rows.labels):
+        by_label[label].append(index)
+    dropped: list[int] = []
+    for label, indices in by_label.items():
+        if label == "":
+            notes.append(
+                f"{len(indices):,} rows have no label and were set aside: {rows.named(indices)}."
+            )
+            dropped += indices
+        elif label.casefold() in MISSING:
+            shown = f"'{errors.shown(label)}'"
+            if len(indices) < FEW or len(indices) < WORDLESS_SHARE * len(rows):
+                notes.append(
+                    f"{len(indices):,} rows have the label {shown}, taken as missing, and were set "
+                    f"aside: {rows.named(indices)}."
+                )
+                dropped += indices
+            else:
+                notes.append(
+                    f"{len(indices):,} rows have the label {shown}; it is taken as a class, since "
+                    "it has so many."
+                )
+    return rows.without(dropped) if dropped else rows
+
+
+def without_words(rows: Rows, notes: list[str]) -> Rows:
+    """Set empty texts aside, and note those without letter or digit; refuse many."""
+    empty = [i for i, text in enumerate(rows.texts) if not _visible(text)]
+    blank = set(empty)
+    wordless = [
+        i
+        for i, text in enumerate(rows.texts)
+        if i not in blank and not any(character.isalnum() for character in text)
+    ]
+    share = (len(empty) + len(wordless)) / max(1, len(rows))
+    if share > WORDLESS_SHARE:
+        raise errors.DataError(
+            f"{len(empty):,} texts are empty and {len(wordless):,} hold no letter or digit, "
+            f"{share:.0%} of {len(rows):,}: {rows.named(empty + wordless, 10)}.\n"
+            "Remove these rows, or name another column: --text-column NAME",
+            given=len(empty) + len(wordless),
+            fix="--text-column NAME",
+        )
+    if empty:
+        notes.append(f"{len(empty):,} texts are empty and were set aside: {rows.named(empty)}.")
+    if wordless:
+        notes.append(f"{len(wordless):,} texts hold no letter or digit: {rows.named(wordless)}.")
+    return rows.without(empty) if empty else rows
+
+
+def _visible(text: str) -> bool:
+    """Say whether anything of a text is left when the tokenizer has cleaned it."""
+    return any(
+        not character.isspace() and unicodedata.category(character)[0] != "C" for character in text
+    )
+
+
+def copies(rows: Rows) -> list[list[int]]:
+    """Return the groups of texts that are there more than once."""
+    groups = collections.defaultdict(list)
+    for index, text in enumerate(rows.texts):
+        groups[key_of(text)].append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def key_of(text: str) -> str:
+    """Return what two texts share that are copies of one another: capitals and spaces aside."""
+    return " ".join(text.casefold().split())
