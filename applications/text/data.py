@@ -1,7 +1,7 @@
 """Labeled texts as a source: the rows of tables, checked once when they are opened.
 
-Whatever is wrong is reported at once: set aside with its number and first lines (`rows`), or refused
-with how to fix it (`labels`, `columns`).
+Whatever is wrong is reported at once: set aside with its number and first lines (`rows`), or
+refused with how to fix it (`labels`, `columns`).
 """
 
 from __future__ import annotations

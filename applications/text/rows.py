@@ -1,7 +1,7 @@
 """Rows of texts with their labels, as tables bring them: what is set aside, what is noted.
 
-Spaces around labels are taken off, rows without a label or a text are set aside. Each is reported with
-the numbers of the first lines.
+Spaces around labels are taken off, rows without a label or a text are set aside. Each is reported
+with the numbers of the first lines.
 """
 
 from __future__ import annotations
