@@ -4,8 +4,7 @@ A row points at Keras' own function or layer wherever that passes our checks, so
 built with it loads where actzoo is not installed. Where Keras' numbers fail (the notes say how),
 the row points at a function of ours. One default per name; `peers` has those of other packages.
 
-To add one: the function in its family's file, its definition in `references.py`, a row here, a
-line in `tests/oracles.py`; then `scripts/make_figures.py`.
+To add one, see CONTRIBUTING: its function, definition and device form stand beside its row.
 """
 
 from __future__ import annotations
