@@ -242,7 +242,7 @@ def _panels(folder: Path, classes, chance, pictures: bool) -> None:
                 "test": [n // 6 for n in counts],
             },
         },
-        {"title": "Mistakes the model was surest of", "kind": "gallery", "items": mistakes},
+        {"title": "Most confident mistakes", "kind": "gallery", "items": mistakes},
     ]
     _write(folder / "panels.json", {"format": 1, "panels": panels})
 
@@ -363,12 +363,12 @@ def make_texts(path: Path, *, classes: tuple[str, ...] = INTENTS, sentences=()) 
         {"title": "Texts of each class", "kind": "bars", "labels": classes,
          "series": {"train": [chance.randrange(30, 180) for _ in classes],
                     "val": [12 for _ in classes], "test": [12 for _ in classes]}},
-        {"title": "Pairs that are taken for each other", "kind": "table", "section": "results",
+        {"title": "Pairs that are confused most often", "kind": "table", "section": "results",
          "columns": ["One", "Other", "Mistakes"],
          "rows": [[name, classes[(i + 1) % len(classes)], 9 - i]
                   for i, name in enumerate(classes[:6])]},
-        {"title": "Mistakes the model was surest of", "kind": "table", "section": "results",
-         "columns": ["Text", "Is", "The model says", "Probability"],
+        {"title": "Most confident mistakes", "kind": "table", "section": "results",
+         "columns": ["Text", "True class", "Predicted", "Probability"],
          "rows": [[text, classes[i % len(classes)], classes[(i + 3) % len(classes)],
                    f"{97 - i}%"] for i, text in enumerate((*SENTENCES, *sentences))]},
     ]})  # fmt: skip

@@ -140,7 +140,7 @@ def test_every_part_of_the_report_is_there(page):
         "The most frequent mistakes",
         "Class by class",
         "Confidence and accuracy",
-        "Mistakes the model was surest of",
+        "Most confident mistakes",
         "Learning rate",
         "Zero outputs",
         "Units with constant output",
@@ -178,7 +178,8 @@ def test_pictures_are_inside_of_the_page(page):
 
 def test_mistakes_stand_with_the_results_and_samples_with_the_data(page):
     words = page.words
-    assert words.index("Samples of the") < words.index("Results") < words.index("was surest of")
+    mistakes = words.index("Most confident mistakes")
+    assert words.index("Samples of the") < words.index("Results") < mistakes
 
 
 def test_a_picture_outside_of_the_evaluation_is_not_read(tmp_path):
@@ -345,7 +346,7 @@ def test_panels_of_sentences_are_drawn(texts_page):
         "Tokens of each text What is longer is cut",
         "64 are read",
         "Balance of the classes The largest class has 180 texts, the smallest 30. Rare classes",
-        "Pairs that are taken for each other",
+        "Pairs that are confused most often",
         "3 × 64 tokens (token_ids, segment_ids, padding_mask)",
         "vocabulary 8,000 entries",
     ):

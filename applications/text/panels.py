@@ -24,7 +24,7 @@ def panels(evaluation: Evaluation) -> list[Panel]:
         evaluation: The held-out split, scored.
 
     Returns:
-        A histogram of lengths, and a table of the mistakes the model was surest of.
+        A histogram of lengths, and a table of the most confident mistakes.
     """
     found = [_lengths(evaluation)]
     mistakes = _mistakes(evaluation)
@@ -66,9 +66,9 @@ def _mistakes(evaluation: Evaluation) -> Panel:
             ]
         )
     return {
-        "title": "Mistakes the model was surest of",
+        "title": "Most confident mistakes",
         "kind": "table",
         "section": "results",
-        "columns": ["text", "is", "predicted", "probability"],
+        "columns": ["text", "true class", "predicted", "probability"],
         "rows": rows,
     }

@@ -30,7 +30,7 @@ def panels(evaluation: Evaluation) -> list[Panel]:
         evaluation: The held-out split, scored.
 
     Returns:
-        A gallery of samples, and one of the mistakes the model was surest of.
+        A gallery of samples, and one of the most confident mistakes.
     """
     found = [_samples(evaluation)]
     mistakes = _mistakes(evaluation)
@@ -78,7 +78,7 @@ def _mistakes(evaluation: Evaluation) -> Panel:
             }
         )
     return {
-        "title": "Mistakes the model was surest of",
+        "title": "Most confident mistakes",
         "kind": "gallery",
         "section": "results",
         "items": items,

@@ -58,7 +58,7 @@ def poisoned(run: Path, texts: tuple[str, ...] = HOSTILE) -> Path:
 KEPT = {
     "gallery", "bars", "histogram", "table", "note", "results", "data",
     "classification", "segmentation", "hidden", "gate", "output", "none",
-    "Mistakes the model was surest of",
+    "Most confident mistakes",
 }  # fmt: skip
 
 
