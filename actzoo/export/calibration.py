@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import keras
 
 FEW_SAMPLES = 32  # below, calibration is noted as thin
+SUGGESTION = (
+    "Give some hundred samples as they reach the model in use, for instance training pictures in "
+    "[0, 255]: export_model(..., calibration=pictures)."
+)
 CALIBRATION_SAMPLES = 256  # more moves the extremes of a trained net by less than an int8 step
 
 
@@ -30,22 +34,18 @@ def check_calibration(
     Raises:
         DataError: There are none, or no range can be taken from them.
     """
-    suggestion = (
-        "Give some hundred samples as they reach the model in use, for instance training "
-        "pictures in [0, 255]: export_model(..., calibration=pictures)."
-    )
     if calibration is None:
         raise errors.DataError(
-            f"{precision} needs calibration samples, and none are given.\n{suggestion}"
+            f"{precision} needs calibration samples, and none are given.\n{SUGGESTION}"
         )
     names = tuple(tensor.name for tensor in model.inputs)
     samples = by_name(calibration, names, "calibration")
     if any(value.ndim == 0 or len(value) == 0 for value in samples.values()):
-        raise errors.DataError(f"The calibration set is empty.\n{suggestion}")
+        raise errors.DataError(f"The calibration set is empty.\n{SUGGESTION}")
     check_shapes(samples, model, "calibration")
-    _check_finite(samples, suggestion)
+    _check_finite(samples)
     if all(not value.any() for value in samples.values()):
-        raise errors.DataError(f"The calibration samples are all zero.\n{suggestion}")
+        raise errors.DataError(f"The calibration samples are all zero.\n{SUGGESTION}")
     count = len(next(iter(samples.values())))
     if count < FEW_SAMPLES:
         note(
@@ -55,14 +55,14 @@ def check_calibration(
     return samples
 
 
-def _check_finite(samples: dict[str, np.ndarray], suggestion: str) -> None:
+def _check_finite(samples: dict[str, np.ndarray]) -> None:
     for values in samples.values():
         bad = ~np.isfinite(values.astype("float64", copy=False).reshape(len(values), -1))
         if bad.any():
             row = int(np.flatnonzero(bad.any(axis=1))[0])
             raise errors.DataError(
                 f"{int(bad.any(axis=1).sum())} calibration samples hold NaN or infinity, the "
-                f"first is number {row}.\n{suggestion}",
+                f"first is number {row}.\n{SUGGESTION}",
                 given=row,
             )
 

@@ -41,30 +41,29 @@ def put_in_place(
     _remove_stale(target, made, job.note)
     folder = _HashedFolder(target.path)
     folder.put_tree(target.saved_model.name, job.saved_model())
-    for precision, path in made.items():
-        folder.put(target.file(precision).name, path.read_bytes())
     traveling = domains.get_domain(job.card.domain).traveling_files(job.card.preprocessing)
-    for name, content in traveling.items():
+    contents = {
+        **{target.file(precision).name: path.read_bytes() for precision, path in made.items()},
+        **traveling,
+        target.labels.name: "".join(f"{name}\n" for name in job.card.classes).encode(),
+        target.card.name: f"{files.to_json(job.card)}\n".encode(),
+        target.reference.name: _compressed(reference_arrays(cases, recorded, job.card)),
+    }
+    for name, content in contents.items():
         folder.put(name, content)
-    folder.put(target.labels.name, "".join(f"{name}\n" for name in job.card.classes).encode())
-    folder.put(target.card.name, f"{files.to_json(job.card)}\n".encode())
-    arrays = reference_arrays(cases, recorded, job.card)
-    folder.put(target.reference.name, _compressed(arrays))
     for name in set(before) - set(folder.hashes):  # of an earlier model, such as a tokenizer
         (target.path / name).unlink(missing_ok=True)
-    files.write_json(
-        target.record,
-        {
-            "format": files.FORMAT,
-            "precisions": list(made),
-            "io_dtype": job.io_dtype,
-            "traveling": sorted(traveling),
-            "files": dict(sorted(folder.hashes.items())),
-            "machine": tflite.machine(),
-            "float_layers": job.float_layers,
-            "notes": job.note.all,
-        },
-    )
+    record = {
+        "format": files.FORMAT,
+        "precisions": list(made),
+        "io_dtype": job.io_dtype,
+        "traveling": sorted(traveling),
+        "files": dict(sorted(folder.hashes.items())),
+        "machine": tflite.machine(),
+        "float_layers": job.float_layers,
+        "notes": job.note.all,
+    }
+    files.write_json(target.record, record)
 
 
 class _HashedFolder:

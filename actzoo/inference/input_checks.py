@@ -27,12 +27,7 @@ def check_inputs(
     checked = {}
     for name, spec in specs.items():
         if name not in inputs:
-            raise errors.InvalidValueError(
-                f"The input '{errors.shown(name)}' is missing; given are "
-                f"{errors.shown(', '.join(map(str, inputs)) or 'none')}.",
-                given=tuple(inputs),
-                allowed=tuple(specs),
-            )
+            raise _missing(name, inputs, specs)
         values = np.asarray(inputs[name])
         _check_shape(values, spec)
         if values.dtype.kind not in "fiub":
@@ -45,6 +40,17 @@ def check_inputs(
         _check_values(values, name, described.get("range"))
         checked[name] = values
     return checked
+
+
+def _missing(
+    name: str, inputs: Mapping[str, np.ndarray], specs: Mapping[str, tflite.TensorSpec]
+) -> errors.InvalidValueError:
+    return errors.InvalidValueError(
+        f"The input '{errors.shown(name)}' is missing; given are "
+        f"{errors.shown(', '.join(map(str, inputs)) or 'none')}.",
+        given=tuple(inputs),
+        allowed=tuple(specs),
+    )
 
 
 def _check_shape(values: np.ndarray, spec: tflite.TensorSpec) -> None:

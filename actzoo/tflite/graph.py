@@ -22,7 +22,7 @@ import numpy as np
 from actzoo import errors
 
 if TYPE_CHECKING:
-    from ai_edge_litert.schema_py_generated import ModelT, SubGraphT, TensorT
+    from ai_edge_litert.schema_py_generated import ModelT, OperatorT, SubGraphT, TensorT
 
 IDENTIFIER = b"TFL3"
 OUTPUT = "probabilities"  # name of the one output of our files
@@ -160,37 +160,43 @@ def read(data: bytes, name: str = "the file") -> Graph:
 def _graph(schema: ModuleType, model: ModelT, part: SubGraphT, data: bytes, name: str) -> Graph:
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     tensors = tuple(_tensor(model, tensor, data, name) for tensor in part.tensors)
-    operators = []
-    for op in [] if part.operators is None else part.operators:
-        if not 0 <= op.opcodeIndex < len(model.operatorCodes):
-            raise broken(name, "an operator has no code")
-        code = model.operatorCodes[op.opcodeIndex]
-        # Old files carry the code in a byte, new ones in an int; the larger one counts.
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        if number not in names:
-            raise broken(name, f"it holds the unknown operator {number}")
-        custom = names[number] == "CUSTOM"
-        shown = f"CUSTOM:{_text(code.customCode)}" if custom else names[number]
-        indices = [list(() if given is None else given) for given in (op.inputs, op.outputs)]
-        if any(not -1 <= int(i) < len(tensors) for i in indices[0]) or any(
-            not 0 <= int(i) < len(tensors) for i in indices[1]
-        ):
-            raise broken(name, f"{shown} reads or writes a tensor that does not exist")
-        options = op.builtinOptions
-        slope = float(options.alpha) if names[number] == "LEAKY_RELU" and options else None
-        operators.append(
-            Operator(
-                shown,
-                tuple(int(i) for i in indices[0] if i >= 0),
-                tuple(int(i) for i in indices[1]),
-                custom,
-                slope,
-            )
-        )
+    operators = tuple(
+        _operator(model, op, names, len(tensors), name)
+        for op in ([] if part.operators is None else part.operators)
+    )
     ends = [tuple(int(i) for i in given) for given in (part.inputs, part.outputs)]
     if any(not 0 <= i < len(tensors) for i in (*ends[0], *ends[1])):
         raise broken(name, "an input or output of the graph does not exist")
-    return Graph(tensors, tuple(operators), *ends)
+    return Graph(tensors, operators, *ends)
+
+
+def _operator(
+    model: ModelT, op: OperatorT, names: Mapping[int, str], count: int, name: str
+) -> Operator:
+    """Return an operator of a graph with `count` tensors; `names` has the builtin ones."""
+    if not 0 <= op.opcodeIndex < len(model.operatorCodes):
+        raise broken(name, "an operator has no code")
+    code = model.operatorCodes[op.opcodeIndex]
+    # Old files carry the code in a byte, new ones in an int; the larger one counts.
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if number not in names:
+        raise broken(name, f"it holds the unknown operator {number}")
+    custom = names[number] == "CUSTOM"
+    shown = f"CUSTOM:{_text(code.customCode)}" if custom else names[number]
+    indices = [list(() if given is None else given) for given in (op.inputs, op.outputs)]
+    if any(not -1 <= int(i) < count for i in indices[0]) or any(
+        not 0 <= int(i) < count for i in indices[1]
+    ):
+        raise broken(name, f"{shown} reads or writes a tensor that does not exist")
+    options = op.builtinOptions
+    slope = float(options.alpha) if names[number] == "LEAKY_RELU" and options else None
+    return Operator(
+        shown,
+        tuple(int(i) for i in indices[0] if i >= 0),
+        tuple(int(i) for i in indices[1]),
+        custom,
+        slope,
+    )
 
 
 def _tensor(model: ModelT, tensor: TensorT, data: bytes, name: str) -> Tensor:

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from actzoo import errors
 from actzoo.tflite.edit import inline_weights, with_room_for_biases
 from actzoo.tflite.graph import BINARY, Graph, Operator, layers_of, read
 from actzoo.tflite.interpreter import quiet_interpreter
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter as LiteRT
 
 # Carry weights; all of them have fast int8 kernels.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE")
@@ -151,6 +154,21 @@ def _calibrate(data: bytes, graph: Graph, samples: Mapping[str, np.ndarray]) -> 
     interpreter.allocate_tensors()
     made = {i for op in graph.operators for i in op.outputs} | set(graph.inputs)
     wanted = [i for i in sorted(made) if graph.tensors[i].dtype == "float32"]
+    low, high = _extremes(interpreter, wanted, samples)
+    return {
+        graph.tensors[i].name: {
+            "min": np.full((1,) * max(1, len(graph.tensors[i].shape)), low[i], "float32"),
+            "max": np.full((1,) * max(1, len(graph.tensors[i].shape)), high[i], "float32"),
+        }
+        for i in wanted
+        if low[i] <= high[i] or np.isnan(low[i])
+    }
+
+
+def _extremes(
+    interpreter: LiteRT, wanted: Sequence[int], samples: Mapping[str, np.ndarray]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Run the samples one by one; return the smallest and largest value of some tensors."""
     details = interpreter.get_signature_runner().get_input_details()
     taken = {name: (detail["index"], detail["dtype"]) for name, detail in details.items()}
     low = dict.fromkeys(wanted, np.inf)
@@ -169,14 +187,7 @@ def _calibrate(data: bytes, graph: Graph, samples: Mapping[str, np.ndarray]) -> 
                 # NaN must stay: fmin and Python's min would lose it.
                 low[i] = float(np.minimum(low[i], value.min()))
                 high[i] = float(np.maximum(high[i], value.max()))
-    return {
-        graph.tensors[i].name: {
-            "min": np.full((1,) * max(1, len(graph.tensors[i].shape)), low[i], "float32"),
-            "max": np.full((1,) * max(1, len(graph.tensors[i].shape)), high[i], "float32"),
-        }
-        for i in wanted
-        if low[i] <= high[i] or np.isnan(low[i])
-    }
+    return low, high
 
 
 def _check_finite(graph: Graph, chosen: list[Operator], statistics: Statistics) -> None:
