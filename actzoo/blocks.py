@@ -253,7 +253,7 @@ class PositionEmbedding(keras.layers.Layer):
         **kwargs: Of `keras.layers.Layer`.
     """
 
-    def __init__(self, positions: int, **kwargs: Any) -> None:
+    def __init__(self, positions: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.positions = positions
 
@@ -287,7 +287,7 @@ class Attention(keras.layers.Layer):
         Vaswani et al., 2017, "Attention Is All You Need", arXiv:1706.03762.
     """
 
-    def __init__(self, heads: int, mask_bias: float = -12.0, **kwargs: Any) -> None:
+    def __init__(self, heads: int, mask_bias: float = -12.0, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.heads, self.mask_bias = heads, mask_bias
 

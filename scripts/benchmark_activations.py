@@ -137,34 +137,34 @@ def peak(graph):
 
 def ratio(one, other):
     """Return the median of time(one) / time(other) over interleaved pairs."""
-    found = []
+    ratios = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
         other()
         middle = time.perf_counter()
         one()
-        found.append((time.perf_counter() - middle) / (middle - started))
-    return round(statistics.median(found), 3)
+        ratios.append((time.perf_counter() - middle) / (middle - started))
+    return round(statistics.median(ratios), 3)
 
 
 def measure(name, relu):
     row = activations.describe(name)
-    found = {}
+    row = {}
     for place, build in (("conv", convolutional), ("transformer", transformer)):
         if place == "transformer" and row.ranks and 3 not in row.ranks:
             continue
         run, size = step(build(name))
-        found[place] = ratio(run, relu[place][0])
+        row[place] = ratio(run, relu[place][0])
         if place == "conv":
-            found["memory"] = round(size / relu[place][1], 3)
+            row["memory"] = round(size / relu[place][1], 3)
     if name in PEERS and row.channel_factor == 1:
         peer, form = PEERS[name]
         mine, theirs = step(convolutional(name))[0], step(convolutional(None, form))[0]
-        found["peer"] = peer
-        found["conv_over_peer"] = ratio(mine, theirs)
+        row["peer"] = peer
+        row["conv_over_peer"] = ratio(mine, theirs)
         mine, theirs = step(feed_forward(name))[0], step(transformer(None, form))[0]
-        found["transformer_over_peer"] = ratio(mine, theirs)
-    return found
+        row["transformer_over_peer"] = ratio(mine, theirs)
+    return row
 
 
 def main(*arguments):

@@ -107,13 +107,13 @@ def place(points: np.ndarray) -> np.ndarray:
 
 def dots(row: activations.ActivationSpec, curve: curves.Curve) -> list[tuple[str, float, float]]:
     """Return the values at breaks, as class, x and y: of f where it jumps, of f' where chosen."""
-    found = []
+    marks = []
     value = activations.reference(row.name)
     for left, right, x in zip(curve.pieces, curve.pieces[1:], curve.breaks, strict=False):
         if abs(left[-1, 1] - right[0, 1]) > 1e-2:
-            found.append(("value", x, float(value(x))))
-    found += [("slope", x, y) for x, y in row.kinks if y is not None]
-    return [(kind, *place(np.array([[x, y]]))[0]) for kind, x, y in found if Y[0] <= y <= Y[1]]
+            marks.append(("value", x, float(value(x))))
+    marks += [("slope", x, y) for x, y in row.kinks if y is not None]
+    return [(kind, *place(np.array([[x, y]]))[0]) for kind, x, y in marks if Y[0] <= y <= Y[1]]
 
 
 def picture(row: activations.ActivationSpec) -> dict[str, Any]:
@@ -153,8 +153,8 @@ def map_of(row: activations.ActivationSpec, inputs: Any, words: str) -> dict[str
         words: What they are.
     """
     a, b = np.meshgrid(np.linspace(*X, 240), np.linspace(*Y[::-1], 160))
-    found = activations.reference(row.name)(inputs(a.ravel(), b.ravel()))
-    values = found[:, found.shape[1] // 2, found.shape[2] // 2, 0].reshape(a.shape)
+    heights = activations.reference(row.name)(inputs(a.ravel(), b.ravel()))
+    values = heights[:, heights.shape[1] // 2, heights.shape[2] // 2, 0].reshape(a.shape)
     band = round_step(np.abs(values).max() / 10)
     steps = np.round(values / band)[..., None]
     colors = np.where(steps > 0, (10, 108, 173), (196, 86, 11))
@@ -353,12 +353,12 @@ def overflow_words(row: activations.ActivationSpec) -> str | None:
 
 def spellings() -> dict[str, dict[str, list[str]]]:
     """Return by activation, then by package, what it is called there."""
-    found: dict[str, dict[str, list[str]]] = {}
+    by_row: dict[str, dict[str, list[str]]] = {}
     for peer, names in PEERS.items():
         for spelling, spec in names.items():
             name, _ = activations.parse(spec)
-            found.setdefault(name, {}).setdefault(peer, []).append(spelling)
-    return found
+            by_row.setdefault(name, {}).setdefault(peer, []).append(spelling)
+    return by_row
 
 
 def cards() -> list[dict[str, Any]]:
@@ -367,14 +367,14 @@ def cards() -> list[dict[str, Any]]:
     called = spellings()
     families = {row.name: family for family in FAMILIES
                 for row in rows_of(family)}  # fmt: skip
-    found = []
+    made = []
     for name in activations.names():
         row = activations.describe(name)
         cost, peers = costs.get(name, {}), called.get(name, {})
         has = {label: has_it(row) for label, has_it in FILTERS.items()}
         spelled = [f"{peer}:{spelling}" for peer, all_of in peers.items() for spelling in all_of]
         words = [name, *row.aliases, *spelled, row.formula, row.summary, row.paper]
-        found.append({
+        made.append({
             "row": row, "picture": picture(row), "facts": facts(row, cost, peers), "has": has,
             "data": {
                 "name": name, "family": families.get(name, "own"), "gain": sortable(row.gain),
@@ -382,7 +382,7 @@ def cards() -> list[dict[str, Any]]:
                 "has": {key: None if value is None else bool(value) for key, value in has.items()},
             },
         })  # fmt: skip
-    return found
+    return made
 
 
 def page() -> str:

@@ -21,31 +21,31 @@ TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "figures.py"
 def main() -> None:
     rows = [row for row in activations.ACTIVATIONS if row.hidden or row.elementwise]
     functions = {row.name: activations.reference(row.name) for row in rows}
-    found: dict[str, dict] = {}
+    figures: dict[str, dict] = {}
     for row in rows:
         mean, square = analysis.moments(row, functions[row.name])
         digits = 8 if row.elementwise else 3
-        found[row.name] = {
+        figures[row.name] = {
             "gain": float(f"{1.0 / math.sqrt(square):.{digits}g}"),
             "gain_centered": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
         }
         if row.elementwise:
-            found[row.name] |= {
+            figures[row.name] |= {
                 "lipschitz": analysis.largest_slope(functions[row.name]),
                 "float16_overflow": analysis.float16_overflow(functions[row.name]),
             }
     single = {row.name: functions[row.name] for row in rows if row.elementwise}
-    gains = {name: found[name]["gain"] for name in single}
+    gains = {name: figures[name]["gain"] for name in single}
     low, high = analysis.VARIANCE_KEPT
     for name, least, most, correlation in analysis.plain_nets(single, gains):
         kept = low <= least and most <= high
         row = activations.describe(name)
         notes = analysis.depth_notes(row, single[name], gains[name], kept, correlation)
-        found[name] |= {"keeps_variance": kept, "depth_notes": notes}
+        figures[name] |= {"keeps_variance": kept, "depth_notes": notes}
         print(f"{name:22} variance {least:.3g} to {most:.3g}, correlation {correlation:.4f}")
     for row in activations.ACTIVATIONS:
-        found.setdefault(row.name, {})["int8_table"] = device_form(row.name).one_table
-    body = pprint.pformat(found, sort_dicts=False, width=98).replace(": inf", ": INF")
+        figures.setdefault(row.name, {})["int8_table"] = device_form(row.name).one_table
+    body = pprint.pformat(figures, sort_dicts=False, width=98).replace(": inf", ": INF")
     TARGET.write_text(
         '"""Figures of the activations, made by scripts/make_figures.py."""\n\n'
         "from __future__ import annotations\n\n"

@@ -28,7 +28,7 @@ MOST_VALUES = 10_000_000  # of one sample
 _SAMPLES = {2: (20_000, 16), 4: (64, 8, 8, 16)}  # rank -> inputs of what looks at several values
 
 
-def gain(spec: Any, *, centered: bool = False) -> float | None:
+def gain(spec: object, *, centered: bool = False) -> float | None:
     """Return the scale of weights that keeps the size of a signal through an activation.
 
     With weights of variance `gain^2 / fan_in`, inputs of mean square 1 in front of an activation

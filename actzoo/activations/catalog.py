@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from typing import Any
 
 from actzoo.activations.figures import FIGURES
 from actzoo.activations.spec import ActivationSpec
@@ -52,7 +51,7 @@ def _add_rows() -> None:
             ACTIVATIONS.add(dataclasses.replace(row, **FIGURES.get(row.name, {})))
 
 
-def _check(row: Any) -> None:
+def _check(row: object) -> None:
     from actzoo.activations import lookup  # which reads this table
 
     lookup.check_names(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actzoo import errors
 from actzoo.activations import lookup
@@ -40,7 +40,7 @@ class Curve:
     breaks: tuple[float, ...]
 
 
-def no_curve(spec: Any) -> str | None:
+def no_curve(spec: object) -> str | None:
     """Return why an activation cannot be drawn as a curve, or None where it can.
 
     Raises:
@@ -63,7 +63,7 @@ def no_curve(spec: Any) -> str | None:
     return "it brings no NumPy reference" if row.reference is None else None
 
 
-def curve(spec: Any, low: float = -6.0, high: float = 6.0) -> Curve:
+def curve(spec: object, low: float = -6.0, high: float = 6.0) -> Curve:
     """Return the curve of an activation; learnable ones with the values training starts from.
 
     Args:
@@ -125,8 +125,8 @@ def find_breaks(function: Function, low: float, high: float) -> tuple[float, ...
         at_right = np.where(first, at_middle, at_right)
         bends.append(np.maximum(*bend))
     broken = (bends[-1] > 1e-4) & (bends[-1] > 0.5 * bends[-4])  # 1/8 of it where smooth
-    found = [_round_number(a, b) for a, b in zip(left[broken], right[broken], strict=True)]
-    return tuple(x for x in found if low + 2 * CLEAR < x < high - 2 * CLEAR)
+    places = [_round_number(a, b) for a, b in zip(left[broken], right[broken], strict=True)]
+    return tuple(x for x in places if low + 2 * CLEAR < x < high - 2 * CLEAR)
 
 
 def _value_and_slope(function: Function, x: np.ndarray) -> np.ndarray:

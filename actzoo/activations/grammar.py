@@ -120,8 +120,8 @@ class _Reader:
 
     def take(self, pattern: re.Pattern[str]) -> str | None:
         """Step over blanks and the pattern; return what it matched, None if it did not."""
-        found = _SPACE.match(self.text, self.at)
-        start = found.end() if found else self.at
+        blanks = _SPACE.match(self.text, self.at)
+        start = blanks.end() if blanks else self.at
         match = pattern.match(self.text, start)
         if match is None:
             return None
@@ -162,7 +162,7 @@ def write(name: str, params: Mapping[str, Any]) -> str:
     if not params:
         return name
 
-    def plain(value: Any) -> Any:  # NumPy writes its numbers as np.float64(0.1)
+    def plain(value: object) -> object:  # NumPy writes its numbers as np.float64(0.1)
         if isinstance(value, tuple):
             return list(value)
         return (

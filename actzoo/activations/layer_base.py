@@ -37,7 +37,7 @@ class ActivationLayer(keras.layers.Layer):
     passes_masks: ClassVar[bool] = True
     __signature__: ClassVar[inspect.Signature]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "row" in vars(cls):
             both = inspect.Parameter.POSITIONAL_OR_KEYWORD

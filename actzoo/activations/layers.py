@@ -49,8 +49,8 @@ def get(spec: ActivationLike, *, name: str | None = None) -> keras.layers.Layer:
         return _copy(spec, name)
     if callable(spec) and not isinstance(spec, type):
         return keras.layers.Activation(_saveable(spec), name=name)
-    found, params = lookup.parse(spec)
-    row = ACTIVATIONS.get(found)
+    canonical, params = lookup.parse(spec)
+    row = ACTIVATIONS.get(canonical)
     target = load(row.target, row.name)
     if not isinstance(target, type):
         return keras.layers.Activation(_bind(row, params), name=name)
@@ -87,8 +87,8 @@ def function(spec: ActivationLike) -> Callable[[Any], Any]:
         spec = pair
     if callable(spec) and not isinstance(spec, type):
         return _saveable(spec)
-    found, params = lookup.parse(spec)
-    return _bind(ACTIVATIONS.get(found), params)
+    name, params = lookup.parse(spec)
+    return _bind(ACTIVATIONS.get(name), params)
 
 
 def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
@@ -161,9 +161,9 @@ def _saveable(given: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that a saved model can name, for one the user holds in hand."""
     if isinstance(given, Function):
         return Function.of(ACTIVATIONS.get(given.name), given.params)
-    found = _identify_function(given)
-    if found is not None:
-        return _bind(ACTIVATIONS.get(found[0]), found[1])
+    known = _identify_function(given)
+    if known is not None:
+        return _bind(ACTIVATIONS.get(known[0]), known[1])
     if hasattr(given, "__name__"):  # functools.partial has none
         registered = keras.saving.get_registered_object(keras.saving.get_registered_name(given))
         if given in (registered, getattr(keras.activations, given.__name__, None)):
@@ -248,7 +248,7 @@ def _checked_config(
     return _checked(row.name, {name: config[name] for name in row.defaults})
 
 
-def _points_at(target: str | None, thing: Any) -> bool:
+def _points_at(target: str | None, thing: object) -> bool:
     """Tell whether a target is this very thing, without importing anything for it."""
     module, _, attribute = (target or "").partition(":")
     return module in sys.modules and getattr(sys.modules[module], attribute, None) is thing

@@ -20,9 +20,10 @@ from actzoo.registry import check_pattern
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 
-def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
+def names(pattern: str = "*", **tags: object) -> tuple[str, ...]:
     """Return the names of the activations that match.
 
     Args:
@@ -43,7 +44,7 @@ def names(pattern: str = "*", **tags: Any) -> tuple[str, ...]:
     return ACTIVATIONS.names(pattern, **tags)
 
 
-def describe(spec: Any) -> ActivationSpec:
+def describe(spec: object) -> ActivationSpec:
     """Return the row that a spec leads to, whatever its arguments.
 
     Raises:
@@ -109,7 +110,7 @@ def peer_names(pattern: str = "*") -> dict[str, str]:
     return {name: spec for name, spec in names.items() if fnmatch.fnmatchcase(name, pattern)}
 
 
-def parse(spec: Any) -> tuple[str, dict[str, Any]]:
+def parse(spec: object) -> tuple[str, dict[str, Any]]:
     """Read a spec and check it against the table, without building anything.
 
     Args:
@@ -156,7 +157,7 @@ def parse(spec: Any) -> tuple[str, dict[str, Any]]:
     return chosen.name, chosen.check({**(preset if chosen is row else {}), **params})
 
 
-def refusal(spec: Any) -> errors.InvalidTypeError:
+def refusal(spec: object) -> errors.InvalidTypeError:
     """Return the error for something that is not an activation."""
     none = " None does not mean linear; write 'linear'." if spec is None else ""
     return errors.InvalidTypeError(
@@ -178,7 +179,7 @@ def format(name: str, params: Mapping[str, Any] | None = None) -> str:
     return grammar.write(name, params or {})
 
 
-def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
+def reference(name: str, **params: object) -> Callable[[npt.ArrayLike], np.ndarray]:
     """Return an activation as a NumPy function in float64, independent of Keras.
 
     Learnable ones have the values that training starts from, random ones their mean.
@@ -213,7 +214,7 @@ def reference(name: str, **params: Any) -> Callable[[Any], np.ndarray]:
     full = {**row.defaults, **given, **row.check(params)}
 
     @functools.wraps(function)
-    def compute(x: Any) -> np.ndarray:
+    def compute(x: npt.ArrayLike) -> np.ndarray:
         return np.asarray(function(np.asarray(x, "float64"), **full), "float64")
 
     return compute
@@ -280,7 +281,7 @@ def register(
     return ACTIVATIONS.add(row, origin=f"register() for {row.target}")
 
 
-def check_names(row: Any) -> None:
+def check_names(row: object) -> None:
     """Refuse a row of others whose names cannot be written, or mean something else.
 
     Raises:

@@ -113,7 +113,7 @@ class Parameter:
         return checked[0] if len(checked) == 1 else checked
 
     def _refusal(
-        self, value: Any, owner: str, kind: type[errors.ActzooError]
+        self, value: object, owner: str, kind: type[errors.ActzooError]
     ) -> errors.ActzooError:
         return kind(
             f"{owner}: {self.name}={errors.shown(repr(value))} is not allowed.\n"
@@ -326,5 +326,5 @@ class ActivationSpec:
         )
 
 
-def _is_tuple_of(kind: type, value: Any) -> bool:
+def _is_tuple_of(kind: type, value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(item, kind) for item in value)

@@ -17,6 +17,7 @@ from actzoo import errors
 from actzoo.activations import lookup
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.grammar import write
+from actzoo.activations.numerics import Tensor
 from actzoo.activations.spec import ActivationSpec
 
 
@@ -49,7 +50,7 @@ class Function:
         self._function = load(stateless_target(row), row.name)
         self.__name__ = row.name
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Tensor:
         """Return the activation of `x`."""
         return self._function(ops.convert_to_tensor(x), **self.params)
 
@@ -112,10 +113,10 @@ def load(target: str, owner: str) -> Any:
     Raises:
         InvalidValueError: There is no such module or attribute.
     """
-    found = lookup.imported(target, owner)
-    if isinstance(found, type) and not target.startswith("keras."):
-        known = keras.saving.get_registered_object(keras.saving.get_registered_name(found))
-        if known is not found:
+    loaded = lookup.imported(target, owner)
+    if isinstance(loaded, type) and not target.startswith("keras."):
+        known = keras.saving.get_registered_object(keras.saving.get_registered_name(loaded))
+        if known is not loaded:
             # The whole module, since two may have classes of one name.
-            keras.saving.register_keras_serializable(package=target.partition(":")[0])(found)
-    return found
+            keras.saving.register_keras_serializable(package=target.partition(":")[0])(loaded)
+    return loaded

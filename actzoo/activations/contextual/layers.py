@@ -249,9 +249,9 @@ class DyReLU(ActivationLayer):
         return in_float32(self._larger)(x)
 
     def _larger(self, x: Tensor) -> Tensor:
-        found = self.excite(self.squeeze(_context(x)))
+        coefficients = self.excite(self.squeeze(_context(x)))
         # tanh(z / 2) is 2 sigmoid(z) - 1, as the paper writes it.
-        slope1, slope2, offset1, offset2 = ops.split(ops.tanh(0.5 * found), 4, axis=-1)
+        slope1, slope2, offset1, offset2 = ops.split(ops.tanh(0.5 * coefficients), 4, axis=-1)
         first = (1.0 + slope1) * x + 0.5 * offset1
         second = slope2 * x + 0.5 * offset2
         return ops.where(second > first, second, first)
