@@ -1,4 +1,4 @@
-"""What looks at several channels at once, or changes how many there are."""
+"""Across channels, or changing their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What depends on more than its own value: on neighbors, an image or a batch."""
+"""Contextual: dependent on neighbors, an image or a batch."""
 
 from actzoo import _lazy
 

@@ -1,4 +1,4 @@
-"""What learns its shape, or draws random numbers in training."""
+"""Learned shapes, and random ones in training."""
 
 from actzoo import _lazy
 

@@ -1,4 +1,4 @@
-"""What swings."""
+"""Periodic functions."""
 
 from actzoo import _lazy
 

@@ -1,4 +1,4 @@
-"""What swings."""
+"""Periodic functions."""
 
 from __future__ import annotations
 

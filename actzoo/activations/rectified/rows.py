@@ -1,4 +1,4 @@
-"""Straight pieces: the ReLU family."""
+"""Piecewise linear: the ReLU family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pulls small inputs to 0."""
+"""Shrinkage: small inputs become 0."""
 
 from __future__ import annotations
 
