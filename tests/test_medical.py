@@ -27,11 +27,21 @@ from scan_files import (
 )
 
 import actzoo
-from actzoo import data, errors, evaluation, inference, models, run_folder, stages, tasks, verify
+from actzoo import (
+    data,
+    domains,
+    errors,
+    evaluation,
+    inference,
+    models,
+    run_folder,
+    stages,
+    tasks,
+    verify,
+)
 from actzoo.applications.medical import (
     augmentation,
     catalog,
-    domain,
     folder,
     inspection,
     panels,
@@ -386,7 +396,7 @@ def test_settings_of_augmentation_are_checked(name, value):
 
 def plan(source, **overrides):
     drawn = data.split(source, seed=0, note=lambda sentence: None)
-    return domain.inputs(source, drawn, overrides)
+    return domains.get_domain("medical").inputs(source, drawn, overrides)
 
 
 def test_pictures_are_one_sample_each_until_they_are_large(tmp_path):
@@ -450,9 +460,14 @@ def test_one_colored_picture_makes_three_channels(tmp_path):
     put(tmp_path / "images" / "cell_99.png", png(colors))
     put(tmp_path / "masks" / "cell_99.png", png(disc(1)[1]))
     source = opened(tmp_path)
-    made = domain.inputs(source, {"train": np.arange(7)}, {})
+    made = domains.get_domain("medical").inputs(source, {"train": np.arange(7)}, {})
     assert made.config["input_shape"][2] == 3 and made.steps[0]["channels"] == 3
-    assert domain.inputs(source, {"train": np.arange(6)}, {}).steps[0]["channels"] == 1
+    assert (
+        domains.get_domain("medical")
+        .inputs(source, {"train": np.arange(6)}, {})
+        .steps[0]["channels"]
+        == 1
+    )
 
 
 def test_a_given_shape_is_kept_or_refused(tmp_path):

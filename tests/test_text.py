@@ -28,7 +28,7 @@ from actzoo import (
     stages,
     verify,
 )
-from actzoo.applications.text import augmentation, domain, panels, table, tokenizer
+from actzoo.applications.text import augmentation, panels, table, tokenizer
 from actzoo.applications.text.data import open_texts
 from actzoo.applications.text.reading import read_given
 
@@ -107,7 +107,7 @@ def test_real_reviews_open_with_nothing_to_say():
 
 
 def plan_of(source, overrides=None, train=40):
-    return domain.inputs(source, {"train": np.arange(train)}, overrides or {})
+    return domains.get_domain("text").inputs(source, {"train": np.arange(train)}, overrides or {})
 
 
 def test_the_tokenizer_knows_the_training_split_alone(tmp_path):

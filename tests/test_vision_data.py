@@ -11,7 +11,6 @@ from PIL import Image
 
 from actzoo import data, domains, errors, preprocessing
 from actzoo.applications.vision import augmentation, images, inspection, panels
-from actzoo.applications.vision import domain as photos
 
 
 @pytest.fixture(autouse=True)
@@ -270,7 +269,7 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
     notes = []
     source = opened(PHOTOS, notes.append)
     assert len(source) == 280 and len(source.classes) == 10 and not notes
-    plan = photos.inputs(source, {}, {})
+    plan = domains.get_domain("vision").inputs(source, {}, {})
     assert plan.config == {"input_shape": [96, 96, 3]} and plan.augmentation["flip"]
     inputs = data.load_samples(source, [0, 200], data.Preparation(plan.steps))["image"]
     expected = preprocessing.apply(plan.steps, source.raw(200))["image"]
@@ -281,7 +280,7 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
 
 
 def planned(overrides=None, **changes):
-    return photos.inputs(
+    return domains.get_domain("vision").inputs(
         SimpleNamespace(fingerprint=lambda: fingerprint(**changes)), {}, overrides or {}
     )
 

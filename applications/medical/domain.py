@@ -78,8 +78,37 @@ class Medical(Domain["Scans"]):
     def inputs(
         self, source: Scans, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
     ) -> InputPlan:
-        """Choose tile, depth of the network and steps; see the function `inputs`."""
-        return inputs(source, split, overrides)
+        """Choose tile, depth of the network, steps and augmentation from the data.
+
+        Args:
+            source: The scans.
+            split: Split -> indices; the number of channels is that of the training scans.
+            overrides: `input_shape` or `widths` where the model is given already, and
+                `preprocessing` of its weights.
+        """
+        details = source.fingerprint().details
+        steps = _given_steps(details, overrides)
+        steps = steps or _steps(details, source.channels(split["train"]))
+        shape, why_tile = _fit_tile(details, steps, overrides)
+        widths, why_widths = _chosen_widths(shape, overrides)
+        augmentation, why_augmentation = _augmentation(details["kind"] == "volume")
+        _, shown, batch_size = _capacity(shape)
+        limit = _limit(steps)
+        return InputPlan(
+            config={"input_shape": shape, "widths": widths},
+            inputs={"image": {"shape": shape, "dtype": "float32", "range": [-limit, limit]}},
+            steps=tuple(steps),
+            augmentation=augmentation,
+            reasons=(
+                why_tile,
+                _why_these_channels(details, steps),
+                "each scan is normalized by itself, since its values have no known unit",
+                *why_widths,
+                why_augmentation,
+            ),
+            examples=min(MOST_SHOWN, max(FEWEST_SHOWN, shown // (shape[0] * shape[1]))),
+            batch_size=batch_size,
+        )
 
     def steps(self) -> dict[str, Step]:
         """Return reading, normalization and the mark of tiling."""
@@ -129,67 +158,6 @@ class Medical(Domain["Scans"]):
         return panels.panels(evaluation)
 
 
-def inputs(
-    source: Scans, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
-) -> InputPlan:
-    """Choose tile, network depth, steps and augmentation from the data.
-
-    Args:
-        source: The scans.
-        split: Split -> indices; the number of channels is that of the training scans.
-        overrides: `input_shape` or `widths` where the model is given already, and `preprocessing`
-            of its weights.
-
-    Returns:
-        The model's input, its steps and the reasons.
-    """
-    details = source.fingerprint().details
-    is_volume = details["kind"] == "volume"
-    reasons = []
-    given = [dict(step) for step in overrides.get("preprocessing", ())]
-    steps = given or _steps(details, source.channels(split["train"]))
-    tile, channels = steps[-1], _channels(steps)
-    if given:
-        _check_kind(is_volume, tile)
-        steps[0].update(_reading(details))
-    if "input_shape" in overrides:
-        shape = [int(size) for size in overrides["input_shape"]]
-        _check_shape(shape, channels)
-        tile.update(height=shape[0], width=shape[1])
-        reasons.append(f"tiles of {shape[0]} x {shape[1]} px, as the model asks")
-    else:
-        shape = [tile["height"], tile["width"], channels]
-        reasons.append(_why_this_tile(details, shape))
-    if is_volume:
-        reasons.append(_why_these_slices(details, tile))
-    elif channels == 3:
-        reasons.append("three channels: some training pictures are in color")
-    else:
-        reasons.append("one channel: all training pictures are gray")
-    reasons.append("each scan is normalized by itself, since its values have no known unit")
-    widths = [int(width) for width in overrides.get("widths", _widths(shape))]
-    if "widths" not in overrides:
-        reasons.append(
-            f"{len(widths)} levels of {widths[0]} to {widths[-1]} channels: the coarsest map has "
-            f"{shape[0] >> (len(widths) - 1)} x {shape[1] >> (len(widths) - 1)} places"
-        )
-    augmentation, why = _augmentation(is_volume)
-    reasons.append(why)
-    _, shown, batch_size = _capacity(shape)
-    examples = min(MOST_SHOWN, max(FEWEST_SHOWN, shown // (shape[0] * shape[1])))
-    limit = _limit(steps)
-    described = {"image": {"shape": shape, "dtype": "float32", "range": [-limit, limit]}}
-    return InputPlan(
-        {"input_shape": shape, "widths": widths},
-        described,
-        tuple(steps),
-        augmentation,
-        tuple(reasons),
-        examples,
-        batch_size,
-    )
-
-
 def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
     read: dict[str, Any] = {"step": "read_scan", "channels": channels, **_reading(details)}
     tile: dict[str, Any] = {
@@ -203,6 +171,50 @@ def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
     if details["foreground_share"] < RARE:
         tile["foreground"] = 0.5
     return [read, {"step": "normalize_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
+
+
+def _given_steps(details: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps of given weights, set to read as the data is opened; empty for none."""
+    steps = [dict(step) for step in overrides.get("preprocessing", ())]
+    if steps:
+        _check_kind(details["kind"] == "volume", steps[-1])
+        steps[0].update(_reading(details))
+    return steps
+
+
+def _fit_tile(
+    details: Mapping[str, Any], steps: list[dict[str, Any]], overrides: Mapping[str, Any]
+) -> tuple[list[int], str]:
+    """Return the shape of a sample and why, and set the tile to a shape that is asked for."""
+    tile, channels = steps[-1], _channels(steps)
+    if "input_shape" not in overrides:
+        shape = [tile["height"], tile["width"], channels]
+        return shape, _why_this_tile(details, shape)
+    shape = [int(size) for size in overrides["input_shape"]]
+    _check_shape(shape, channels)
+    tile.update(height=shape[0], width=shape[1])
+    return shape, f"tiles of {shape[0]} x {shape[1]} px, as the model asks"
+
+
+def _chosen_widths(
+    shape: list[int], overrides: Mapping[str, Any]
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return the channels of each level, and why where they are not given."""
+    widths = [int(width) for width in overrides.get("widths", _widths(shape))]
+    if "widths" in overrides:
+        return widths, ()
+    return widths, (
+        f"{len(widths)} levels of {widths[0]} to {widths[-1]} channels: the coarsest map has "
+        f"{shape[0] >> (len(widths) - 1)} x {shape[1] >> (len(widths) - 1)} places",
+    )
+
+
+def _why_these_channels(details: Mapping[str, Any], steps: list[dict[str, Any]]) -> str:
+    if details["kind"] == "volume":
+        return _why_these_slices(details, steps[-1])
+    if _channels(steps) == 3:
+        return "three channels: some training pictures are in color"
+    return "one channel: all training pictures are gray"
 
 
 def _reading(details: Mapping[str, Any]) -> dict[str, Any]:

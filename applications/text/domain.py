@@ -81,8 +81,42 @@ class Text(Domain["Texts"]):
     def inputs(
         self, source: Texts, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
     ) -> InputPlan:
-        """Train the tokenizer and choose the length of the inputs; see the function `inputs`."""
-        return inputs(source, split, overrides)
+        """Train the tokenizer on the training split, and choose the length of the inputs.
+
+        Args:
+            source: The texts.
+            split: Split -> indices; nothing but "train" is looked at.
+            overrides: `vocabulary_size` and `max_length` where they are asked for or given weights
+                have them; "preprocessing" of given weights, whose tokenizer is kept.
+
+        Raises:
+            DataError: Too many texts hold nothing that the tokenizer knows.
+        """
+        from actzoo.applications.text import augmentation, tokenizer
+
+        texts = [source.text(int(index)) for index in split["train"]]
+        settings, why_tokens = _vocabulary(texts, overrides)
+        lengths, known = tokenizer.count_tokens(texts, settings)
+        unknown = _check_known(source, split, known)
+        inherited, asked = "preprocessing" in overrides, overrides.get("max_length")
+        length, why_length = _length(lengths, asked, exact=not inherited)
+        size = settings["vocabulary"].count(" ") + 1
+        masking = augmentation.Settings()
+        return InputPlan(
+            config={"vocabulary_size": size, "max_length": asked if inherited else length},
+            inputs=_described(length, size),
+            steps=({"step": "tokenize", "length": length, **settings},),
+            augmentation=dataclasses.asdict(masking),
+            reasons=(
+                "texts are read from the column '{}', labels from '{}'".format(*source.columns),
+                why_tokens,
+                *unknown,
+                why_length,
+                f"in training {masking.mask:.0%} of the tokens are hidden, so that the model does "
+                "not lean on single words",
+            ),
+            examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
+        )
 
     def steps(self) -> dict[str, Step]:
         """Return the one step, from a text to token ids."""
@@ -121,74 +155,30 @@ class Text(Domain["Texts"]):
         return panels.panels(evaluation)
 
 
-def inputs(
-    source: Texts, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
-) -> InputPlan:
-    """Train the tokenizer on the training split, and choose the length of the inputs.
+def _vocabulary(texts: Sequence[str], overrides: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the settings of `tokenize` but the length: those of given weights, or learned here."""
+    from actzoo.applications.text import tokenizer
 
-    Args:
-        source: The texts.
-        split: Split -> indices; nothing but "train" is looked at.
-        overrides: `vocabulary_size` and `max_length` where they are asked for or given weights
-            have them; "preprocessing" of given weights, whose tokenizer is kept.
-
-    Returns:
-        The model's inputs, the step and the reasons.
-
-    Raises:
-        DataError: Too many texts hold nothing that the tokenizer knows.
-    """
-    from actzoo.applications.text import augmentation, tokenizer
-
-    texts = [source.text(int(index)) for index in split["train"]]
-    given = next(
-        (dict(s) for s in overrides.get("preprocessing", ()) if s.get("step") == "tokenize"), None
+    for step in overrides.get("preprocessing", ()):
+        if step.get("step") == "tokenize":
+            kept = {name: value for name, value in step.items() if name != "length"}
+            return kept, "the tokenizer of the given weights is kept"
+    words = sum(len(text.split()) for text in texts)
+    most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))
+    vocabulary = tokenizer.train(texts, int(overrides.get("vocabulary_size", most)))
+    return {"step": "tokenize", "vocabulary": vocabulary, "lowercase": True}, (
+        f"a WordPiece vocabulary of {vocabulary.count(' ') + 1:,} tokens, learned from the "
+        f"{len(texts):,} training texts ({words:,} words) alone"
     )
-    reasons = ["texts are read from the column '{}', labels from '{}'".format(*source.columns)]
-    if given is None:
-        words = sum(len(text.split()) for text in texts)
-        most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))
-        most = int(overrides.get("vocabulary_size", most))
-        vocabulary = tokenizer.train(texts, most)
-        given = {"step": "tokenize", "vocabulary": vocabulary, "lowercase": True}
-        reasons.append(
-            f"a WordPiece vocabulary of {vocabulary.count(' ') + 1:,} tokens, learned from the "
-            f"{len(texts):,} training texts ({words:,} words) alone"
-        )
-    else:
-        reasons.append("the tokenizer of the given weights is kept")
-    lengths, known = tokenizer.count_tokens(texts, given)
-    reasons += _check_known(source, split, known)
-    inherited = "preprocessing" in overrides
-    length, why = _length(lengths, overrides.get("max_length"), exact=not inherited)
-    reasons.append(why)
-    size = given["vocabulary"].count(" ") + 1
-    step = {
-        "step": "tokenize",
-        "length": length,
-        **{k: v for k, v in given.items() if k != "length"},
+
+
+def _described(length: int, size: int) -> dict[str, dict[str, Any]]:
+    """Return the model's inputs for texts of a length and a vocabulary of a size."""
+    highest = {"input_ids": size - 1, "token_type_ids": 1, "attention_mask": 1}
+    return {
+        name: {"shape": [length], "dtype": "int32", "range": [0, most]}
+        for name, most in highest.items()
     }
-    settings = augmentation.Settings()
-    reasons.append(
-        f"in training {settings.mask:.0%} of the tokens are hidden, so that the model does not "
-        "lean on single words"
-    )
-    whole = {"shape": [length], "dtype": "int32"}
-    return InputPlan(
-        config={
-            "vocabulary_size": size,
-            "max_length": overrides["max_length"] if inherited else length,
-        },
-        inputs={
-            "input_ids": {**whole, "range": [0, size - 1]},
-            "token_type_ids": {**whole, "range": [0, 1]},
-            "attention_mask": {**whole, "range": [0, 1]},
-        },
-        steps=(step,),
-        augmentation=dataclasses.asdict(settings),
-        reasons=tuple(reasons),
-        examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
-    )
 
 
 def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int, str]:

@@ -50,16 +50,6 @@ class Settings:
     erase: float = 0.25
 
 
-def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> PhotoAugmenter:
-    """Return the augmenter that fits preprocessing steps.
-
-    Args:
-        steps: As in the plan; the last resizes.
-        settings: See `Settings`.
-    """
-    return PhotoAugmenter(steps, read_settings(Settings, settings, HIGHEST))
-
-
 class PhotoAugmenter:
     """A stateless change of photos; see `actzoo.data.Augmenter`.
 
@@ -101,6 +91,16 @@ class PhotoAugmenter:
         if rng.random() < settings.erase * settings.strength:
             _erase(pixels, rng)
         return {"image": pixels}, target
+
+
+def augmenter(steps: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> PhotoAugmenter:
+    """Return the augmenter that fits preprocessing steps.
+
+    Args:
+        steps: As in the plan; the last resizes.
+        settings: See `Settings`.
+    """
+    return PhotoAugmenter(steps, read_settings(Settings, settings, HIGHEST))
 
 
 def _warped(

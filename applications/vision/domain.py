@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from actzoo.applications.vision.augmentation import PhotoAugmenter
     from actzoo.applications.vision.data import Pictures
-    from actzoo.data import Source
+    from actzoo.data import Fingerprint
     from actzoo.domains import Panel, Step
     from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
@@ -69,10 +69,29 @@ class Photos(Domain["Pictures"]):
         return data.open_pictures(path, options)
 
     def inputs(
-        self, source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
+        self, source: Pictures, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
     ) -> InputPlan:
-        """Choose picture size, fit and augmentation; see the function `inputs`."""
-        return inputs(source, split, overrides)
+        """Choose picture size, fit and augmentation from the data.
+
+        Args:
+            source: The pictures.
+            split: Split -> indices; sizes are chosen from all pictures alike.
+            overrides: `input_shape` `(height, width, 3)` where the model is given already.
+        """
+        fingerprint = source.fingerprint()
+        details = fingerprint.details
+        height, width, why_size = _size(fingerprint, overrides)
+        fit, why_fit = _fit(details["median_crop_loss"])
+        resize = {"step": "resize_image", "height": height, "width": width, "fit": fit}
+        augmentation, why_augmentation = _augmentation(details)
+        shape = [height, width, 3]
+        return InputPlan(
+            config={"input_shape": shape},
+            inputs={"image": {"shape": shape, "dtype": "float32", "range": [0, 255]}},
+            steps=(_decoding(details), resize),
+            augmentation=augmentation,
+            reasons=(why_size, why_fit, why_augmentation),
+        )
 
     def steps(self) -> dict[str, Step]:
         """Return the decoder and the resizer."""
@@ -93,52 +112,29 @@ class Photos(Domain["Pictures"]):
         return panels.panels(evaluation)
 
 
-def inputs(
-    source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
-) -> InputPlan:
-    """Choose picture size, fit and augmentation from the data.
-
-    Args:
-        source: The pictures.
-        split: Split -> indices; sizes are chosen from all pictures alike.
-        overrides: `input_shape` `(height, width, 3)` where the model is given already.
-
-    Returns:
-        The model's input, its steps and the reasons.
-    """
-    fingerprint = source.fingerprint()
-    details = fingerprint.details
-    shorter, loss = details["median_shorter_side"], details["median_crop_loss"]
-    reasons = []
-    if "input_shape" in overrides:
-        wanted = tuple(overrides["input_shape"])
-        if len(wanted) != 3 or wanted[2] != 3:
-            raise errors.InvalidValueError(
-                f"input_shape={wanted} does not fit pictures: it takes height, width and 3 "
-                "channels, as in [96, 96, 3].",
-                given=wanted,
-            )
-        height, width = (int(size) for size in wanted[:2])
-        reasons.append(f"pictures of {height} x {width} px, as the model asks")
-    else:
+def _size(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> tuple[int, int, str]:
+    """Return height and width of the model's pictures, and why."""
+    if "input_shape" not in overrides:
+        shorter = fingerprint.details["median_shorter_side"]
         side, why = _side(shorter, fingerprint.num_examples)
-        height = width = side
-        reasons.append(why)
-    fit, why = _fit(loss)
-    reasons.append(why)
-    decode: dict[str, Any] = {"step": "decode_image"}
+        return side, side, why
+    wanted = tuple(overrides["input_shape"])
+    if len(wanted) != 3 or wanted[2] != 3:
+        raise errors.InvalidValueError(
+            f"input_shape={wanted} does not fit pictures: it takes height, width and 3 "
+            "channels, as in [96, 96, 3].",
+            given=wanted,
+        )
+    height, width = (int(size) for size in wanted[:2])
+    return height, width, f"pictures of {height} x {width} px, as the model asks"
+
+
+def _decoding(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first step, with the limit of pixels where it is unusual."""
     from actzoo.applications.vision.images import MAX_PIXELS
 
-    if details.get("max_pixels", MAX_PIXELS) != MAX_PIXELS:
-        decode["max_pixels"] = details["max_pixels"]
-    resize = {"step": "resize_image", "height": height, "width": width, "fit": fit}
-    augmentation, why = _augmentation(details)
-    reasons.append(why)
-    shape = [height, width, 3]
-    described = {"image": {"shape": shape, "dtype": "float32", "range": [0, 255]}}
-    return InputPlan(
-        {"input_shape": shape}, described, (decode, resize), augmentation, tuple(reasons)
-    )
+    limit = details.get("max_pixels", MAX_PIXELS)
+    return {"step": "decode_image", **({} if limit == MAX_PIXELS else {"max_pixels": limit})}
 
 
 def _side(shorter: int, count: int) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actzoo import data, errors, preprocessing
+from actzoo import data, domains, errors, preprocessing
 from actzoo.applications.text import domain, table, tokenizer
 from actzoo.applications.text.data import open_texts
 
@@ -71,7 +71,7 @@ def test_huge_fields_are_read_and_what_is_cut_is_counted(tmp_path):
     source, _ = opened(path)
     assert len(source.text(40)) == 1_000_000
     split = {"train": np.arange(41)}
-    plan = domain.inputs(source, split, {})
+    plan = domains.get_domain("text").inputs(source, split, {})
     assert plan.inputs["input_ids"]["shape"] == [domain.LONGEST] or any(
         "1 of 41 are cut" in reason for reason in plan.reasons
     )
@@ -95,7 +95,7 @@ def test_texts_of_unknown_tokens_only_are_refused_when_many(tmp_path):
     step = {"step": "tokenize", "length": 16, "vocabulary": tokenizer.train(["a film"], 50)}
     overrides = {"preprocessing": [step], "max_length": 16}
     with pytest.raises(errors.DataError, match=r"1 of 41 training texts(.|\n)*a.csv:42"):
-        domain.inputs(source, split, overrides)
+        domains.get_domain("text").inputs(source, split, overrides)
 
 
 @pytest.mark.parametrize(
