@@ -493,7 +493,7 @@ def test_sizes_left_open_are_those_of_the_samples(tmp_path):
         converter=toy_export.converter(),
     )
     assert tflite.Interpreter(made.files["float32"].read_bytes()).inputs["x"].shape == (8, 7, 3)
-    with pytest.raises(errors.DataError, match="to one size"):
+    with pytest.raises(errors.DataError, match="the same size"):
         export.export_model(
             keras.Model(x, keras.layers.Dense(3)(y)),
             tmp_path / "no",
