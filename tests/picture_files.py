@@ -86,8 +86,8 @@ def write_classes(
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:
     """Names, sizes and times below a folder: equal before and after means untouched."""
-    found = {}
+    listed = {}
     for path in [root, *root.rglob("*")]:
         state = path.lstat()
-        found[str(path)] = (state.st_size, state.st_mtime_ns)
-    return found
+        listed[str(path)] = (state.st_size, state.st_mtime_ns)
+    return listed

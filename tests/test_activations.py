@@ -318,14 +318,14 @@ def test_values_and_every_partial_derivative_of_what_looks_at_more_than_one_valu
         outputs = tf.unstack(tf.reshape(y, (len(x), -1)), axis=1)
     wanted = exact(x)
     assert np.abs((rows(y) - wanted) / np.maximum(1, np.abs(wanted))).max() <= 1e-6
-    found = np.stack([rows(tape.gradient(out, tensor)) for out in outputs], axis=1)
+    slopes = np.stack([rows(tape.gradient(out, tensor)) for out in outputs], axis=1)
     step = 1e-5 * np.eye(x.shape[1])
     up = np.stack([(exact(x + h) - wanted) / 1e-5 for h in step], axis=-1)
     down = np.stack([(wanted - exact(x - h)) / 1e-5 for h in step], axis=-1)
     kink = np.abs(up - down) > 1e-3 * np.maximum(1, np.abs(up))
     assert kink.mean() < 0.01
     slope = 0.5 * (up + down)
-    off = np.abs(found - slope) / np.maximum(1, np.abs(slope))
+    off = np.abs(slopes - slope) / np.maximum(1, np.abs(slope))
     assert off[~kink].max() <= 1e-5
 
 
@@ -368,8 +368,8 @@ def test_soft_exponential_keeps_its_digits_where_alpha_is_small():
     x = np.linspace(-20, 20, 101)
     for alpha in (-1e-2, -1e-4, -1e-5, -2e-6, 2e-6, 1e-4):
         spec = f"soft_exponential(alpha={alpha})"
-        found = np.asarray(activations.get(spec)(x.astype("float32")[:, None]))[:, 0]
-        np.testing.assert_allclose(found, activations.reference(spec)(x), rtol=2e-6, atol=2e-6)
+        values = np.asarray(activations.get(spec)(x.astype("float32")[:, None]))[:, 0]
+        np.testing.assert_allclose(values, activations.reference(spec)(x), rtol=2e-6, atol=2e-6)
 
 
 def test_gumbel_softmax_draws_each_class_as_often_as_softmax_says():
@@ -426,8 +426,8 @@ def test_maxmin_keeps_every_value_and_every_gradient():
     layer = activations.get("maxmin")
     np.testing.assert_array_equal(np.sort(layer(x), axis=-1), np.sort(x, axis=-1))
     weights = np.arange(1.0, 9.0, dtype="float32")
-    found = gradients(layer, x, weights)
-    np.testing.assert_array_equal(np.sort(found, axis=-1), np.tile(weights, (20, 1)))
+    slopes = gradients(layer, x, weights)
+    np.testing.assert_array_equal(np.sort(slopes, axis=-1), np.tile(weights, (20, 1)))
 
 
 @pytest.mark.parametrize("spec,wanted", [("maxmin", "even"), ("maxout(pool_size=3)", "6")])
@@ -447,12 +447,12 @@ def test_what_needs_images_says_so_and_what_to_take(name):
 def test_dice_has_its_knee_where_the_batch_is_and_remembers_at_inference():
     x = np.random.default_rng(0).normal([5.0, -2.0], [3.0, 0.5], (4000, 2)).astype("float32")
     layer = activations.get("dice(alpha=0.1, momentum=0.5)")
-    found = np.asarray(layer(x, training=True))
+    values = np.asarray(layer(x, training=True))
     share = 1 / (1 + np.exp(-(x - x.mean(axis=0)) / x.std(axis=0)))
-    np.testing.assert_allclose(found, share * x + (1 - share) * 0.1 * x, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(values, share * x + (1 - share) * 0.1 * x, rtol=1e-3, atol=1e-4)
     for _ in range(20):
         layer(x, training=True)
-    np.testing.assert_allclose(layer(x), found, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(layer(x), values, rtol=1e-3, atol=1e-4)
     assert [tuple(w.shape) for w in layer.trainable_weights] == [(2,)]
 
 
@@ -515,8 +515,8 @@ def test_dy_relu_chooses_two_lines_for_each_sample(per, shape):
     weights = moved(layer)
     context = x.reshape(3, -1, 6).mean(axis=1)
     hidden = np.maximum(context @ weights["squeeze/kernel"] + weights["squeeze/bias"], 0)
-    found = hidden @ weights["excite/kernel"] + weights["excite/bias"]
-    theta = 2 / (1 + np.exp(-found)) - 1
+    values = hidden @ weights["excite/kernel"] + weights["excite/bias"]
+    theta = 2 / (1 + np.exp(-values)) - 1
     parts = np.split(theta.reshape(3, *[1] * (len(shape) - 2), -1), 4, axis=-1)
     first, second = (1 + parts[0]) * x + 0.5 * parts[2], parts[1] * x + 0.5 * parts[3]
     np.testing.assert_allclose(layer(x), np.maximum(first, second), rtol=1e-4, atol=1e-4)

@@ -181,9 +181,9 @@ def predictor(monkeypatch):
         return inference.Prediction(name, "hat", 0.75, {"shoe": 0.25, "hat": 0.75})
 
     bad = inference.Prediction("b.jpg", None, None, {}, "b.jpg is cut off.")
-    found = FakePredictor({"a.jpg": good("a.jpg"), "=c.jpg": good("=c.jpg"), "b.jpg": bad})
-    monkeypatch.setattr(inference, "open_model", lambda *a, **k: found)
-    return found
+    fake = FakePredictor({"a.jpg": good("a.jpg"), "=c.jpg": good("=c.jpg"), "b.jpg": bad})
+    monkeypatch.setattr(inference, "open_model", lambda *a, **k: fake)
+    return fake
 
 
 def test_predict_prints_labels_and_the_top_classes(predictor, capsys):
@@ -300,9 +300,9 @@ def test_a_run_leaves_streams_and_signals_as_they_were(unchanged, capsys):
 
 
 def test_module_and_command_are_the_same():
-    found = run_cli("--version")
-    assert found.returncode == 0
-    assert found.stdout.startswith("actzoo ")
+    done = run_cli("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("actzoo ")
 
 
 def test_what_describe_says_of_exports_is_what_lowering_does():
@@ -323,11 +323,11 @@ def test_tensorflow_starts_without_chatter_and_errors_still_show():
         "    import tensorflow\n"
         "print('after', file=sys.stderr)\n"
     )
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=120
     )
-    assert found.returncode == 0
-    assert found.stderr == "after\n"
+    assert done.returncode == 0
+    assert done.stderr == "after\n"
 
 
 # --- the curve of an activation ------------------------------------------------------------------
@@ -359,12 +359,12 @@ def test_curve_fits_the_width_of_the_terminal(columns, capsys, monkeypatch):
 
 
 def test_curve_is_drawn_in_ascii_where_the_encoding_knows_no_more():
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "actzoo", "describe", "hard_tanh"],
         capture_output=True, timeout=60, env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )  # fmt: skip
-    drawn = found.stdout.decode("ascii").partition("\n\n")[2]
-    assert found.returncode == 0
+    drawn = done.stdout.decode("ascii").partition("\n\n")[2]
+    assert done.returncode == 0
     assert "\\" not in drawn
     lines = drawn.splitlines()
     top, bottom = (lines[row].partition("+")[2].rstrip() for row in (1, 16))  # 1 and -1

@@ -32,9 +32,9 @@ def test_breaks_are_found_where_the_formula_has_them(spec, breaks):
 
 
 def test_what_a_function_does_between_and_at_breaks():
-    found = curves.trace(lambda x: np.where(x < 1, 2.0, 5.0) + np.abs(x + 1), -2, 2)
-    assert found.breaks == (-1.0, 1.0)
-    ends = [piece[[0, -1], 1:] for piece in found.pieces]
+    traced = curves.trace(lambda x: np.where(x < 1, 2.0, 5.0) + np.abs(x + 1), -2, 2)
+    assert traced.breaks == (-1.0, 1.0)
+    ends = [piece[[0, -1], 1:] for piece in traced.pieces]
     expected = [[[3, -1], [2, -1]], [[2, 1], [4, 1]], [[7, 1], [8, 1]]]
     assert np.allclose(ends, expected, atol=1e-4)
 
@@ -50,10 +50,10 @@ def test_slopes_are_the_derivative_right_up_to_the_breaks(name):
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_pieces_cover_the_interval_and_are_finite(name):
-    found = curves.curve(name, -6, 6)
-    assert [piece[0, 0] for piece in found.pieces] == [-6, *found.breaks]
-    assert [piece[-1, 0] for piece in found.pieces] == [*found.breaks, 6]
-    assert all(np.isfinite(piece).all() for piece in found.pieces)
+    drawn = curves.curve(name, -6, 6)
+    assert [piece[0, 0] for piece in drawn.pieces] == [-6, *drawn.breaks]
+    assert [piece[-1, 0] for piece in drawn.pieces] == [*drawn.breaks, 6]
+    assert all(np.isfinite(piece).all() for piece in drawn.pieces)
 
 
 def test_a_peers_defaults_and_given_parameters_count():

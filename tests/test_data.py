@@ -178,14 +178,14 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for():
 def test_examples_are_opened_once_where_a_cache_is_given(monkeypatch):
     source, cache = Numbers([0, 1] * 4), {}
     for epoch in range(3):
-        found = batches(source, cache=cache, epoch=epoch)
-        [found[i] for i in range(len(found))]
+        made = batches(source, cache=cache, epoch=epoch)
+        [made[i] for i in range(len(made))]
     assert len(source.opened) == 8
     monkeypatch.setattr(cases, "CACHE_BYTES", 3)
     source.opened.clear()
-    found = batches(source, cache={})
+    made = batches(source, cache={})
     before = len(source.opened)
-    [found[i] for i in range(len(found))]
+    [made[i] for i in range(len(made))]
     assert len(source.opened) == before + 8  # too large to keep: read again
 
 
@@ -197,10 +197,10 @@ def test_one_cache_serves_two_splits():
 
 
 def test_class_weights_and_encoding_reach_the_batch():
-    found = batches(
+    made = batches(
         Numbers([0, 1, 1, 0]), class_weights=np.array([2.0, 0.5]), encode=lambda y: np.eye(2)[y]
     )
-    inputs, targets, weights = found[0]
+    inputs, targets, weights = made[0]
     truth = [[0, 1, 1, 0][i] for i in values((inputs,))]
     assert weights.tolist() == [[2.0, 0.5][t] for t in truth] and weights.dtype == np.float32
     assert targets.tolist() == [[[1, 0], [0, 1]][t] for t in truth]
@@ -208,9 +208,9 @@ def test_class_weights_and_encoding_reach_the_batch():
 
 def test_samples_are_stacked_in_the_order_asked_for():
     source = Numbers([0, 1] * 200)
-    found = data.load_samples(source, [300, 2, 7], data.Preparation(()))
-    assert found["image"].shape == (3, 2, 2) and found["image"].dtype == np.uint8
-    assert found["image"][:, 0, 0].tolist() == [300 % 256, 2, 7]
+    samples = data.load_samples(source, [300, 2, 7], data.Preparation(()))
+    assert samples["image"].shape == (3, 2, 2) and samples["image"].dtype == np.uint8
+    assert samples["image"][:, 0, 0].tolist() == [300 % 256, 2, 7]
 
 
 def test_keras_sees_each_batch_once_and_the_error_in_our_words():
@@ -306,10 +306,10 @@ class OneByOne:
 
 def test_an_epoch_shows_every_part_once():
     cut = data.Preparation((), cutter=OneByOne())
-    found = batches(Stack([0] * 3), preparation=cut, batch_size=3, cache={})
-    shown = [v for i in range(len(found)) for v in values(found[i])]
+    made = batches(Stack([0] * 3), preparation=cut, batch_size=3, cache={})
+    shown = [v for i in range(len(made)) for v in values(made[i])]
     assert sorted(shown) == [0, 1, 10, 11, 12, 20, 21, 22, 23]
-    inputs, targets, _ = found[0]
+    inputs, targets, _ = made[0]
     assert (inputs["image"][:, 0, 0].astype(int) % 10).tolist() == targets[:, 0, 0].tolist()
 
 
@@ -325,8 +325,8 @@ def test_examples_that_do_not_fit_into_memory_are_read_about_once():
     source = Counted([0] * 40)
     orders = []
     for epoch in range(2):
-        found = batches(source, preparation=cut, batch_size=5, cache=None, epoch=epoch)
-        orders.append([v for i in range(len(found)) for v in values(found[i])])
+        made = batches(source, preparation=cut, batch_size=5, cache=None, epoch=epoch)
+        orders.append([v for i in range(len(made)) for v in values(made[i])])
         assert len(read) == len(set(read)) == 40
         read.clear()
     assert len(orders[0]) == sum(source.samples_per_example(())) and orders[0] != orders[1]

@@ -73,10 +73,10 @@ def test_outliers_are_found():
 @pytest.mark.parametrize(("scale", "fires"), [(0.05, True), (1.0, False)])
 def test_a_vanishing_gradient_is_found(scale, fires):
     x = values(32)
-    found = diagnostics.diagnose(
+    diagnosis = diagnostics.diagnose(
         net("tanh", scale=scale, depth=6), x, np.ones_like(x), loss=keras.losses.MeanSquaredError()
     )
-    assert ("gradient_vanishes" in codes(found)) == fires
+    assert ("gradient_vanishes" in codes(diagnosis)) == fires
 
 
 def test_batch_norm_and_dropout_do_not_disturb_gradients():

@@ -73,10 +73,10 @@ def test_file_agrees_with_keras(folder, arrays, precision, limit):
     runner = tflite.Interpreter(data)
     assert list(runner.inputs) == ["image"] and runner.output.name == "probabilities"
     assert runner.inputs["image"].shape == (16, 16, 3)
-    found = runner.run({"image": arrays["input_image"]})
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
-    assert np.abs(found - arrays["probabilities"]).max() < limit
-    np.testing.assert_array_equal(found, arrays[f"recorded_{precision}"])
+    outputs = runner.run({"image": arrays["input_image"]})
+    np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
+    assert np.abs(outputs - arrays["probabilities"]).max() < limit
+    np.testing.assert_array_equal(outputs, arrays[f"recorded_{precision}"])
 
 
 def test_int8_file_is_int8_between_its_ends(folder):
@@ -121,8 +121,8 @@ def test_uint8_input_and_output(tmp_path, folder, arrays):
         assert runner.inputs["image"].dtype == runner.output.dtype == "uint8"
         assert runner.inputs["image"].scale == 1.0 and runner.inputs["image"].zero_point == 0
         assert runner.output.scale == 1 / 256
-        found = runner.run({"image": arrays["input_image"]})
-        assert np.abs(found - arrays[f"recorded_{precision}"]).max() < 1.01 / 256
+        outputs = runner.run({"image": arrays["input_image"]})
+        assert np.abs(outputs - arrays[f"recorded_{precision}"]).max() < 1.01 / 256
     assert json.loads((tmp_path / "export.json").read_text())["io_dtype"] == "uint8"
 
 
@@ -387,8 +387,8 @@ def int8_error(model, folder):
         model, folder, precision="int8", calibration=samples, note=lambda _: None,
         converter=toy_export.converter(),
     )  # fmt: skip
-    found = tflite.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
-    return np.abs(found - model.predict(samples, verbose=0)).max()
+    outputs = tflite.Interpreter(made.files["int8"].read_bytes()).run({"x": samples})
+    return np.abs(outputs - model.predict(samples, verbose=0)).max()
 
 
 @pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D", "Dense", "Conv2DTranspose"])

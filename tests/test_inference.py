@@ -32,11 +32,11 @@ def test_tflite_names_the_class(folder, photos, precision):
     paths, labels, _ = photos
     with inference.open_model(folder / f"model_{precision}.tflite") as model:
         assert model.verified
-        found = model.predict(paths)
-    assert [p.id for p in found] == [str(path) for path in paths]
-    assert np.mean([p.label == label for p, label in zip(found, labels, strict=True)]) > 0.9
-    assert all(p.probability == max(p.probabilities.values()) for p in found)
-    assert set(found[0].probabilities) == set(toy_export.CLASSES)
+        predictions = model.predict(paths)
+    assert [p.id for p in predictions] == [str(path) for path in paths]
+    assert np.mean([p.label == label for p, label in zip(predictions, labels, strict=True)]) > 0.9
+    assert all(p.probability == max(p.probabilities.values()) for p in predictions)
+    assert set(predictions[0].probabilities) == set(toy_export.CLASSES)
 
 
 def test_all_kinds_of_model_agree(folder, photos, tmp_path):
@@ -54,9 +54,9 @@ def test_all_kinds_of_model_agree(folder, photos, tmp_path):
         (folder / "saved_model", True),
     ):
         with inference.open_model(path, trust=trust) as model:
-            found = model.probabilities({"image": images})
-        expected = found if expected is None else expected
-        np.testing.assert_allclose(found, expected, atol=1e-5, err_msg=str(path))
+            probabilities = model.probabilities({"image": images})
+        expected = probabilities if expected is None else expected
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5, err_msg=str(path))
 
 
 def test_cold_answer_without_tensorflow(folder, photos):
@@ -81,10 +81,10 @@ def test_unreadable_inputs_are_marked_and_the_rest_answered(folder, photos, tmp_
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"not a picture")
     with inference.open_model(folder / "model_int8.tflite") as model:
-        found = model.predict([bad, photos[0][0], tmp_path / "nowhere.png"])
-    assert found[0].label is None and "bad.png" in found[0].error
-    assert found[1].error is None and found[1].label in toy_export.CLASSES
-    assert "nowhere.png" in found[2].error
+        predictions = model.predict([bad, photos[0][0], tmp_path / "nowhere.png"])
+    assert predictions[0].label is None and "bad.png" in predictions[0].error
+    assert predictions[1].error is None and predictions[1].label in toy_export.CLASSES
+    assert "nowhere.png" in predictions[2].error
 
 
 def test_each_failing_input_is_named_once(folder, tmp_path, capsys):
@@ -101,9 +101,9 @@ def test_arrays_are_taken_as_they_are(folder, photos, tmp_path):
     path = tmp_path / "one.npy"
     np.save(path, photos[2][0])
     with inference.open_model(folder / "model_float32.tflite") as model:
-        found = model.predict([path])
+        predictions = model.predict([path])
         expected = model.predict([photos[0][0]])
-    assert found[0].probabilities == expected[0].probabilities
+    assert predictions[0].probabilities == expected[0].probabilities
 
 
 def test_model_without_card_gives_probabilities_only(folder, photos, tmp_path):
@@ -166,9 +166,9 @@ def labeled(tmp_path_factory):
 
 
 def test_evaluate_scores_by_names_on_other_data(folder, labeled):
-    found = evaluation.evaluate(folder / "model_int8.tflite", labeled)
-    assert found["task"] == "classification" and found["test"]["n"] == 60
-    assert 0.4 < found["test"]["accuracy"] < 0.6
+    scored = evaluation.evaluate(folder / "model_int8.tflite", labeled)
+    assert scored["task"] == "classification" and scored["test"]["n"] == 60
+    assert 0.4 < scored["test"]["accuracy"] < 0.6
 
 
 def test_evaluate_refuses_classes_the_model_does_not_know(folder, tmp_path):

@@ -53,12 +53,12 @@ def test_float_form_equals_keras(name):
     model = one_layer(name)
     lowered = lowering.lower(model, "float32")
     x = grid(name)
-    expected, found = np.asarray(model(x)), np.asarray(lowered(x))
+    expected, values = np.asarray(model(x)), np.asarray(lowered(x))
     if activations.describe(name).elementwise:  # Keras' own squareplus loses its digits at -1e4
         expected = activations.reference(name)(x)
-    assert np.isfinite(found).all()
+    assert np.isfinite(values).all()
     scale = np.maximum(1.0, np.abs(expected))
-    assert np.abs((found - expected) / scale).max() < 1e-5
+    assert np.abs((values - expected) / scale).max() < 1e-5
     replaced = isinstance(lowered.get_layer("site_act"), lowering.DeviceActivation)
     learned = isinstance(model.get_layer("site_act"), Learned)
     assert replaced == (learned or lowering.device_form(name).float is not None)
@@ -90,11 +90,11 @@ def test_int8_form_is_within_steps_of_the_reference(spec, steps):
     lowered = lowering.lower(one_layer(spec), "int8")
     for low, high in ((-3.0, 3.0), (-6.0, 6.0), (-1.0, 8.0)):
         x = np.linspace(low, high, 256).astype("float32")
-        found = np.asarray(lowered(x.reshape(-1, 4))).reshape(-1)
+        values = np.asarray(lowered(x.reshape(-1, 4))).reshape(-1)
         expected = activations.reference(spec)(x)
         step = (max(expected.max(), 0) - min(expected.min(), 0)) / 255
         jump = np.isclose(x, params.get("threshold", np.inf), atol=1e-6)
-        assert np.abs(found - expected)[~jump].max() <= steps * step
+        assert np.abs(values - expected)[~jump].max() <= steps * step
 
 
 class Shift(keras.layers.Layer):
@@ -144,8 +144,8 @@ def test_float_forms_convert_to_builtins_and_stay_finite(child, tmp_path):
     data = convert(child, model, tmp_path).read_bytes()
     assert tflite.read(data).custom_operators() == 0
     x = grid("relu")
-    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
-    error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    expected, outputs = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
+    error = np.abs(outputs - expected) / np.maximum(1.0, np.abs(expected))
     worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
     assert {name: value for name, value in worst.items() if not value < 1e-5} == {}
 
@@ -184,8 +184,8 @@ def test_learned_weights_convert_between_dense_layers(child, tmp_path, per):
     x = random.normal(0, 1, (50, 4)).astype("float32")
     data = convert(child, lowering.lower(model, "float32"), tmp_path).read_bytes()
     assert tflite.read(data).custom_operators() == 0
-    expected, found = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
-    error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    expected, outputs = model.predict(x, verbose=0), tflite.Interpreter(data).run({"x": x})
+    error = np.abs(outputs - expected) / np.maximum(1.0, np.abs(expected))
     worst = {name: error[:, 4 * i : 4 * i + 4].max() for i, name in enumerate(names)}
     # (exp(a x) - 1) / a for a small a: TFLite has no expm1.
     assert worst.pop("soft_exponential") < 1e-4
@@ -197,8 +197,8 @@ def test_keras_softplus_overflows_in_tflite(child, tmp_path):
     model = branches(["softplus"], dense=False)
     lowered = lowering.lower(model, "float32", replace=False)
     data = convert(child, lowered, tmp_path).read_bytes()
-    found = tflite.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
-    assert not np.isfinite(found).all()
+    outputs = tflite.Interpreter(data).run({"x": np.full((1, 4), 100, "float32")})
+    assert not np.isfinite(outputs).all()
 
 
 def test_int8_forms_fold(child, tmp_path):

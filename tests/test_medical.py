@@ -227,9 +227,9 @@ def test_specks_do_not_press_the_rest_together():
 
 
 def test_normalized_values_have_mean_0_spread_1_and_a_limit():
-    found = normalized(disc()[0][..., None])
-    assert found.dtype == np.float32
-    assert abs(found.mean()) < 1e-3 and abs(found.std() - 1) < 1e-2
+    values = normalized(disc()[0][..., None])
+    assert values.dtype == np.float32
+    assert abs(values.mean()) < 1e-3 and abs(values.std() - 1) < 1e-2
     rare = np.zeros((100, 100, 1), "float32")
     rare[:10, :10] = 1
     assert normalized(rare).max() == preprocessing.LIMIT
@@ -237,8 +237,8 @@ def test_normalized_values_have_mean_0_spread_1_and_a_limit():
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_a_scan_of_one_value_becomes_0(value):
-    found = normalized(np.full((8, 9, 1), value, "uint8"))
-    assert (found == 0).all() and np.isfinite(found).all()
+    values = normalized(np.full((8, 9, 1), value, "uint8"))
+    assert (values == 0).all() and np.isfinite(values).all()
 
 
 def test_settings_of_normalizing_are_checked():
@@ -629,13 +629,13 @@ def test_panels_show_cases_without_names(tmp_path, kind):
         cases=tuple(scored.rows),
         folder=tmp_path / "evaluation",
     )
-    found = panels.panels(shown)
-    assert {panel["kind"] for panel in found} == {"gallery", "bars", "table"}
-    for panel in found:
+    made = panels.panels(shown)
+    assert {panel["kind"] for panel in made} == {"gallery", "bars", "table"}
+    for panel in made:
         for item in panel.get("items", ()):
             content = (tmp_path / "evaluation" / item["picture"]).read_bytes()
             assert Image.open(io.BytesIO(content)).size[0] > 200
-    text = json.dumps(found)
+    text = json.dumps(made)
     assert "cell_" not in text and "scan_" not in text and "case 001" in text
 
 

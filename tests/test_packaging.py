@@ -19,13 +19,13 @@ def listed_packages() -> set[str]:
 
 
 def test_every_folder_with_code_is_a_listed_package():
-    found = set()
+    packages = set()
     for top, prefix in (("actzoo", "actzoo"), ("applications", "actzoo.applications")):
         for file in (ROOT / top).rglob("*.py"):
             parts = file.parent.relative_to(ROOT / top).parts
-            found.add(".".join((prefix, *parts)))
+            packages.add(".".join((prefix, *parts)))
             assert (file.parent / "__init__.py").exists(), file.parent
-    assert found == listed_packages()
+    assert packages == listed_packages()
 
 
 @pytest.fixture(scope="module")

@@ -303,10 +303,10 @@ def test_list_shows_the_names_of_a_peer(capsys):
 
 def test_describe_shows_the_row_with_the_peers_defaults(capsys):
     assert cli.run_command(["describe", "keras:LeakyReLU", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["name"] == "leaky_relu"
-    assert found["stands_for"] == "leaky_relu(negative_slope=0.3)"
-    assert found["parameters"][0]["default"] == 0.3
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "leaky_relu"
+    assert told["stands_for"] == "leaky_relu(negative_slope=0.3)"
+    assert told["parameters"][0]["default"] == 0.3
     assert cli.run_command(["describe", "Hardswish"]) == 0
     assert "hard_silu" in capsys.readouterr().out
     for name, word in (("FReLU", "funnel_relu"), ("torch:nope", "torch"), ("trch:relu", "keras")):

@@ -116,13 +116,13 @@ def test_the_order_of_two_parameters_is_checked():
 @given(specs())
 @settings(max_examples=60, deadline=None)
 def test_identify_is_the_inverse_of_get(spec):
-    found = activations.identify(activations.get(spec))
+    again = activations.identify(activations.get(spec))
     row = activations.describe(spec[0])
-    if found[0] == spec[0]:
+    if again[0] == spec[0]:
         full = {**row.defaults, **spec[1]}
-        assert found[1] == {k: v for k, v in full.items() if v is not None}
+        assert again[1] == {k: v for k, v in full.items() if v is not None}
     else:  # the same function by its other name
-        assert (spec[0], found[0]) in {("relu_n", "relu6"), ("leaky_relu", "relu")}
+        assert (spec[0], again[0]) in {("relu_n", "relu6"), ("leaky_relu", "relu")}
 
 
 def built(layer, shape):

@@ -190,9 +190,9 @@ def test_a_picture_outside_of_the_evaluation_is_not_read(tmp_path):
         for name in ("../../secret.jpg", str(tmp_path / "secret.jpg"), "", ".", "\0", "a" * 9999)
     ]}]}  # fmt: skip
     (run / "evaluation" / "panels.json").write_text(json.dumps(panels), "utf-8")
-    found = Page(report.render(run).read_text("utf-8"))
-    assert "img" not in found.tags
-    assert "no picture" in found.words
+    opened = Page(report.render(run).read_text("utf-8"))
+    assert "img" not in opened.tags
+    assert "no picture" in opened.words
 
 
 def test_only_pictures_become_pictures(tmp_path):
@@ -411,8 +411,10 @@ def test_values_far_above_all_others_share_the_last_column():
 
 
 def test_the_parts_of_a_row_stand_side_by_side():
-    found = report_figures.balance({"labels": ["a", "b"], "series": {"x": [30, 10], "y": [10, 10]}})
-    assert [row["bars"] for row in found["rows"]] == [[(0, 75), (75, 25)], [(0, 25), (25, 25)]]
+    figure = report_figures.balance(
+        {"labels": ["a", "b"], "series": {"x": [30, 10], "y": [10, 10]}}
+    )
+    assert [row["bars"] for row in figure["rows"]] == [[(0, 75), (75, 25)], [(0, 25), (25, 25)]]
 
 
 # --- the console -------------------------------------------------------------------------------
@@ -526,15 +528,15 @@ def test_nothing_to_draw_is_none():
 
 
 def test_confusion_names_the_pairs_by_frequency():
-    found = report_figures.confusion([[8, 2, 0], [5, 5, 0], [0, 1, 9]], ["a", "b", "c"])
-    assert [(p["true"], p["said"], p["n"]) for p in found["pairs"]] == [
+    figure = report_figures.confusion([[8, 2, 0], [5, 5, 0], [0, 1, 9]], ["a", "b", "c"])
+    assert [(p["true"], p["said"], p["n"]) for p in figure["pairs"]] == [
         ("b", "a", 5),
         ("a", "b", 2),
         ("c", "b", 1),
     ]
-    assert found["pairs"][0]["share"] == 0.5
-    assert found["wrong"] == 8
-    assert found["cells"][1]["values"][0] == (5, 4, False)
+    assert figure["pairs"][0]["share"] == 0.5
+    assert figure["wrong"] == 8
+    assert figure["cells"][1]["values"][0] == (5, 4, False)
 
 
 def test_classes_have_numbers_unless_their_names_fit_a_heading(tmp_path):

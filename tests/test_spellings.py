@@ -15,9 +15,9 @@ def test_every_old_key_is_read_as_the_new_one(tmp_path):
             path = tmp_path / "file.json"
             path.write_text(json.dumps({owner: held} if owner else held))
             data = files.read_json(path, "file")
-            found = data[owner] if owner else data
-            assert found[new] == 1 and old not in found
-            assert found["kept"] == {old: 2}  # the same word elsewhere is a name of the user's
+            place = data[owner] if owner else data
+            assert place[new] == 1 and old not in place
+            assert place["kept"] == {old: 2}  # the same word elsewhere is a name of the user's
 
 
 def test_old_keys_are_found_in_lists_and_steps(tmp_path):

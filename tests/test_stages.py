@@ -163,28 +163,28 @@ def test_the_stages_one_by_one_leave_the_files_of_a_run(counted):
 
 def written(folder: Path) -> dict:
     """Return what a run folder holds, by name, without times and what is made from them."""
-    found = {}
+    hashes = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_dir() or name.startswith(("tensorboard/", "stages/", "export/saved_model/")):
             continue
         if path.suffix == ".json":
-            found[name] = without_times(json.loads(path.read_text()))
+            hashes[name] = without_times(json.loads(path.read_text()))
         elif path.name == "history.csv":
-            found[name] = [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
+            hashes[name] = [line.rsplit(",", 1)[0] for line in path.read_text().splitlines()]
         elif path.name == "model.keras":
             import keras
 
             weights = keras.saving.load_model(path, compile=False).get_weights()
-            found[name] = [weight.tobytes() for weight in weights]
+            hashes[name] = [weight.tobytes() for weight in weights]
         elif path.name == "reference.npz":
             with np.load(path) as arrays:
-                found[name] = {key: arrays[key].tobytes() for key in arrays.files}
+                hashes[name] = {key: arrays[key].tobytes() for key in arrays.files}
         elif path.name != "report.html":
-            found[name] = path.read_bytes()
+            hashes[name] = path.read_bytes()
         else:
-            found[name] = None
-    return found
+            hashes[name] = None
+    return hashes
 
 
 def without_times(data):

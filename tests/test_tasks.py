@@ -88,23 +88,23 @@ def assessed(targets, probabilities, spacing=None, **options):
 
 def test_dice_and_iou_are_those_of_scikit_learn_case_by_case():
     targets, probabilities = masks()
-    found = assessed(targets, probabilities)
+    scores = assessed(targets, probabilities)
     predicted = probabilities.argmax(axis=-1)
     for number, name in ((1, "one"), (2, "two")):
         pairs = [(t.ravel() == number, p.ravel() == number)
                  for t, p in zip(targets, predicted, strict=True)]  # fmt: skip
         dice = [metrics.f1_score(t, p) for t, p in pairs]
         iou = [metrics.jaccard_score(t, p) for t, p in pairs]
-        assert found.score["dice"][name] == pytest.approx(np.mean(dice))
-        assert found.score["iou"][name] == pytest.approx(np.mean(iou))
-        assert [row[f"dice_{name}"] for row in found.rows] == pytest.approx(dice)
-    both = found.score["dice"]
+        assert scores.score["dice"][name] == pytest.approx(np.mean(dice))
+        assert scores.score["iou"][name] == pytest.approx(np.mean(iou))
+        assert [row[f"dice_{name}"] for row in scores.rows] == pytest.approx(dice)
+    both = scores.score["dice"]
     assert both["mean"] == pytest.approx((both["one"] + both["two"]) / 2)
-    assert found.score["n"] == 3 and found.score["hd95_mm"] is None
+    assert scores.score["n"] == 3 and scores.score["hd95_mm"] is None
     expected = metrics.log_loss(targets.ravel(), probabilities.reshape(-1, 3), labels=[0, 1, 2])
-    assert found.score["loss"] == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_array_equal(found.outputs[1], predicted[1])
-    low, high = found.score["dice_interval"]
+    assert scores.score["loss"] == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(scores.outputs[1], predicted[1])
+    low, high = scores.score["dice_interval"]
     assert low <= both["mean"] <= high
 
 
@@ -138,9 +138,9 @@ def test_empty_and_empty_is_left_out_and_empty_against_something_is_0():
     nothing = np.zeros((4, 4), "uint8")
     sure = np.eye(3)[nothing].astype("float32")
     other = np.eye(3)[nothing + 1].astype("float32")
-    found = tasks.Segmentation().assess([(nothing, sure, None), (nothing, other, None)], NAMES)
-    assert [row["dice_one"] for row in found.rows] == [None, 0.0]
-    assert found.score["dice"]["one"] == 0.0 and found.score["empty"] == 1
+    scores = tasks.Segmentation().assess([(nothing, sure, None), (nothing, other, None)], NAMES)
+    assert [row["dice_one"] for row in scores.rows] == [None, 0.0]
+    assert scores.score["dice"]["one"] == 0.0 and scores.score["empty"] == 1
 
 
 @pytest.mark.parametrize("shape", [(12, 15), (7, 8, 9)])

@@ -57,10 +57,10 @@ def test_each_form_of_a_table_gives_the_same_texts(tmp_path):
     objects = (json.dumps({"text": text, "label": label}) for text, label in rows)
     (tmp_path / "jsonl" / "train.jsonl").write_text("\n".join(objects))
     parquet.write_table(pyarrow.table(columns), tmp_path / "parquet" / "train.parquet")
-    found = [data.open_source(str(tmp_path / form), **QUIET)
+    sources = [data.open_source(str(tmp_path / form), **QUIET)
              for form in ("csv", "tsv", "jsonl", "parquet")]  # fmt: skip
-    assert len({source.fingerprint().content_hash for source in found}) == 1
-    assert [source.ids()[0] for source in found] == [
+    assert len({source.fingerprint().content_hash for source in sources}) == 1
+    assert [source.ids()[0] for source in sources] == [
         "train.csv:2", "train.tsv:2", "train.jsonl:1", "train.parquet:1",
     ]  # fmt: skip
 
@@ -183,17 +183,17 @@ def test_panels_show_lengths_and_the_surest_mistakes(source, tmp_path):
     probabilities = np.full((20, 3), 0.1)
     probabilities[np.arange(20), labels] = 0.8
     probabilities[3] = np.roll([0.9, 0.05, 0.05], labels[3] + 1)
-    found = panels.panels(
+    made = panels.panels(
         SimpleNamespace(
             source=source, splits={"train": np.arange(40)}, classes=source.classes,
             steps=plan.steps, test_indices=np.arange(40, 60), labels=labels,
             probabilities=probabilities,
         )
     )  # fmt: skip
-    assert [panel["kind"] for panel in found] == ["histogram", "table"]
-    assert len(found[0]["values"]) == 40 and found[0]["mark"] == plan.steps[0]["length"]
-    assert len(found[1]["rows"]) == 1
-    assert found[1]["rows"][0][0] == source.text(43) and found[1]["rows"][0][3] == 0.9
+    assert [panel["kind"] for panel in made] == ["histogram", "table"]
+    assert len(made[0]["values"]) == 40 and made[0]["mark"] == plan.steps[0]["length"]
+    assert len(made[1]["rows"]) == 1
+    assert made[1]["rows"][0][0] == source.text(43) and made[1]["rows"][0][3] == 0.9
 
 
 # --- the encoder -------------------------------------------------------------------------------
@@ -383,9 +383,9 @@ def test_predict_reads_lines_as_editors_count_them_and_skips_what_is_hidden(tmp_
     (tmp_path / "a.txt").write_text("rain\x0cstorm\n\nsoup\u2028bread\r\n", "utf-8", newline="")
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "a.txt").write_text("old\n")
-    found = given_texts(tmp_path)
-    assert [text for _, text in found] == [b"rain\x0cstorm", "soup\u2028bread".encode()]
-    assert [name for name, _ in found] == [f"{tmp_path / 'a.txt'}:{n}" for n in (1, 3)]
+    texts = given_texts(tmp_path)
+    assert [text for _, text in texts] == [b"rain\x0cstorm", "soup\u2028bread".encode()]
+    assert [name for name, _ in texts] == [f"{tmp_path / 'a.txt'}:{n}" for n in (1, 3)]
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "some folder/a b.csv", "a.txt"])

@@ -173,9 +173,9 @@ def test_normalization_applied_twice_is_found_in_the_graph(tmp_path, precision):
 def test_changed_steps_are_found(folder, steps, words):
     edit_card(folder, preprocessing=steps)
     rehash(folder)
-    found = [f for f in verify.verify(folder).findings if f.code == "preprocessing"]
+    findings = [f for f in verify.verify(folder).findings if f.code == "preprocessing"]
     if words:  # a picture that has the right size already needs no second step
-        assert words in found[0].what
+        assert words in findings[0].what
 
 
 def test_softplus_without_lowering_is_found_at_extreme_values(tmp_path):
@@ -266,22 +266,22 @@ def test_float_island_is_found(tmp_path):
     notes = []
     made = toy_export.export_to(tmp_path, model, precision="int8", note=notes.append)
     assert any("SELECT" in text and "stay float" in text for text in notes)
-    found = [f for f in verify.verify(made.folder).findings if f.code == "float_run"]
-    assert found and "SELECT" in found[0].what and found[0].precision == "int8"
+    findings = [f for f in verify.verify(made.folder).findings if f.code == "float_run"]
+    assert findings and "SELECT" in findings[0].what and findings[0].precision == "int8"
 
 
 def test_a_damaged_reference_is_a_finding_wherever_it_is_damaged(folder):
     content = folder.reference.read_bytes()
     random = np.random.default_rng(0)
-    found = 0
+    caught = 0
     for place in random.integers(0, len(content), 60):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(random.integers(0, 8))
         folder.reference.write_bytes(damaged)
         findings = Findings()
         read_recorded(folder, findings)
-        found += {finding.code for finding in findings.all} == {"reference"}
-    assert found > 30
+        caught += {finding.code for finding in findings.all} == {"reference"}
+    assert caught > 30
 
 
 def test_a_card_whose_limits_are_none_is_a_finding(folder):

@@ -66,11 +66,11 @@ def test_each_fit_keeps_what_it_says(fit, corner, left_end):
     """A wide picture with black ends and a gray middle square."""
     pixels = np.zeros((40, 120, 3), "uint8")
     pixels[:, 38:82] = 100
-    found = resized(pixels, 32, 32, fit)
-    assert found.shape == (32, 32, 3)
-    assert found[0, 0, 0] == corner and found[16, 0, 0] == left_end and found[16, 16, 0] == 100
+    fitted = resized(pixels, 32, 32, fit)
+    assert fitted.shape == (32, 32, 3)
+    assert fitted[0, 0, 0] == corner and fitted[16, 0, 0] == left_end and fitted[16, 16, 0] == 100
     if fit == "pad":
-        assert (found[:10] == 0).all() and (found[-10:] == 0).all()
+        assert (fitted[:10] == 0).all() and (fitted[-10:] == 0).all()
 
 
 def test_a_picture_of_the_right_size_is_left_alone():
@@ -119,8 +119,8 @@ def test_mirroring_mirrors_half_of_the_pictures_and_can_be_left_out():
     plain = augmented(pixels, **still)[0]["image"].astype(int)
     mirrored = 0
     for word in range(40):
-        found = augmented(pixels, word, **{**still, "flip": True})[0]["image"].astype(int)
-        is_plain, is_mirror = (np.abs(found - p).max() <= 2 for p in (plain, plain[:, ::-1]))
+        flipped = augmented(pixels, word, **{**still, "flip": True})[0]["image"].astype(int)
+        is_plain, is_mirror = (np.abs(flipped - p).max() <= 2 for p in (plain, plain[:, ::-1]))
         assert is_plain != is_mirror
         mirrored += is_mirror
         same = augmented(pixels, word, **still)[0]["image"].astype(int)
@@ -138,8 +138,8 @@ def test_a_third_of_a_hue_turn_swaps_the_channels_and_keeps_gray():
 @pytest.mark.parametrize("operation", augmentation.OPERATIONS)
 @pytest.mark.parametrize("magnitude", [0.0, 0.5, 1.0])
 def test_operations_keep_size_and_mode(operation, magnitude):
-    found = operation(Image.fromarray(noise()), magnitude)
-    assert found.size == (24, 20) and found.mode == "RGB"
+    changed = operation(Image.fromarray(noise()), magnitude)
+    assert changed.size == (24, 20) and changed.mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -345,14 +345,14 @@ def test_panels_show_samples_and_the_surest_mistakes_first(tmp_path):
     probabilities = np.where(np.eye(2)[labels] > 0, 0.6, 0.4)
     probabilities[1] = [0.9, 0.1] if labels[1] else [0.2, 0.8]
     probabilities[3] = [0.7, 0.3] if labels[3] else [0.3, 0.7]
-    found = panels.panels(
+    made = panels.panels(
         Evaluation(source, splits, source.classes, test, labels, probabilities, tmp_path / "out")
     )
-    assert [panel["kind"] for panel in found] == ["gallery", "gallery"]
+    assert [panel["kind"] for panel in made] == ["gallery", "gallery"]
     wrong = probabilities.argmax(axis=1) != labels
-    shares = [float(item["caption"].rsplit(" ", 1)[1].rstrip("%")) for item in found[1]["items"]]
+    shares = [float(item["caption"].rsplit(" ", 1)[1].rstrip("%")) for item in made[1]["items"]]
     assert len(shares) == wrong.sum() == 2 and shares == sorted(shares, reverse=True)
-    for panel in found:
+    for panel in made:
         for item in panel["items"]:
             with Image.open(tmp_path / "out" / item["picture"]) as shown:
                 assert max(shown.size) == 160 and shown.format == "JPEG"

@@ -25,12 +25,12 @@ FILLERS = "the a of and with some very old new near by for this that was is".spl
 def sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:
     """Return texts and their labels, classes in turn."""
     rng = np.random.default_rng(seed)
-    found = []
+    rows = []
     for number in range(count):
         label = sorted(WORDS)[number % len(WORDS)]
         words = [*rng.choice(WORDS[label], 2), *rng.choice(FILLERS, rng.integers(2, 14))]
-        found.append((" ".join(rng.permutation(words)), label))
-    return found
+        rows.append((" ".join(rng.permutation(words)), label))
+    return rows
 
 
 def write_table(path: Path, rows: list[tuple[str, str]]) -> Path:

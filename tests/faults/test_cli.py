@@ -35,11 +35,11 @@ def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess:
                                    ["list", "activations"], ["describe", "silu"], []])  # fmt: skip
 def test_help_and_version_are_light(words):
     """The seconds are a benchmark's business; what costs them is imports."""
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", LIGHT, *words], capture_output=True, encoding="utf-8", timeout=60
     )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 @pytest.mark.parametrize(
@@ -163,18 +163,18 @@ def test_arguments_do_not_steer_the_terminal(capsys):
     ],
 )
 def test_closed_streams_leave_no_traceback(command):
-    found = in_shell(command)
-    assert found.returncode == 0, found
-    assert b"Traceback" not in found.stderr
-    assert b"Exception ignored" not in found.stderr
+    done = in_shell(command)
+    assert done.returncode == 0, done
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
 
 
 @POSIX
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_results_that_cannot_be_written_are_not_a_success():
-    found = in_shell("actzoo list activations > /dev/full")
-    assert found.returncode == 2
-    assert b"Traceback" not in found.stderr
+    done = in_shell("actzoo list activations > /dev/full")
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
 
 
 @POSIX
@@ -191,12 +191,12 @@ def test_results_that_cannot_be_written_are_not_a_success():
 )
 def test_any_terminal_will_do(environment):
     for command in ("actzoo list activations", "actzoo describe silu", "actzoo run --help"):
-        found = in_shell(command, **environment)
-        assert found.returncode == 0, found
-        assert not found.stderr
-        assert b"\x1b" not in found.stdout
-    found = in_shell("actzoo list activations --json", **environment)
-    assert len(json.loads(found.stdout)) >= 35
+        done = in_shell(command, **environment)
+        assert done.returncode == 0, done
+        assert not done.stderr
+        assert b"\x1b" not in done.stdout
+    done = in_shell("actzoo list activations --json", **environment)
+    assert len(json.loads(done.stdout)) >= 35
 
 
 @POSIX
@@ -207,13 +207,13 @@ def test_json_is_whole_where_the_terminal_knows_only_ascii():
         "    console.say_json({'名': ['😀', float('nan'), '\\udc80']})"
     )
     for encoding in ("ascii", "utf-8", "latin-1"):
-        found = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             env={**os.environ, "PYTHONIOENCODING": encoding},
         )
-        assert found.returncode == 0, found.stderr
-        read = json.loads(found.stdout.decode(encoding))
+        assert done.returncode == 0, done.stderr
+        read = json.loads(done.stdout.decode(encoding))
         assert read == {"名": ["😀", None, "\udc80"]}
 
 

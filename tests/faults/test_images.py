@@ -61,10 +61,10 @@ def refused(path, words, **options):
 
 
 def noted(notes, *words):
-    found = [note for note in notes if all(word in note for word in words)]
-    assert len(found) == 1, notes
-    assert "\n" not in found[0]
-    return found[0]
+    matching = [note for note in notes if all(word in note for word in words)]
+    assert len(matching) == 1, notes
+    assert "\n" not in matching[0]
+    return matching[0]
 
 
 def decode(raw):
@@ -232,9 +232,9 @@ def test_broken_exif_is_not_an_orientation(exif):
 )  # fmt: skip
 def test_deep_pictures_are_scaled_by_a_rule_and_noted(tmp_path, highest, channels, scale, words):
     values = np.linspace(0, highest, 24 * 20 * channels).astype("int64").reshape(20, 24, channels)
-    found = decode(png16(values))
+    decoded = decode(png16(values))
     expected = np.repeat(np.rint(values * 255 / scale), 3 // channels, axis=2)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(decoded, expected)
     root = write_classes(tmp_path / "data")
     (root / "cat/deep.png").write_bytes(png16(values))
     noted(look(root)[1], "1 pictures with more than 8 bits", words, "cat/deep.png")
@@ -244,8 +244,8 @@ def test_deep_pictures_are_scaled_by_a_rule_and_noted(tmp_path, highest, channel
 def test_floating_point_pictures_are_scaled_and_noted(tmp_path, low, high):
     values = np.linspace(low, high, 480, dtype="float32").reshape(20, 24)
     raw = encoded(Image.fromarray(values), "TIFF")
-    found = decode(raw)
-    assert found.min() == 0 and found.max() == 255
+    decoded = decode(raw)
+    assert decoded.min() == 0 and decoded.max() == 255
     root = write_classes(tmp_path / "data")
     (root / "cat/float.tif").write_bytes(raw)
     noted(look(root)[1], "more than 8 bits", "cat/float.tif")
@@ -330,8 +330,8 @@ def test_odd_sizes_are_trained_on_and_extreme_ones_noted(tmp_path):
         (root / f"cat/{name}.png").write_bytes(encoded(noise(4, *size)))
     source, notes = look(root)
     noted(notes, "2 pictures are over 10 times as long as wide", "line.png", "pole.png")
-    found = data.load_samples(source, np.arange(len(source)), PREPARED)
-    assert found["image"].shape == (16, 16, 16, 3)
+    samples = data.load_samples(source, np.arange(len(source)), PREPARED)
+    assert samples["image"].shape == (16, 16, 16, 3)
 
 
 # --- folders -----------------------------------------------------------------------------------

@@ -132,8 +132,8 @@ def test_four_axes_are_refused_with_the_option_that_takes_one():
     raw = packed(values)
     with pytest.raises(errors.DataError, match=r"12 x 14 x 10 x 2.*--volume 0"):
         read_scan(raw)
-    found = read_scan(raw, volume=1)["image"]
-    np.testing.assert_array_equal(found[..., 0], ball(1)[0])
+    scan = read_scan(raw, volume=1)["image"]
+    np.testing.assert_array_equal(scan[..., 0], ball(1)[0])
     with pytest.raises(errors.DataError, match="0 to 1"):
         read_scan(raw, volume=2)
 
@@ -241,8 +241,8 @@ def test_resampling_takes_the_nearest_voxel(tmp_path):
     fine = affine(0.5, 0.5, 0.5)
     fine[:3, 3] -= 0.25
     header = volumes.read_header(packed(twice, fine))
-    found = volumes.resampled(twice, header, volumes.read_header(packed(image)))
-    np.testing.assert_array_equal(found, mask)
+    back = volumes.resampled(twice, header, volumes.read_header(packed(image)))
+    np.testing.assert_array_equal(back, mask)
 
 
 def test_a_picture_and_its_mask_of_another_size(tmp_path):
@@ -430,8 +430,8 @@ def test_names_stay_out_of_ids_and_notes(tmp_path):
     put(tmp_path / "images" / f"{PLANTED}.png", png(image))
     put(tmp_path / "masks" / f"{PLANTED}.png", png(0 * mask))
     source = opened(tmp_path)
-    found = source.fingerprint()
-    shown = repr((source.ids(), found, source.load(6).id))
+    fingerprint = source.fingerprint()
+    shown = repr((source.ids(), fingerprint, source.load(6).id))
     assert PLANTED not in shown and "cell_" not in shown
     assert source.identities()[6] == f"images/{PLANTED}.png"
 
