@@ -85,20 +85,26 @@ def load_model(path: str | os.PathLike[str], *, trust: bool = False) -> keras.Mo
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=not trust)
     except (ValueError, TypeError, OSError, KeyError) as error:
-        unknown = re.search(r"Unknown activation '[^']*'", str(error))
-        if unknown:
-            raise errors.InvalidValueError(
-                f"{errors.shown(file, 200)} cannot be loaded: {unknown.group()[0].lower()}"
-                f"{unknown.group()[1:]}.\nImport the module that registers it "
-                "(actzoo.activations.register) before loading.",
-                given=str(path),
-            ) from error
-        raise errors.InvalidValueError(
-            f"{errors.shown(file, 200)} cannot be read as a Keras model: "
-            f"{errors.shown(str(error).strip().splitlines()[0] if str(error) else error, 160)}.\n"
-            "Save it again with actzoo.save_model, or copy it again from its source.",
-            given=str(path),
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> errors.InvalidValueError:
+    """Return the error for a file that Keras does not read, and what to do about it."""
+    unknown = re.search(r"Unknown activation '[^']*'", str(error))
+    if unknown:
+        return errors.InvalidValueError(
+            f"{errors.shown(file, 200)} cannot be loaded: {unknown.group()[0].lower()}"
+            f"{unknown.group()[1:]}.\nImport the module that registers it "
+            "(actzoo.activations.register) before loading.",
+            given=str(file),
+        )
+    reason = str(error).strip().splitlines()[0] if str(error) else error
+    return errors.InvalidValueError(
+        f"{errors.shown(file, 200)} cannot be read as a Keras model: "
+        f"{errors.shown(reason, 160)}.\n"
+        "Save it again with actzoo.save_model, or copy it again from its source.",
+        given=str(file),
+    )
 
 
 def _check_hash(file: Path) -> None:
