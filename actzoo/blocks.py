@@ -256,12 +256,13 @@ class PositionEmbedding(keras.layers.Layer):
     def __init__(self, positions: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.positions = positions
+        self.embeddings_initializer = keras.initializers.TruncatedNormal(stddev=0.02)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the table `(positions, width)`."""
         self.embeddings = self.add_weight(
             shape=(self.positions, input_shape[-1]),
-            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            initializer=self.embeddings_initializer,
             name="embeddings",
         )
 

@@ -6,14 +6,12 @@ A model is a function of a config that names an activation. What is saved is a `
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from actzoo import domains, errors, spellings
+from actzoo import domains, errors, initial_weights, spellings
 from actzoo.model_card import ModelCard, versions
 from actzoo.registry import Registry
 from actzoo.saving import load_model, register, save_model
@@ -209,7 +207,8 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
 
     Args:
         name: Architecture; see `list_models`.
-        seed: Seed of the initial weights; the same seed gives the same weights. None draws one.
+        seed: Seed of the initial weights. Each weight is a function of it and of its own name,
+            whatever was built before and whichever other layers there are. None draws one.
         **overrides: Options of the architecture (`activation`, `num_classes`, `input_shape`, …),
             and `weights`: None or "none" for fresh ones, a run folder, or a `.keras` file of ours.
 
@@ -228,32 +227,18 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
     """
     weights = overrides.pop("weights", None)
     config = make_config(name, overrides)
-    with _seeded(seed):
-        model = MODELS.load(name)(config)
+    build = MODELS.load(name)
+    if seed is None:
+        model = build(config)
+    else:
+        with initial_weights.unchanged_random_state():
+            model = build(config)
+        initial_weights.assign(model, seed)
     if weights not in (None, "none"):
         from actzoo import weights as weight_files  # the one upward call, see docs/design.md
 
         weight_files.apply(model, weights)
     return model
-
-
-@contextlib.contextmanager
-def _seeded(seed: int | None) -> Iterator[None]:
-    """Make layers built in the block draw their seeds from `seed`; leave no trace.
-
-    Keras takes the seed of each unseeded initializer, and of each dropout layer, from Python's
-    `random`; seeding that for the time of building makes weights a pure function of
-    (seed, layer), with the user's random state as it was.
-    """
-    if seed is None:
-        yield
-        return
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def describe_model(name: str) -> dict[str, Any]:
