@@ -373,8 +373,10 @@ def do_diagnose(session: Session) -> Diagnosis:
 def do_export(session: Session) -> ExportResult:
     """Write the device files."""
     from actzoo import export
+    from actzoo.tflite.converter import Converter
 
-    with session.stage("export") as log:
+    # Its child imports TensorFlow while the data and the model are opened here.
+    with session.stage("export") as log, Converter() as converter:
         exported = export.export_run(
             session.data,
             session.model,
@@ -383,6 +385,7 @@ def do_export(session: Session) -> ExportResult:
             session.precisions or session.plan.precisions,
             note=log.note,
             io_dtype=session.io_dtype or session.plan.io_dtype,
+            converter=converter,
         )
         log.close(STAGES["export"].hashes(session.folder))
     return exported
