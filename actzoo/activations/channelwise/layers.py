@@ -85,15 +85,10 @@ class Maxout(AlongAxis):
 
     row = ROW["maxout"]
 
-    @property
-    def group(self) -> int:
-        """Channels that are compared with each other."""
-        return self.pool_size
-
-    @property
-    def channel_factor(self) -> fractions.Fraction:
-        """Channels after it per channel before it."""
-        return fractions.Fraction(1, self.pool_size)
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = self.pool_size
+        self.channel_factor = fractions.Fraction(1, self.pool_size)
 
     def call(self, x: Tensor) -> Tensor:
         """Return the largest of each group, of the dtype of `x`."""
