@@ -20,7 +20,7 @@ Steps = Sequence[Mapping[str, Any]]
 Inputs = dict[str, np.ndarray]
 
 
-def apply(steps: Steps, raw: Any) -> Inputs:
+def apply(steps: Steps, raw: object) -> Inputs:
     """Turn one example into the model's inputs.
 
     Args:

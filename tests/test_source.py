@@ -342,22 +342,8 @@ TABLES = (
     "actzoo/activations/figures.py",
     "actzoo/activations/peers.py",
 )
-# Still to be split; nothing may be added.
-TOO_LONG = {"actzoo/activations/smooth/functions.py", "applications/text/data.py"}
 MAX_FUNCTION_LINES = 26  # of nine functions in ten
 MAX_ANY = 0.03  # of all parameters
-# Still to be given types, tensors nearly all of them; nothing may be added.
-TO_BE_TYPED = ("actzoo/activations/",)
-# Called across packages and still to be given a type; nothing may be added.
-OF_ANY_TYPE = {
-    "actzoo/activations/analysis.py: gain(spec)",
-    "actzoo/activations/curves.py: curve(spec)",
-    "actzoo/activations/curves.py: no_curve(spec)",
-    "actzoo/activations/layers.py: identify(layer)",
-    "actzoo/activations/lookup.py: describe(spec)",
-    "actzoo/activations/lookup.py: parse(spec)",
-    "actzoo/preprocessing.py: apply(raw)",
-}
 
 
 def relative(path: Path) -> str:
@@ -366,8 +352,7 @@ def relative(path: Path) -> str:
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_files_are_short_or_tables_of_data(path):
-    is_table = any(path.relative_to(ROOT).match(pattern) for pattern in TABLES)
-    if not is_table and relative(path) not in TOO_LONG:
+    if not any(path.relative_to(ROOT).match(pattern) for pattern in TABLES):
         assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
 
 
@@ -445,7 +430,7 @@ def test_few_parameters_are_of_any_type():
         for name, function in functions_of(path)
         for argument in parameters(function)
     ]
-    of_any = [name for name, bare in taken if bare and not name.startswith(TO_BE_TYPED)]
+    of_any = [name for name, bare in taken if bare]
     assert len(of_any) <= MAX_ANY * len(taken), "\n".join(of_any)
 
 
@@ -487,7 +472,7 @@ def test_functions_called_across_packages_say_their_types():
         for argument in parameters(function)
         if is_any(argument)
     ]
-    assert set(of_any) <= OF_ANY_TYPE, "\n".join(of_any)
+    assert of_any == [], "\n".join(of_any)
 
 
 def test_every_public_name_exists():

@@ -91,7 +91,7 @@ def function(spec: ActivationLike) -> Callable[[Any], Any]:
     return _bind(ACTIVATIONS.get(name), params)
 
 
-def identify(layer: Any) -> tuple[str, dict[str, Any]] | None:
+def identify(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]] | None:
     """Tell which activation a layer is: the inverse of `get`.
 
     Args:
