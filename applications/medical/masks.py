@@ -59,54 +59,67 @@ def table_of(
     Raises:
         DataError: There is nothing but background, a value has no name, or there are too many.
     """
-    found = sorted({0, *values})
-    void = False
-    if names:
-        unknown = [value for value in found if value not in names and value != 0]
-        if unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in found):
-            void, unknown = True, []
-        if unknown and (unknown != [255] or len(names) != 2):
-            raise errors.DataError(
-                f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "
-                f"{', '.join(f'{v} ({errors.shown(n)})' for v, n in sorted(names.items())[:10])}.\n"
-                "Add them to the list of labels, or fix the masks.",
-                given=unknown,
-                allowed=sorted(names),
-            )
-        if not unknown:
-            found = sorted({0, *names})
-    if found == [0]:
-        raise errors.DataError(
-            "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
-            "Check that the right files are in masks/.",
-            given=found,
-        )
-    if len(found) > MOST_CLASSES:
-        raise errors.DataError(
-            f"Masks hold {len(found)} different values, {found[0]} to {found[-1]}; at most "
-            f"{MOST_CLASSES} classes are taken.\nA mask holds one number per class, not gray "
-            "values, and not a number for each object.",
-            given=len(found),
-        )
-    table = {value: number for number, value in enumerate(found)}
+    present = sorted({0, *values})
+    unknown = [value for value in present if value not in names and value != 0] if names else []
+    void = unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in present)
+    if void:
+        unknown = []
+    _check_named(unknown, names)
+    known = sorted({0, *names}) if names and not unknown else present
+    _check_count(known)
+    table = {value: number for number, value in enumerate(known)}
     notes = []
     if void:
         table[IGNORE_INDEX] = IGNORE_INDEX
         notes.append(
             f"{IGNORE_INDEX} in masks has no name: such places are neither learned nor scored."
         )
-    if names and unknown:  # 255 for the one class that is named
-        name = next(name for value, name in sorted(names.items()) if value != 0)
-        classes: tuple[str, ...] = (names.get(0, BACKGROUND), name)
-    else:
-        alone = len(found) == 2 and found[1] in (1, 255)
-        given = {0: BACKGROUND, **({found[1]: FOREGROUND} if alone else {}), **names}
-        # By the value itself, so that other data with fewer classes names them alike.
-        classes = tuple(given.get(value, label_of(value)) for value in found)
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
         notes.append(f"Values of the masks were renumbered: {written}.")
-    return table, classes, notes
+    return table, _class_names(known, names, unknown), notes
+
+
+def _check_named(unknown: Sequence[int], names: Mapping[int, str]) -> None:
+    """Refuse values without a name; 255 may stand for the one class that is named."""
+    if unknown and (unknown != [255] or len(names) != 2):
+        raise errors.DataError(
+            f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "
+            f"{', '.join(f'{v} ({errors.shown(n)})' for v, n in sorted(names.items())[:10])}.\n"
+            "Add them to the list of labels, or fix the masks.",
+            given=unknown,
+            allowed=sorted(names),
+        )
+
+
+def _check_count(known: Sequence[int]) -> None:
+    """Refuse masks of nothing but background, and those of more values than there are classes."""
+    if known == [0]:
+        raise errors.DataError(
+            "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
+            "Check that the right files are in masks/.",
+            given=known,
+        )
+    if len(known) > MOST_CLASSES:
+        raise errors.DataError(
+            f"Masks hold {len(known)} different values, {known[0]} to {known[-1]}; at most "
+            f"{MOST_CLASSES} classes are taken.\nA mask holds one number per class, not gray "
+            "values, and not a number for each object.",
+            given=len(known),
+        )
+
+
+def _class_names(
+    known: Sequence[int], names: Mapping[int, str], unknown: Sequence[int]
+) -> tuple[str, ...]:
+    """Return the name of each class: the data's own, else by the value in the masks."""
+    if unknown:  # 255 for the one class that is named
+        name = next(name for value, name in sorted(names.items()) if value != 0)
+        return (names.get(0, BACKGROUND), name)
+    alone = len(known) == 2 and known[1] in (1, 255)
+    given = {0: BACKGROUND, **({known[1]: FOREGROUND} if alone else {}), **names}
+    # By the value itself, so that other data with fewer classes names them alike.
+    return tuple(given.get(value, label_of(value)) for value in known)
 
 
 def label_of(value: int) -> str:

@@ -68,6 +68,12 @@ class Photos(Domain["Pictures"]):
 
         return data.open_pictures(path, options)
 
+    def steps(self) -> dict[str, Step]:
+        """Return the decoder and the resizer."""
+        from actzoo.applications.vision import images
+
+        return {"decode_image": images.decode_image, "resize_image": images.resize_image}
+
     def inputs(
         self, source: Pictures, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]
     ) -> InputPlan:
@@ -92,12 +98,6 @@ class Photos(Domain["Pictures"]):
             augmentation=augmentation,
             reasons=(why_size, why_fit, why_augmentation),
         )
-
-    def steps(self) -> dict[str, Step]:
-        """Return the decoder and the resizer."""
-        from actzoo.applications.vision import images
-
-        return {"decode_image": images.decode_image, "resize_image": images.resize_image}
 
     def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> PhotoAugmenter:
         """Return what changes training photos."""

@@ -40,6 +40,17 @@ def _head(x: keras.KerasTensor, num_classes: int, dropout: float) -> keras.Keras
     return keras.layers.Dense(num_classes, name="head_logits")(x)
 
 
+def _pooled(
+    image: keras.KerasTensor,
+    x: keras.KerasTensor,
+    config: MobileNetV2Config | ResNetConfig,
+    name: str,
+) -> keras.Model:
+    """Return the model that classifies a map of features by its mean."""
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(image, _head(x, config.num_classes, config.dropout), name=name)
+
+
 def _stem_strides(config: MobileNetV2Config | ResNetConfig) -> int:
     small = min(config.input_shape[:2]) < SMALL_PICTURE
     return config.stem_strides or (1 if small else 2)
@@ -108,8 +119,7 @@ def build_mobilenet_v2(config: MobileNetV2Config) -> keras.Model:
     x = blocks.conv_norm_act(
         x, _channels(1280 * max(1.0, config.width)), 1, activation=activation, name="top"
     )
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(image, _head(x, config.num_classes, config.dropout), name="mobilenet_v2")
+    return _pooled(image, x, config, "mobilenet_v2")
 
 
 def build_resnet18(config: ResNetConfig) -> keras.Model:
@@ -145,5 +155,4 @@ def build_resnet18(config: ResNetConfig) -> keras.Model:
                 activation=activation,
                 name=f"stage{stage}_block{block}",
             )
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(image, _head(x, config.num_classes, config.dropout), name="resnet18")
+    return _pooled(image, x, config, "resnet18")
