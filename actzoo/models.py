@@ -227,13 +227,12 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
     """
     weights = overrides.pop("weights", None)
     config = make_config(name, overrides)
-    build = MODELS.load(name)
     if seed is None:
-        model = build(config)
+        model = MODELS.load(name)(config)
     else:
-        with initial_weights.unchanged_random_state():
-            model = build(config)
-        initial_weights.assign(model, seed)
+        with initial_weights.unchanged_random_state():  # modules draw from it on import, too
+            model = MODELS.load(name)(config)
+            initial_weights.assign(model, seed)
     if weights not in (None, "none"):
         from actzoo import weights as weight_files  # the one upward call, see docs/design.md
 
