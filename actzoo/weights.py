@@ -116,6 +116,23 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
         source, origin = saving.load_model(path), _origin(path)
     else:
         source, origin = given, {"origin": given.name}
+    report, wrong = _transfer(source, model, origin)
+    if wrong:
+        layers = len(wrong) + len(report.loaded) + len(report.skipped)
+        raise errors.InvalidValueError(
+            f"The weights do not fit {model.name}: {len(wrong)} of {layers} layers differ, among "
+            "them\n  "
+            + "\n  ".join(wrong[:3])
+            + "\nBuild the model with the options of the one that was saved (see its model.json).",
+            given=str(given),
+        )
+    return report
+
+
+def _transfer(
+    source: keras.Model, model: keras.Model, origin: dict[str, Any]
+) -> tuple[LoadReport, list[str]]:
+    """Copy the weights of layers of one name and shape; return the report, and what differs."""
     theirs = {layer.name: layer for layer in source.layers if layer.weights}
     loaded: list[str] = []
     skipped: dict[str, str] = {}
@@ -125,23 +142,15 @@ def apply(model: keras.Model, given: str | os.PathLike[str] | keras.Model) -> Lo
             continue
         expected = [tuple(weight.shape) for weight in layer.weights]
         other = theirs.get(layer.name)
-        given_shapes = None if other is None else [tuple(weight.shape) for weight in other.weights]
-        if given_shapes == expected and other is not None:
+        shapes = None if other is None else [tuple(weight.shape) for weight in other.weights]
+        if other is not None and shapes == expected:
             layer.set_weights(other.get_weights())
             loaded.append(layer.name)
         elif layer.name.startswith(HEAD):
-            skipped[layer.name] = f"belongs to other classes: {given_shapes} there, {expected} here"
+            skipped[layer.name] = f"belongs to other classes: {shapes} there, {expected} here"
         else:
-            wrong.append(f"{layer.name}: expected {expected}, found {given_shapes}")
-    if wrong:
-        raise errors.InvalidValueError(
-            f"The weights do not fit {model.name}: {len(wrong)} of "
-            f"{len(wrong) + len(loaded) + len(skipped)} layers differ, among them\n  "
-            + "\n  ".join(wrong[:3])
-            + "\nBuild the model with the options of the one that was saved (see its model.json).",
-            given=str(given),
-        )
-    return LoadReport(tuple(loaded), skipped, origin)
+            wrong.append(f"{layer.name}: expected {expected}, found {shapes}")
+    return LoadReport(tuple(loaded), skipped, origin), wrong
 
 
 def _origin(path: Path) -> dict[str, Any]:
