@@ -135,7 +135,10 @@ def built(layer, shape):
     [
         (keras.layers.ReLU(), ("relu", {})),
         (keras.layers.ReLU(6), ("relu6", {})),
-        (keras.layers.ReLU(2.0), ("relu_n", {"max_value": 2.0})),
+        (
+            keras.layers.ReLU(2.0),
+            ("relu_n", {"max_value": 2.0, "negative_slope": 0.0, "threshold": 0.0}),
+        ),
         (keras.layers.ReLU(threshold=2.0), ("thresholded_relu", {"threshold": 2.0})),
         (keras.layers.ReLU(negative_slope=0.1), ("leaky_relu", {"negative_slope": 0.1})),
         (keras.layers.ReLU(6, negative_slope=0.1), None),

@@ -98,7 +98,7 @@ def identify(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]] | None:
         layer: Any Keras layer; those of Keras itself and of models made elsewhere too.
 
     Returns:
-        Canonical name and all parameters (without an unset seed), or None if it is no activation
+        Canonical name and all parameters that are set, or None if it is no activation
         of the table. `get` takes the pair.
     """
     kind = type(layer)
@@ -228,14 +228,13 @@ def _identify_relu(layer: keras.layers.ReLU) -> tuple[str, dict[str, Any]] | Non
 
 
 def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Return the pair in plain types, None if the table does not allow such values."""
+    """Return the pair with all parameters that are set; None for values that no row allows."""
     row = ACTIVATIONS.get(name)
     try:
-        checked = row.check(params)
+        checked = row.check({**row.defaults, **params})
     except errors.ActzooError:
         return None
-    seeds = {p.name for p in row.parameters if p.kind == "seed"}
-    return name, {k: v for k, v in checked.items() if not (k in seeds and v is None)}
+    return name, {key: value for key, value in checked.items() if value is not None}
 
 
 def _checked_config(
