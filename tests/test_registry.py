@@ -31,13 +31,14 @@ def values(parameter: Parameter) -> st.SearchStrategy:
         return st.integers(low, low + 16 if parameter.high is None else int(parameter.high))
     if parameter.kind == "seed":
         return st.none() | st.integers(0, 2**31)
-    return st.floats(
+    numbers = st.floats(
         parameter.low,
         parameter.high,
         exclude_min=parameter.low_open,
         allow_nan=False,
         allow_infinity=False,
     )
+    return st.none() | numbers if parameter.optional else numbers
 
 
 @st.composite
@@ -116,13 +117,24 @@ def test_the_order_of_two_parameters_is_checked():
 @given(specs())
 @settings(max_examples=60, deadline=None)
 def test_identify_is_the_inverse_of_get(spec):
-    again = activations.identify(activations.get(spec))
-    row = activations.describe(spec[0])
+    layer = activations.get(spec)
+    again = activations.identify(layer)
+    defaults = activations.describe(spec[0]).defaults
     if again[0] == spec[0]:
-        full = {**row.defaults, **spec[1]}
-        assert again[1] == {k: v for k, v in full.items() if v is not None}
+        full = {**defaults, **spec[1]}
+        unset = [name for name, value in defaults.items() if value is None]
+        assert again[1] == {k: v for k, v in full.items() if v is not None or k not in unset}
     else:  # the same function by its other name
-        assert (spec[0], again[0]) in {("relu_n", "relu6"), ("leaky_relu", "relu")}
+        others = {"relu_n": "relu relu6 leaky_relu thresholded_relu", "leaky_relu": "relu"}
+        assert again[0] in others[spec[0]].split()
+        x = np.linspace(-9, 9, 50, dtype="float32")
+        np.testing.assert_array_equal(activations.get(again)(x), layer(x))
+
+
+def test_no_limit_is_identified_as_none():
+    layer = activations.get("relu_n(max_value=None, negative_slope=0.5, threshold=2)")
+    assert activations.identify(layer)[1]["max_value"] is None
+    assert float(activations.get(activations.identify(layer))(np.float32(9))) == 9
 
 
 def built(layer, shape):

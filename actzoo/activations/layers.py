@@ -98,8 +98,8 @@ def identify(layer: keras.layers.Layer) -> tuple[str, dict[str, Any]] | None:
         layer: Any Keras layer; those of Keras itself and of models made elsewhere too.
 
     Returns:
-        Canonical name and all parameters that are set, or None if it is no activation
-        of the table. `get` takes the pair.
+        Canonical name and all parameters (without those that are None by default and are not set),
+        or None if it is not an activation of the table. `get` takes the pair.
     """
     kind = type(layer)
     if kind is keras.layers.Activation:
@@ -234,7 +234,9 @@ def _checked(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
         checked = row.check({**row.defaults, **params})
     except errors.ActzooError:
         return None
-    return name, {key: value for key, value in checked.items() if value is not None}
+    # None may be set, too: without `max_value`, relu_n would have the limit of its default.
+    unset = {key for key, value in row.defaults.items() if value is None}
+    return name, {k: v for k, v in checked.items() if v is not None or k not in unset}
 
 
 def _checked_config(
