@@ -348,14 +348,18 @@ def _instance(name: str) -> Domain[Source]:
     return made
 
 
-def read_options(spec: DomainSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with which data is opened, held against a domain's row.
+def read_options(options: Sequence[DataOption], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with which data is opened, checked.
+
+    Args:
+        options: Of a domain's row.
+        given: Name -> value.
 
     Raises:
         UnknownNameError: There is no such option.
         InvalidValueError: A value is of the wrong kind, or too low.
     """
-    rows = {row.name: row for row in spec.options}
+    rows = {row.name: row for row in options}
     for name, value in given.items():
         if name not in rows:
             raise errors.unknown_name("data option", name, [*rows, "allow_rare"])

@@ -12,8 +12,6 @@ import pytest
 from PIL import Image
 
 from actzoo.applications.medical.data import Scans, open_scans
-from actzoo.applications.medical.domain import DOMAIN
-from actzoo.domains import read_options
 
 _SHARED = Path(os.environ.get("ACTZOO_SHARED") or Path(__file__).parents[2] / "shared")
 NUCLEI = _SHARED / "data" / "dsb2018_nuclei"
@@ -111,4 +109,4 @@ def write_volumes(root: Path, count: int = 4) -> Path:
 
 def opened(root: Path, **options: object) -> Scans:
     """The source of a folder, its options checked as the core checks them."""
-    return open_scans(str(root), read_options(DOMAIN, options))
+    return open_scans(str(root), options)

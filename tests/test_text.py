@@ -40,6 +40,11 @@ def source(tmp_path):
     return open_texts(str(write_table(tmp_path / "a.csv", sentences(60))), {})
 
 
+def test_options_are_checked_where_texts_are_opened_directly(tmp_path):
+    with pytest.raises(errors.UnknownNameError, match="data option 'delimeter'"):
+        open_texts(str(tmp_path), {"delimeter": ";"})
+
+
 # --- reading -----------------------------------------------------------------------------------
 
 

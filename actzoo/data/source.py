@@ -147,7 +147,7 @@ def open_source(
     own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
     folders.check_exists(path)
     place = path if folders.is_scheme(path) else str(archives.folder_of(path))
-    source = domains.get_domain(spec.name).open(place, domains.read_options(spec, own))
+    source = domains.get_domain(spec.name).open(place, domains.read_options(spec.options, own))
     check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:

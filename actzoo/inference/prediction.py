@@ -231,7 +231,7 @@ def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> mod
             f"{errors.shown(', '.join(options))}.",
             given=tuple(options),
         )
-    given = domains.read_options(domains.DOMAINS.get(card.domain), options)
+    given = domains.read_options(domains.DOMAINS.get(card.domain).options, options)
     return dataclasses.replace(
         card,
         data_options={**card.data_options, **given},

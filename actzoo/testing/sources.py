@@ -378,7 +378,9 @@ def _nothing_is_refused(subject: _Subject) -> None:
 
 def _wrong_data_is_refused(subject: _Subject, path: str) -> None:
     try:
-        subject.domain.open(path, domains.read_options(subject.domain.spec, subject.options))
+        subject.domain.open(
+            path, domains.read_options(subject.domain.spec.options, subject.options)
+        )
     except errors.ActzooError as error:
         _require(bool(str(error).strip()), f"the error on {path} says nothing")
         return

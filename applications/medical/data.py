@@ -18,7 +18,9 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.medical import folder, inspection, masks, pictures, tiling, volumes
 from actzoo.applications.medical.inspection import PairInfo, Reading
+from actzoo.applications.medical.options import OPTIONS
 from actzoo.data import Example, Fingerprint
+from actzoo.domains import read_options
 from actzoo.tasks import IGNORE_INDEX
 
 SALT = b"actzoo case "  # before an image's digest, so that no table of known digests finds it
@@ -45,7 +47,7 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     Raises:
         DataError: The data cannot be used; names the files.
     """
-    chosen = Options(**options)
+    chosen = Options(**read_options(OPTIONS, options))
     listing = folder.list_pairs(path)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
     return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)

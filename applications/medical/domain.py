@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, Domain, DomainSpec, InputPlan
+from actzoo.applications.medical.options import OPTIONS
+from actzoo.domains import Domain, DomainSpec, InputPlan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,17 +31,7 @@ DOMAIN = DomainSpec(
     steps=("read_scan", "normalize_scan", "tile_scan"),
     planned=("input_shape", "widths"),
     notice="For research only, not a medical device.",
-    options=(
-        DataOption(
-            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
-        ),
-        DataOption("max_voxels", int, "Largest scan, voxels or pixels in all.", least=1),
-        DataOption(
-            "resample_masks", bool, "Bring masks to their images' grid (nearest).", inputs=False
-        ),
-        DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
-        DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
-    ),
+    options=OPTIONS,
     data_forms=(
         "images/ and masks/ with files of the same names (NIfTI, PNG, TIFF), or train/, val/, "
         "test/ above them",

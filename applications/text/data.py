@@ -16,7 +16,9 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.text import columns, labels, rows, table, tokenizer
+from actzoo.applications.text.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
+from actzoo.domains import read_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ def open_texts(
         DataError: The texts cannot be used; names file and line.
     """
     tokenizer.check_installed()
-    chosen = Options(**options)
+    chosen = Options(**read_options(OPTIONS, options))
     files = table.find(path) if tables is None else tables
     if not files:
         raise errors.DataError(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, Domain, DomainSpec, GivenInput, InputPlan
+from actzoo.applications.text.options import OPTIONS
+from actzoo.domains import Domain, DomainSpec, GivenInput, InputPlan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,15 +30,7 @@ DOMAIN = DomainSpec(
     target="actzoo.applications.text.domain:Text",
     steps=("tokenize",),
     planned=("vocabulary_size", "max_length"),
-    options=(
-        DataOption("text_column", str, "Column of the texts."),
-        DataOption("label_column", str, "Column of the labels."),
-        DataOption("delimiter", str, "Between the fields of a CSV, if no comma."),
-        DataOption("encoding", str, "Of the file, if not UTF-8."),
-        DataOption(
-            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
-        ),
-    ),
+    options=OPTIONS,
     data_forms=(
         "a .csv, .tsv, .jsonl or .parquet file with a text and a label column, or a folder with "
         "train.* and test.* of these",

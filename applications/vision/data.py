@@ -18,7 +18,9 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.vision import folder, images
 from actzoo.applications.vision.inspection import DEPTHS, inspect_files
+from actzoo.applications.vision.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
+from actzoo.domains import read_options
 from actzoo.inspection import Inspection
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
@@ -49,7 +51,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     Raises:
         DataError: The pictures cannot be used; names them.
     """
-    chosen = Options(**options)
+    chosen = Options(**read_options(OPTIONS, options))
     if path.startswith("tfds:"):
         from actzoo.applications.vision import tfds
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
-from actzoo.domains import DataOption, Domain, DomainSpec, InputPlan
+from actzoo.applications.vision.options import OPTIONS
+from actzoo.domains import Domain, DomainSpec, InputPlan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +28,7 @@ DOMAIN = DomainSpec(
     default_precisions=("float32", "int8"),
     target="actzoo.applications.vision.domain:Photos",
     steps=("decode_image", "resize_image"),
-    options=(
-        DataOption(
-            "strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False
-        ),
-        DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
-        DataOption("data_dir", str, "Where prepared TensorFlow Datasets are.", inputs=False),
-    ),
+    options=OPTIONS,
     data_forms=(
         "a folder of class folders with pictures, or train/, val/, test/ above them",
         "tfds:NAME[/CONFIG] with pictures and labels",

@@ -1,0 +1,15 @@
+"""The options that scans are opened with, on the command line and in Python. Data only."""
+
+from __future__ import annotations
+
+from actzoo.domains import DataOption
+
+OPTIONS = (
+    DataOption("strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False),
+    DataOption("max_voxels", int, "Largest scan, voxels or pixels in all.", least=1),
+    DataOption(
+        "resample_masks", bool, "Bring masks to their images' grid (nearest).", inputs=False
+    ),
+    DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
+    DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
+)

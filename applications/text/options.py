@@ -1,0 +1,13 @@
+"""The options that texts are opened with, on the command line and in Python. Data only."""
+
+from __future__ import annotations
+
+from actzoo.domains import DataOption
+
+OPTIONS = (
+    DataOption("text_column", str, "Column of the texts."),
+    DataOption("label_column", str, "Column of the labels."),
+    DataOption("delimiter", str, "Between the fields of a CSV, if no comma."),
+    DataOption("encoding", str, "Of the file, if not UTF-8."),
+    DataOption("strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False),
+)

@@ -1,0 +1,11 @@
+"""The options that pictures are opened with, on the command line and in Python. Data only."""
+
+from __future__ import annotations
+
+from actzoo.domains import DataOption
+
+OPTIONS = (
+    DataOption("strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False),
+    DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
+    DataOption("data_dir", str, "Where prepared TensorFlow Datasets are.", inputs=False),
+)
