@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypedDict, TypeVar
 
-from actzoo import archives, errors, files, folders
+from actzoo import archives, errors, files, folders, spellings
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class DataOption:
     inputs: bool = True
 
 
+@spellings.refuses_functions
 @dataclasses.dataclass(frozen=True)
 class DomainSpec:
     """One kind of data, as plain data: listing it imports nothing.

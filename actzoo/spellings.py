@@ -10,6 +10,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from actzoo import errors
+
 Kind = TypeVar("Kind", bound=type)
 
 # Object that a key stands in -> old key -> new key; "" is the whole file.
@@ -34,6 +36,20 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "ActivationSpec": {"gain_centred": "gain_centered"},
     "ModelSpec": {"small": "low_data_options", "tiny": "test_options"},
     "WeightsSpec": {"licence": "license"},
+}
+# Arguments of a domain's row that named a function each -> the method of its class instead.
+DOMAIN_METHODS: dict[str, str] = {
+    "sniff": "recognize",
+    "open": "open",
+    "inputs": "inputs",
+    "rename": "class_names",
+    "augmenter": "augmenter",
+    "cutter": "cutter",
+    "length": "length",
+    "read": "read",
+    "write": "write_mask",
+    "files": "traveling_files",
+    "panels": "panels",
 }
 
 
@@ -77,6 +93,31 @@ def accepts_old_arguments(kind: Kind) -> Kind:
     @functools.wraps(plain)
     def init(self: object, *args: object, **given: object) -> None:
         plain(self, *args, **{names.get(key, key): value for key, value in given.items()})
+
+    kind.__init__ = init  # type: ignore[misc]
+    return kind
+
+
+def refuses_functions(kind: Kind) -> Kind:
+    """Let the constructor of a domain's row say what replaces the functions it named before.
+
+    Args:
+        kind: The dataclass of the row, whose class is its `target` now.
+    """
+    plain: Callable[..., None] = kind.__init__  # type: ignore[misc]
+
+    @functools.wraps(plain)
+    def init(self: object, *args: object, **given: object) -> None:
+        old = [name for name in given if name in DOMAIN_METHODS]
+        if old:
+            raise errors.InvalidTypeError(
+                f'A {kind.__name__} names one class now: target="module:Class", a subclass of '
+                "actzoo.domains.Domain.\nGive it methods for the functions: "
+                + ", ".join(f"{name} -> {DOMAIN_METHODS[name]}" for name in old)
+                + ". In steps are names alone; the method steps returns their functions.",
+                given=old,
+            )
+        plain(self, *args, **given)
 
     kind.__init__ = init  # type: ignore[misc]
     return kind

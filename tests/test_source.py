@@ -37,7 +37,7 @@ LEVELS = {
 }  # fmt: skip
 FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
-    ("files", "spellings"),
+    ("files", "spellings"), ("spellings", "errors"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
     ("folders", "errors"),
     ("inspection", "cache"), ("inspection", "errors"), ("inspection", "files"),

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from actzoo import files, models, spellings, weights
+from actzoo import errors, files, models, spellings, weights
 from actzoo.activations import ActivationSpec
+from actzoo.domains import Domain, DomainSpec
 
 
 def test_every_old_key_is_read_as_the_new_one(tmp_path):
@@ -59,3 +60,17 @@ def test_rows_of_plugins_may_be_made_with_old_arguments():
     for kind in (ActivationSpec, models.ModelSpec, weights.WeightsSpec):
         for new in spellings.ARGUMENTS[kind.__name__].values():
             assert new in kind.__dataclass_fields__
+
+
+def test_rows_that_name_functions_are_told_of_the_class():
+    with pytest.raises(errors.InvalidTypeError) as caught:
+        DomainSpec(
+            name="sensor", summary="s", task="classification", default_model="net",
+            default_precisions=("float32",), sniff="m:sniff", open="m:open", inputs="m:inputs",
+            steps=(("read", "m:read"),), write="m:write",
+        )  # fmt: skip
+    first, second = str(caught.value).splitlines()
+    assert 'target="module:Class"' in first and "actzoo.domains.Domain" in first
+    assert "sniff -> recognize, open -> open, inputs -> inputs, write -> write_mask" in second
+    for method in spellings.DOMAIN_METHODS.values():
+        assert callable(getattr(Domain, method))
