@@ -28,6 +28,7 @@ from scan_files import (
 
 import actzoo
 from actzoo import (
+    cli,
     data,
     domains,
     errors,
@@ -761,6 +762,21 @@ def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path):
     mask = np.load(answer.mask)
     assert mask.shape == tile.shape[:2] and 0 < (mask == 1).mean() < 0.5
     assert answer.mask in summaries.answer_table([summaries.answer(answer, 1)])
+
+
+@pytest.mark.slow
+def test_predict_writes_the_mask_of_an_array(pictures_run, tmp_path, capsys):
+    model, out = pictures_run.run.export / "model_float32.tflite", tmp_path / "masks"
+    with inference.open_model(model) as opened_model:
+        shape = opened_model.card.inputs["image"]["shape"]
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "tile.npy", rng.standard_normal(shape, dtype="float32"))
+    given = [str(model), str(tmp_path / "tile.npy"), "--out", str(out)]
+    assert cli.run_command(["predict", *given]) == 0
+    printed = capsys.readouterr().out
+    assert "tile_mask.npy" in printed
+    assert np.load(out / "tile_mask.npy").shape == tuple(shape[:2])
+    assert "tile_mask.npy" in (out / run_folder.ANSWERS).read_text()
 
 
 @pytest.mark.slow
