@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import actzoo
-from actzoo import activations, blocks, cli, errors
+from actzoo import activations, blocks, cli, errors, lowering
 from actzoo.activations import lookup
 from actzoo.activations.peers import AMBIGUOUS, PEERS
 
@@ -516,8 +516,18 @@ def test_what_peers_compute_with_arguments(spec, theirs, tmp_path):
     x = keras.Input(PICTURES.shape[1:])
     model = keras.Model(x, layer(x))
     model.save(tmp_path / "m.keras")
-    for each in (model, actzoo.load_model(tmp_path / "m.keras")):
+    lowered = [lowering.lower(model, precision) for precision in ("float32", "int8")]
+    for each in (model, actzoo.load_model(tmp_path / "m.keras"), *lowered):
         np.testing.assert_allclose(each(PICTURES.astype("float32")), wanted, 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_several_axes_work_without_the_size_of_the_batch(name):
+    x = keras.Input(PICTURES.shape[1:])
+    model = keras.Model(x, activations.get(f"{name}(axis=[1, -2])")(x))
+    pictures = np.concatenate([PICTURES] * 4)[:7]  # the last of two batches is smaller
+    wanted = getattr(keras.activations, name)(pictures, axis=(1, 2))
+    np.testing.assert_allclose(model.predict(pictures, batch_size=4, verbose=0), wanted, 1e-5, 1e-5)
 
 
 def test_several_axes_are_distinct_and_of_the_input():

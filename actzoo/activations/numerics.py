@@ -59,9 +59,23 @@ def with_gradient(derivative: Callable[..., Any]) -> Callable[..., Any]:
     return decorate
 
 
-def positive_axes(axis: int | tuple[int, ...], rank: int) -> int | tuple[int, ...]:
-    """Return several axes counted from the first, as Keras' softmax needs them; one as it is."""
-    return axis if isinstance(axis, int) else tuple(each % rank for each in axis)
+@in_float32
+def softmax_over(x: Tensor, *, axes: tuple[int, ...]) -> Tensor:
+    """Return softmax over several axes; Keras' function fails where the batch size is unknown."""
+    powers = ops.exp(below_largest(x, axes))
+    return powers / ops.sum(powers, axis=axes, keepdims=True)
+
+
+@in_float32
+def log_softmax_over(x: Tensor, *, axes: tuple[int, ...]) -> Tensor:
+    """Return the logarithm of softmax over several axes; see `softmax_over`."""
+    z = below_largest(x, axes)
+    return z - ops.log(ops.sum(ops.exp(z), axis=axes, keepdims=True))
+
+
+def below_largest(x: Tensor, axis: int | tuple[int, ...] = -1) -> Tensor:
+    """Return scores minus the largest of each distribution, so that exponentials stay finite."""
+    return x - ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))
 
 
 def negative_part(x: Tensor) -> Tensor:

@@ -9,12 +9,14 @@ from keras import ops
 
 from actzoo.activations.device_forms import DeviceForm
 from actzoo.activations.device_math import in_pairs
-from actzoo.activations.numerics import Tensor, positive_axes
+from actzoo.activations.numerics import Tensor, log_softmax_over, softmax_over
 
 
 def softmax_float(x: Tensor, *, axis: int | tuple[int, ...] = -1, **_: object) -> Tensor:
     """Return exp(x_i) / sum_j exp(x_j)."""
-    return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
+    if isinstance(axis, tuple):
+        return softmax_over(x, axes=axis)
+    return ops.softmax(x, axis=axis)
 
 
 SOFTMAX = DeviceForm(softmax_float, folds=False)
@@ -22,7 +24,9 @@ SOFTMAX = DeviceForm(softmax_float, folds=False)
 
 def log_softmax_float(x: Tensor, *, axis: int | tuple[int, ...] = -1, **_: object) -> Tensor:
     """Return x_i - ln(sum_j exp(x_j))."""
-    return ops.log_softmax(x, axis=positive_axes(axis, len(x.shape)))
+    if isinstance(axis, tuple):
+        return log_softmax_over(x, axes=axis)
+    return ops.log_softmax(x, axis=axis)
 
 
 LOG_SOFTMAX = DeviceForm(log_softmax_float, folds=False)

@@ -6,7 +6,13 @@ from typing import Any
 
 from keras import ops
 
-from actzoo.activations.numerics import Tensor, in_float32, positive_axes
+from actzoo.activations.numerics import (
+    Tensor,
+    below_largest,
+    in_float32,
+    log_softmax_over,
+    softmax_over,
+)
 
 
 def softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
@@ -21,7 +27,9 @@ def softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return ops.softmax(x, axis=positive_axes(axis, len(x.shape)))
+    if isinstance(axis, tuple):
+        return softmax_over(x, axes=axis)
+    return ops.softmax(x, axis=axis)
 
 
 def log_softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
@@ -36,7 +44,9 @@ def log_softmax(x: Tensor, *, axis: int | tuple[int, ...] = -1) -> Tensor:
     Returns:
         Tensor of the shape and dtype of `x`.
     """
-    return ops.log_softmax(x, axis=positive_axes(axis, len(x.shape)))
+    if isinstance(axis, tuple):
+        return log_softmax_over(x, axes=axis)
+    return ops.log_softmax(x, axis=axis)
 
 
 @in_float32
@@ -96,7 +106,7 @@ def sparsemax(x: Tensor, *, axis: int = -1) -> Tensor:
     Reference:
         Martins & Astudillo, 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
     """
-    z = _below_largest(ops.moveaxis(x, axis, -1))
+    z = below_largest(ops.moveaxis(x, axis, -1))
     falling, rank = _ranked(z)
     inside = 1.0 + rank * falling > ops.cumsum(falling, axis=-1)
     kept = ops.where(inside, falling, ops.zeros_like(falling))
@@ -122,7 +132,7 @@ def entmax15(x: Tensor, *, axis: int = -1) -> Tensor:
     Reference:
         Peters, Niculae & Martins, 2019, "Sparse Sequence-to-Sequence Models", arXiv:1905.05702.
     """
-    z = 0.5 * _below_largest(ops.moveaxis(x, axis, -1))
+    z = 0.5 * below_largest(ops.moveaxis(x, axis, -1))
     falling, rank = _ranked(z)
     mean = ops.cumsum(falling, axis=-1) / rank
     spread = ops.cumsum(ops.square(falling), axis=-1) / rank - ops.square(mean)
@@ -140,13 +150,8 @@ def entmax15(x: Tensor, *, axis: int = -1) -> Tensor:
     return ops.moveaxis(ops.square(ops.relu(z - tau)), -1, axis)
 
 
-def _below_largest(z: Tensor) -> Tensor:
-    """Shift by the largest score: all that matters is then in (-2, 0], and sums keep digits."""
-    return z - ops.stop_gradient(ops.max(z, axis=-1, keepdims=True))
-
-
 def _ranked(z: Tensor) -> tuple[Any, Any]:
-    """Return shifted scores from the largest down, the hopeless ones cut, and their ranks."""
+    """Return shifted scores from the largest down, cut at -2 (none below counts), and ranks."""
     falling = -ops.sort(-ops.maximum(z, -2.0), axis=-1)
     return falling, ops.arange(1, ops.shape(z)[-1] + 1, dtype=z.dtype)
 
