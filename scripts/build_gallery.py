@@ -11,6 +11,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ BEYOND = 2.0  # curves are drawn this far past the frame, which cuts them
 FLAT = 0.03  # largest error of a simplified curve, of the drawing
 
 # Functions a convolution or dense layer of a device file applies by itself.
-MELTING = {
+FUSED = {
     "linear": lambda x: x,
     "RELU": lambda x: np.maximum(x, 0.0),
     "RELU6": lambda x: np.clip(x, 0.0, 6.0),
@@ -144,7 +145,9 @@ def center_and_rest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return images
 
 
-def map_of(row: activations.ActivationSpec, inputs: Any, words: str) -> dict[str, Any]:
+def map_of(
+    row: activations.ActivationSpec, inputs: Callable[..., np.ndarray], words: str
+) -> dict[str, Any]:
     """Return a map of a function of two numbers, in round steps.
 
     Args:
@@ -190,7 +193,7 @@ def outputs(row: activations.ActivationSpec) -> dict[str, Any]:
     return several(lambda x: function(inputs(x)), words)
 
 
-def takes(function: Any, channels: int) -> bool:
+def takes(function: Callable[..., np.ndarray], channels: int) -> bool:
     try:
         function(np.zeros((1, channels)))
     except ValueError:  # it works on pairs
@@ -208,7 +211,7 @@ def same_everywhere(row: activations.ActivationSpec) -> dict[str, Any]:
     )
 
 
-def several(function: Any, words: str) -> dict[str, Any]:
+def several(function: Callable[..., np.ndarray], words: str) -> dict[str, Any]:
     """Return the different ones of several outputs as lines.
 
     Args:
@@ -249,7 +252,7 @@ def is_fused(row: activations.ActivationSpec) -> bool:
     x = np.linspace(-10, 10, 401)
     with np.errstate(all="ignore"):
         y = activations.reference(row.name)(x)
-    return any(np.array_equal(y, fused(x)) for fused in MELTING.values())
+    return any(np.array_equal(y, fused(x)) for fused in FUSED.values())
 
 
 def int8_is_cheap(row: activations.ActivationSpec) -> bool:

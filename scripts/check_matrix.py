@@ -36,11 +36,11 @@ def precisions_of(model: str) -> tuple[str, ...]:
 def check(model: str, activation: str, converter: Converter) -> dict:
     folder = WORK / f"{model}-{activation}"
     try:
-        found = testing.check_model(
+        figures = testing.check_model(
             model, folder, precisions=precisions_of(model), converter=converter,
             **testing.small_config(model, activation),
         )  # fmt: skip
-        return {"passed": True, "files": kept(found)}
+        return {"passed": True, "files": kept(figures)}
     except errors.ActzooError as error:
         verified = folder / "export" / "verify.json"
         files = json.loads(verified.read_text()) if verified.exists() else {}
@@ -94,13 +94,13 @@ def run(chosen: Sequence[str], share: tuple[int, int]) -> None:
 
 
 def cell(row: dict, precision: str) -> str:
-    found = row["files"].get(precision)
-    if found is None:
+    figures = row["files"].get(precision)
+    if figures is None:
         return "–"
-    if found["max_abs_error"] is None:
+    if figures["max_abs_error"] is None:
         return "refused"
-    mark = "" if found["passed"] else " ✗"
-    return f"{found['max_abs_error']:.1g} / {found['agreement']:.3f}{mark}"
+    mark = "" if figures["passed"] else " ✗"
+    return f"{figures['max_abs_error']:.1g} / {figures['agreement']:.3f}{mark}"
 
 
 def counts(rows: dict[str, dict], models_: Sequence[str]) -> list[str]:
@@ -112,7 +112,7 @@ def counts(rows: dict[str, dict], models_: Sequence[str]) -> list[str]:
         cells = [f"{sum(row['passed'] for row in own)} of {len(own)}"]
         for precision in ARTIFACTS.names():
             made = [row["files"][precision] for row in own if precision in row["files"]]
-            held = sum(bool(found["passed"]) for found in made)
+            held = sum(bool(figures["passed"]) for figures in made)
             cells.append(f"{held} of {len(made)}" if made else "–")
         lines.append(f"| {model} | " + " | ".join(cells) + " |")
     return lines

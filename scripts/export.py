@@ -13,11 +13,11 @@ from actzoo import files, stages
 def main(run: str, *precisions: str) -> int:
     stages.export(run, precisions or ("float32", "float16", "dynamic", "int8"))
     verification = stages.verify(run)
-    for name, found in files.read_json(stages.as_run(run).verification, "verification").items():
-        if "size_bytes" in found:
+    for name, row in files.read_json(stages.as_run(run).verification, "verification").items():
+        if "size_bytes" in row:
             print(
-                f"{name}: {found['size_bytes']:,} bytes, largest error "
-                f"{found['max_abs_error']:.2g}, agreement {found['agreement']:.3f}"
+                f"{name}: {row['size_bytes']:,} bytes, largest error "
+                f"{row['max_abs_error']:.2g}, agreement {row['agreement']:.3f}"
             )
     return 0 if verification.passed else 1
 

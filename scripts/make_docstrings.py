@@ -22,16 +22,16 @@ WORDS = (5, 40)  # fewest and most of a sentence
 
 
 def main(folder: str) -> None:
-    found: dict[str, str] = {}  # sentence -> package; one said by two tells nothing
+    package_of: dict[str, str] = {}  # sentence -> package; one said by two tells nothing
     doubtful = set()
     for package in PACKAGES:
         for sentence in sentences(package):
-            if found.setdefault(sentence, package) != package:
+            if package_of.setdefault(sentence, package) != package:
                 doubtful.add(sentence)
     rows = [
         (sentence, package)
         for name in PACKAGES
-        for sentence, package in spread([(s, p) for s, p in sorted(found.items())
+        for sentence, package in spread([(s, p) for s, p in sorted(package_of.items())
                                          if p == name and s not in doubtful])
     ]  # fmt: skip
     path = Path(folder, "sentences.csv")

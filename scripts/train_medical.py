@@ -34,11 +34,11 @@ def main() -> None:
     test = result.metrics["test"]
     for name, dice in test["dice"].items():
         print(f"{name}: Dice {dice:.3f}, IoU {test['iou'][name]:.3f}")
-    for precision, found in result.verification.items():
+    for precision, row in result.verification.items():
         print(
-            f"{precision}: {found['size_bytes']:,} bytes, {found['latency_ms']:.2f} ms, "
-            f"agreement {found['agreement']:.3f}, "
-            + ("verified" if found["passed"] else "NOT within its limits")
+            f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
+            f"agreement {row['agreement']:.3f}, "
+            + ("verified" if row["passed"] else "NOT within its limits")
         )
     if given.ask:
         masks = Path(given.run, "masks")

@@ -33,11 +33,11 @@ def main() -> None:
     )
     test = result.metrics["test"]
     print(f"test accuracy {test['accuracy']:.3f}, macro recall {test['macro_recall']:.3f}")
-    for precision, found in result.verification.items():
+    for precision, row in result.verification.items():
         print(
-            f"{precision}: {found['size_bytes']:,} bytes, {found['latency_ms']:.2f} ms, "
-            f"agreement {found['agreement']:.3f}, "
-            + ("verified" if found["passed"] else "NOT within its limits")
+            f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
+            f"agreement {row['agreement']:.3f}, "
+            + ("verified" if row["passed"] else "NOT within its limits")
         )
     if given.ask:
         with inference.open_model(result.run.export / "model_dynamic.tflite") as model:

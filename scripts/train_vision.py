@@ -30,12 +30,12 @@ def main() -> None:
     )
     test = result.metrics["test"]
     print(f"test accuracy {test['accuracy']:.3f}, macro recall {test['macro_recall']:.3f}")
-    for precision, found in result.verification.items():
-        if "size_bytes" in found:
+    for precision, row in result.verification.items():
+        if "size_bytes" in row:
             print(
-                f"{precision}: {found['size_bytes']:,} bytes, {found['latency_ms']:.2f} ms, "
-                f"agreement {found['agreement']:.3f}, "
-                + ("verified" if found["passed"] else "NOT within its limits")
+                f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
+                f"agreement {row['agreement']:.3f}, "
+                + ("verified" if row["passed"] else "NOT within its limits")
             )
 
 

@@ -20,7 +20,7 @@ class Augmenter(Protocol):
         ...
 
     def __call__(
-        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
+        self, inputs: dict[str, np.ndarray], target: object, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], Any]:
         """Return changed inputs of the model's shape, and the target that fits them."""
         ...
@@ -38,13 +38,13 @@ class Cutter(Protocol):
         ...
 
     def sample(
-        self, inputs: dict[str, np.ndarray], target: Any, part: int, rng: np.random.Generator
+        self, inputs: dict[str, np.ndarray], target: object, part: int, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], Any]:
         """Return one training sample of the model's shape."""
         ...
 
     def cut(
-        self, inputs: dict[str, np.ndarray], target: Any = None
+        self, inputs: dict[str, np.ndarray], target: object = None
     ) -> tuple[dict[str, np.ndarray], Any]:
         """Return all samples of an example, stacked; each place of the target is in one."""
         ...

@@ -77,7 +77,7 @@ class TileAugmenter:
         self._limit = float(norm.get("limit", 5.0))
 
     def __call__(
-        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
+        self, inputs: dict[str, np.ndarray], target: object, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return a changed tile and its mask, of the same shapes."""
         settings = self._settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TypeGuard
 
 from actzoo import activations, errors
 from actzoo.models import ModelSpec, TrainingDefaults, check_num_classes, check_number
@@ -51,14 +51,14 @@ class UNetConfig:
         _check_shape(self.input_shape, 2 ** (len(self.widths) - 1))
 
 
-def _are_whole(sizes: Any, low: int, high: int) -> bool:
+def _are_whole(sizes: object, low: int, high: int) -> TypeGuard[tuple[int, ...]]:
     return isinstance(sizes, tuple) and all(
         isinstance(size, int) and not isinstance(size, bool) and low <= size <= high
         for size in sizes
     )
 
 
-def _check_widths(widths: Any) -> None:
+def _check_widths(widths: object) -> None:
     if not _are_whole(widths, 1, 4096) or not 2 <= len(widths) <= 8:
         raise errors.InvalidValueError(
             f"widths={errors.shown(repr(widths))} is not possible: 2 to 8 numbers, one per level, "
@@ -67,7 +67,7 @@ def _check_widths(widths: Any) -> None:
         )
 
 
-def _check_shape(shape: Any, multiple: int) -> None:
+def _check_shape(shape: object, multiple: int) -> None:
     if not _are_whole(shape, 1, MAX_SIDE) or len(shape) != 3:
         raise errors.InvalidValueError(
             f"input_shape={errors.shown(repr(shape))} is not possible: height, width and channels, "

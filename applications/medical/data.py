@@ -141,8 +141,8 @@ class Scans:
             axis = int(tile.get("axis", self._axis))
             return [row.shape[axis] for row in self._facts]
         sides = [int(tile.get(n, s)) for n, s in zip(("height", "width"), self._tile, strict=True)]
-        found = [tiling.count_tiles(row.shape, sides, 0.0) for row in self._facts]
-        return found if max(found) > 1 else None
+        counts = [tiling.count_tiles(row.shape, sides, 0.0) for row in self._facts]
+        return counts if max(counts) > 1 else None
 
     def ids(self) -> list[str]:
         """Return the number and digest of each case."""

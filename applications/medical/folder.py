@@ -169,10 +169,10 @@ def patient_of(stem: str, split: str | None = None) -> str:
 
 def _named_patient(stem: str) -> str | None:
     """Return the patient that a name names, or None; equal numbers are equal patients."""
-    found = _SUBJECT.search(stem) or _PATIENT.search(stem)
-    if found is None:
+    match = _SUBJECT.search(stem) or _PATIENT.search(stem)
+    if match is None:
         return None
-    named = next(filter(None, found.groups()))
+    named = next(filter(None, match.groups()))
     return _ZEROS.sub("", re.sub(r"[-_]", "", named).lower())
 
 
@@ -180,11 +180,11 @@ def _places(root: str) -> dict[str | None, list[str]]:
     """Return split -> folders that may hold its images."""
     if _image_and_mask_folders(root) is not None:
         return {None: [root]}
-    found: dict[str | None, list[str]] = {}
+    by_split: dict[str | None, list[str]] = {}
     for name in entries(root)[0]:
         if split := SPLIT_NAMES.get(name.casefold()):
-            found.setdefault(split, []).append(os.path.join(root, name))
-    return found
+            by_split.setdefault(split, []).append(os.path.join(root, name))
+    return by_split
 
 
 def _image_and_mask_folders(place: str) -> tuple[str, str] | None:
@@ -234,7 +234,7 @@ def _paired(
 
 def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[str, str]:
     """Return the stem of each file that is read -> its path relative to the root."""
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for name in entries(folder)[1]:
         ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
         if ending is None:
@@ -244,14 +244,14 @@ def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[s
             continue
         path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
         stem = name[: -len(ending)]
-        if stem in found:
+        if stem in paths:
             raise errors.DataError(
-                f"{errors.shown(found[stem], 120)} and {errors.shown(path, 120)} have one name, so "
+                f"{errors.shown(paths[stem], 120)} and {errors.shown(path, 120)} have one name, so "
                 "nothing says which belongs to the other folder's file.\nKeep one of them.",
                 given=path,
             )
-        found[stem] = path
-    return found
+        paths[stem] = path
+    return paths
 
 
 def _names(root: str) -> dict[int, str]:
@@ -277,9 +277,9 @@ def _about(root: str) -> tuple[str, ...]:
     path = os.path.join(root, "dataset.json")
     if not os.path.isfile(path):
         return ()
-    found = json.loads(_text(path))  # that it is an object, reading the names has checked
-    texts = [("", found.get("description"))]
-    texts.append(("License: ", found.get("license") or found.get("licence")))
+    content = json.loads(_text(path))  # that it is an object, reading the names has checked
+    texts = [("", content.get("description"))]
+    texts.append(("License: ", content.get("license") or content.get("licence")))
     return tuple(
         errors.shown(f"{before}{text}", 400)
         for before, text in texts
@@ -301,9 +301,9 @@ def _text(path: str) -> str:
 
 def _names_of_json(path: str) -> dict[int, str]:
     try:
-        found = json.loads(_text(path))
-        found = found.get("labels", {} if path.endswith("dataset.json") else found)
-        pairs = found.items()
+        content = json.loads(_text(path))
+        labels = content.get("labels", {} if path.endswith("dataset.json") else content)
+        pairs = labels.items()
         if pairs and all(isinstance(value, int) for _, value in pairs):
             return {int(value): str(name) for name, value in pairs}
         return {int(value): str(name) for value, name in pairs}

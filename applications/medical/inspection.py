@@ -134,8 +134,8 @@ def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.nda
         )
     rows = (np.arange(size[0]) + 0.5) * mask.shape[0] / size[0]
     columns = (np.arange(size[1]) + 0.5) * mask.shape[1] / size[1]
-    found: np.ndarray = mask[rows.astype(int)[:, None], columns.astype(int)]
-    return found
+    resized: np.ndarray = mask[rows.astype(int)[:, None], columns.astype(int)]
+    return resized
 
 
 def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[PairInfo]:

@@ -140,13 +140,13 @@ def names_among(
         classes: Those of the data.
         table: Value -> class index; see `table_of`.
     """
-    found = []
+    names = []
     for number, name in enumerate(classes):
         if name == FOREGROUND and name not in known:
             value = next(value for value, index in table.items() if index == number)
             name = label_of(value) if label_of(value) in known else name
-        found.append(name)
-    return tuple(found)
+        names.append(name)
+    return tuple(names)
 
 
 def renumbered(mask: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
@@ -154,5 +154,5 @@ def renumbered(mask: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
     lookup = np.full(max(int(mask.max()), *table) + 1, IGNORE_INDEX, "uint8")
     for value, number in table.items():
         lookup[value] = number
-    found: np.ndarray = lookup[mask]
-    return found
+    indices: np.ndarray = lookup[mask]
+    return indices

@@ -8,7 +8,6 @@ in no known unit, so each scan is normalized by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def read_scan(
-    value: Any,
+    value: object,
     channels: int = 1,
     max_voxels: int = MAX_VOXELS,
     fill_nan: float | None = None,
@@ -64,7 +63,7 @@ def read_pixels(
 
 
 def normalize_scan(
-    value: Any, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
+    value: object, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
 ) -> dict[str, np.ndarray]:
     """Bring a scan to mean 0 and standard deviation 1, all its channels together.
 
@@ -102,7 +101,7 @@ def normalize_scan(
 
 
 def tile_scan(
-    value: Any,
+    value: object,
     height: int,
     width: int,
     overlap: float = 0.5,
@@ -124,7 +123,7 @@ def tile_scan(
     return {"image": _opened(value)}
 
 
-def _opened(value: Any) -> np.ndarray:
+def _opened(value: object) -> np.ndarray:
     """Return the array of a scan that is read, checked."""
     if isinstance(value, Mapping):
         value = value.get("image")

@@ -90,7 +90,7 @@ class TileCutter:
             )
 
     def sample(
-        self, inputs: dict[str, np.ndarray], target: Any, part: int, rng: np.random.Generator
+        self, inputs: dict[str, np.ndarray], target: object, part: int, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return one training tile: of a volume, slice `part`; of a large picture, any window.
 
@@ -116,7 +116,7 @@ class TileCutter:
         return {"image": self._cut(pixels, corner)}, self._cut_mask(mask, corner)
 
     def cut(
-        self, inputs: dict[str, np.ndarray], target: Any = None
+        self, inputs: dict[str, np.ndarray], target: object = None
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Return all tiles `(n, height, width, channels)` and their masks.
 
@@ -222,15 +222,15 @@ class TileCutter:
         corner: Sequence[int],
         own: Sequence[tuple[int, int]] | None = None,
     ) -> np.ndarray:
-        found = np.full(self._tile, IGNORE_INDEX, "uint8")
+        tile = np.full(self._tile, IGNORE_INDEX, "uint8")
         limits = own or [(0, size) for size in mask.shape]
         into, out_of = [], []
         for start, side, (low, high) in zip(corner, self._tile, limits, strict=True):
             first, last = max(low, start), min(high, start + side)
             into.append(slice(first - start, last - start))
             out_of.append(slice(first, last))
-        found[tuple(into)] = mask[tuple(out_of)]
-        return found
+        tile[tuple(into)] = mask[tuple(out_of)]
+        return tile
 
     def _overlapping(
         self, corner: Sequence[int], plane: Sequence[int]
@@ -248,8 +248,8 @@ class TileCutter:
         rows, columns = (
             1.0 - np.abs((np.arange(side) + 0.5) / side * 2 - 1) + 1e-3 for side in self._tile
         )
-        found: np.ndarray = np.multiply.outer(rows, columns)[..., None].astype("float32")
-        return found
+        weights: np.ndarray = np.multiply.outer(rows, columns)[..., None].astype("float32")
+        return weights
 
 
 def _window(size: int, side: int, center: int | None, rng: np.random.Generator) -> int:

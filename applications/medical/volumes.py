@@ -12,11 +12,16 @@ import gzip
 import io
 import struct
 import zlib
-from typing import Any
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actzoo import errors
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
 
 MAX_VOXELS = 1 << 27  # 512 x 512 x 512
 HEADER_BYTES = 540  # of the longer header, NIfTI-2
@@ -58,8 +63,8 @@ class Header:
     @property
     def orientation(self) -> np.ndarray:
         """Where each stored axis points `(3, 2)`, as nibabel writes it."""
-        found: np.ndarray = _nibabel().orientations.io_orientation(self.affine)
-        return found
+        axes: np.ndarray = _nibabel().orientations.io_orientation(self.affine)
+        return axes
 
     @property
     def canonical_spacing(self) -> tuple[float, ...]:
@@ -78,7 +83,7 @@ class Header:
         return tuple(shape)
 
 
-def _nibabel() -> Any:
+def _nibabel() -> ModuleType:
     try:
         import nibabel
     except ImportError:
@@ -156,7 +161,7 @@ def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header
     return Header(shape, dtype, affine, int(header["vox_offset"]), slope, intercept)
 
 
-def _parsed(start: bytes) -> Any:
+def _parsed(start: bytes) -> Nifti1Header:
     nibabel = _nibabel()
     is_second = start[4:7] == b"n+2"
     kind = nibabel.Nifti2Header if is_second else nibabel.Nifti1Header
@@ -191,7 +196,7 @@ def _check_axes(shape: tuple[int, ...], volume: int | None) -> None:
         )
 
 
-def _check_spacing(header: Any) -> None:
+def _check_spacing(header: Nifti1Header) -> None:
     """Refuse a header that does not say where voxels are; never a silent 1 mm."""
     zooms = np.asarray(header["pixdim"][1:4], "float64")
     if not np.isfinite(zooms).all() or (zooms <= 0).any():
@@ -217,11 +222,11 @@ def _is_flat(axes: np.ndarray) -> bool:
     return not abs(np.linalg.det(axes)) > FLAT * np.prod(sides)
 
 
-def _numbers(values: Any) -> str:
+def _numbers(values: Iterable[float]) -> str:
     return " x ".join(f"{float(value):.5g}" for value in values)
 
 
-def _scaling(header: Any) -> tuple[float, float]:
+def _scaling(header: Nifti1Header) -> tuple[float, float]:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if not np.isfinite(slope) or slope == 0.0:
         return 1.0, 0.0
@@ -325,18 +330,17 @@ def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
     from scipy import ndimage
 
     to_mask = np.linalg.inv(canonical_affine(header)) @ canonical_affine(image)
-    moved = ndimage.affine_transform(
+    moved: np.ndarray = ndimage.affine_transform(
         mask, to_mask[:3, :3], to_mask[:3, 3], image.canonical_shape, order=0, cval=0
     )
-    found: np.ndarray = moved
-    return found
+    return moved
 
 
 def canonical_affine(header: Header) -> np.ndarray:
     """Return the affine of the volume as `read_volume` returns it."""
     turn = _nibabel().orientations.inv_ornt_aff(header.orientation, header.shape[:3])
-    found: np.ndarray = header.affine @ turn
-    return found
+    affine: np.ndarray = header.affine @ turn
+    return affine
 
 
 def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:

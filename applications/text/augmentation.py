@@ -48,8 +48,8 @@ class TokenMasker:
         self._mask = tokens.index(tokenizer.MASK) if tokenizer.MASK in tokens else 0
 
     def __call__(
-        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
-    ) -> tuple[dict[str, np.ndarray], Any]:
+        self, inputs: dict[str, np.ndarray], target: object, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], object]:
         """Return inputs of which some tokens are hidden, never the first and the last."""
         ids = inputs["input_ids"].copy()
         inside = slice(1, int(inputs["attention_mask"].sum()) - 1)

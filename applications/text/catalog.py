@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from actzoo import activations, errors
 from actzoo.models import ModelSpec, TrainingDefaults, check_num_classes, check_number
@@ -72,7 +71,7 @@ class BertConfig:
             raise errors.unknown_name("pooling", self.pooling, POOLINGS)
 
 
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+def _check_whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise errors.InvalidValueError(
             f"{name}={errors.shown(repr(value))} is not possible: a whole number, {low:,} to "

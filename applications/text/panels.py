@@ -26,9 +26,9 @@ def panels(evaluation: Evaluation) -> list[Panel]:
     Returns:
         A histogram of lengths, and a table of the most confident mistakes.
     """
-    found = [_lengths(evaluation)]
+    shown = [_lengths(evaluation)]
     mistakes = _mistakes(evaluation)
-    return [*found, mistakes] if mistakes["rows"] else found
+    return [*shown, mistakes] if mistakes["rows"] else shown
 
 
 def _lengths(evaluation: Evaluation) -> Panel:

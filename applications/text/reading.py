@@ -55,7 +55,7 @@ def _names_a_file(item: str) -> bool:
 
 def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
     encoding = options.get("encoding")
-    found = False
+    has_texts = False
     if path.suffix.lower() in _NO_TABLES:
         problem = f"{errors.shown(path, 200)} is not a text file; save it as CSV."
         yield GivenInput(str(path), problem=problem)
@@ -68,9 +68,9 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
             texts = _column_of_texts(read, options)
         for line, text in texts:
             if text.strip() or path.suffix.lower() in table.SUFFIXES:
-                found = True
+                has_texts = True
                 yield GivenInput(f"{path}:{line}", text.encode())
-        if not found:
+        if not has_texts:
             yield GivenInput(str(path), problem=f"{errors.shown(path, 200)} holds no texts.")
     except errors.ActzooError as error:
         yield GivenInput(str(path), problem=str(error))

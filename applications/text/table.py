@@ -69,23 +69,23 @@ def find(path: str) -> list[tuple[str, Path]]:
     if not files and len(folders) == 1:  # as archives are packed
         return find(str(place / folders[0]))
     tables = [place / name for name in files if Path(name).suffix.lower() in SUFFIXES]
-    found: dict[str, Path] = {}
+    by_split: dict[str, Path] = {}
     for file in tables:
         split = SPLIT_NAMES.get(file.stem.lower())
         if split is None:
             continue
-        if split in found:
+        if split in by_split:
             raise errors.DataError(
                 f"{errors.shown(place, 160)} holds two tables for {split}: "
-                f"{errors.shown(found[split].name)} and {errors.shown(file.name)}.\nKeep one.",
+                f"{errors.shown(by_split[split].name)} and {errors.shown(file.name)}.\nKeep one.",
                 given=str(place),
             )
-        found[split] = file
-    if "train" in found:
+        by_split[split] = file
+    if "train" in by_split:
         order = ("train", "val", "test")
-        return [(split, found[split]) for split in order if split in found]
+        return [(split, by_split[split]) for split in order if split in by_split]
     # A table beside folders is mostly a list of what is in them.
-    alone = len(tables) == 1 and not found and not folders
+    alone = len(tables) == 1 and not by_split and not folders
     return [("", tables[0])] if alone else []
 
 
@@ -243,14 +243,14 @@ def _table_of(name: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
 
 def _other_delimiter(header: str) -> str:
     """Return the hint that a header seems to be divided by another character; "" if not."""
-    found = other_delimiter(header)
-    return f" Or is another character the delimiter: {found}?" if found else ""
+    option = other_delimiter(header)
+    return f" Or is another character the delimiter: {option}?" if option else ""
 
 
 def other_delimiter(header: str) -> str | None:
     """Return the option for the character that seems to divide a header."""
-    found = next((c for c in ";\t|" if c in header), None)
-    return None if found is None else '--delimiter "{}"'.format("\\t" if found == "\t" else found)
+    written = next((w for c, w in ((";", ";"), ("\t", "\\t"), ("|", "|")) if c in header), None)
+    return None if written is None else f'--delimiter "{written}"'
 
 
 def _checked_columns(name: str, columns: Sequence[str]) -> list[str]:
@@ -305,11 +305,11 @@ def _json_lines(name: str, text: str) -> Table:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        found = _json_object(name, number, line)
+        fields = _json_object(name, number, line)
         if not columns:
-            columns = list(found)
-        missing = [column for column in columns if column not in found]
-        more = [column for column in found if column not in columns]
+            columns = list(fields)
+        missing = [column for column in columns if column not in fields]
+        more = [column for column in fields if column not in columns]
         if missing or more:
             what = (
                 f"the key '{errors.shown(missing[0])}' is missing"
@@ -322,7 +322,7 @@ def _json_lines(name: str, text: str) -> Table:
                 f"{what}; the first line has {errors.shown(', '.join(columns), 120)}.",
                 "Give every line the same keys.",
             )
-        rows.append([_cell(found[column]) for column in columns])
+        rows.append([_cell(fields[column]) for column in columns])
         lines.append(number)
     if not rows:
         raise refuse(name, None, "the file is empty.", "Give one JSON object per line.")
@@ -332,7 +332,7 @@ def _json_lines(name: str, text: str) -> Table:
 def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
     problem = None
     try:
-        found = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
+        fields = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         problem = f"it is not JSON: {error.msg} at character {error.pos + 1}."
     except RecursionError:
@@ -340,25 +340,25 @@ def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
     except ValueError as error:
         problem = f"{error}."
     else:
-        if isinstance(found, dict):
-            return found
-        problem = f"it holds {type(found).__name__}, not an object."
+        if isinstance(fields, dict):
+            return fields
+        problem = f"it holds {type(fields).__name__}, not an object."
     raise refuse(name, number, problem, 'Each line is one object: {"text": "...", "label": "..."}')
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for key in found if sum(key == other for other, _ in pairs) > 1)
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        twice = next(key for key in fields if sum(key == other for other, _ in pairs) > 1)
         raise ValueError(f"the key '{errors.shown(twice)}' occurs twice")
-    return found
+    return fields
 
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """Return a value as a table shows it; what is missing is empty."""
     if value is None:
         return ""
@@ -375,7 +375,7 @@ def _parquet(path: Path) -> Table:
     except ImportError:
         raise errors.missing_extra("pyarrow", "text", "Reading .parquet tables") from None
     try:
-        found = parquet.read_table(path)
+        content = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise refuse(
             path.name,
@@ -383,7 +383,7 @@ def _parquet(path: Path) -> Table:
             f"it is not a Parquet table: {errors.shown(error, 120)}.",
             "Write it again.",
         ) from error
-    columns = _checked_columns(path.name, found.column_names)
-    cells = [[_cell(value) for value in column.to_pylist()] for column in found.columns]
+    columns = _checked_columns(path.name, content.column_names)
+    cells = [[_cell(value) for value in column.to_pylist()] for column in content.columns]
     rows = [list(row) for row in zip(*cells, strict=True)]
     return Table(path.name, columns, rows, list(range(1, len(rows) + 1)))

@@ -81,11 +81,11 @@ def train(texts: Iterable[str], size: int) -> str:
     )
     tokenizer.train_from_iterator(coded, trainer)
     ids = tokenizer.get_vocab()
-    found = []
+    tokens = []
     for token in sorted(ids, key=ids.__getitem__):
         plain = "".join(outer.get(letter, letter) for letter in token)
-        found.append(f"##{plain}" if token[0] in outer else plain)
-    return " ".join([*SPECIAL, *found])
+        tokens.append(f"##{plain}" if token[0] in outer else plain)
+    return " ".join([*SPECIAL, *tokens])
 
 
 def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
@@ -93,11 +93,11 @@ def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
     from tokenizers import Tokenizer, models
 
     tokenizer = _pipeline(Tokenizer(models.WordPiece(unk_token=UNKNOWN)), True, False)
-    found: collections.Counter[str] = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for text in texts:
         normal = tokenizer.normalizer.normalize_str(text)
-        found.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
-    return found
+        counts.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+    return counts
 
 
 def _pipeline(tokenizer: Tokenizer, lowercase: bool, strip_accents: bool) -> Tokenizer:
@@ -169,9 +169,9 @@ def count_tokens(texts: Sequence[str], step: Mapping[str, Any]) -> tuple[np.ndar
     unknown = tokenizer.token_to_id(UNKNOWN)
     lengths, known = np.zeros(len(texts), int), np.zeros(len(texts), int)
     for start in range(0, len(texts), 1024):
-        for number, found in enumerate(tokenizer.encode_batch(list(texts[start : start + 1024]))):
-            lengths[start + number] = len(found.ids)
-            known[start + number] = sum(token != unknown for token in found.ids) - 2
+        for number, encoded in enumerate(tokenizer.encode_batch(list(texts[start : start + 1024]))):
+            lengths[start + number] = len(encoded.ids)
+            known[start + number] = sum(token != unknown for token in encoded.ids) - 2
     return lengths, known
 
 

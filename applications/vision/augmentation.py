@@ -78,8 +78,8 @@ class PhotoAugmenter:
         self.stored_steps = (*(dict(step) for step in steps[:-1]), {**last, **larger})
 
     def __call__(
-        self, inputs: dict[str, np.ndarray], target: Any, rng: np.random.Generator
-    ) -> tuple[dict[str, np.ndarray], Any]:
+        self, inputs: dict[str, np.ndarray], target: object, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], object]:
         """Return a changed picture uint8 `(height, width, 3)`, and the target as it is."""
         stored, settings = inputs["image"], self._settings
         image = _warped(stored, self._size, settings, rng)

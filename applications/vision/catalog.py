@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from actzoo import activations, errors
 from actzoo.models import ModelSpec, check_num_classes, check_number
@@ -40,7 +39,7 @@ class VisionConfig:
         check_number("dropout", self.dropout, 0.0, 0.95)
         self._check_shape(self.input_shape)
 
-    def _check_shape(self, shape: Any, dimensions: int | None = 3) -> None:
+    def _check_shape(self, shape: object, dimensions: int | None = 3) -> None:
         sizes = shape if isinstance(shape, tuple) else ()
         whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
         if not sizes or not whole or (dimensions and len(sizes) != dimensions):
@@ -72,7 +71,7 @@ class SimpleNetConfig(VisionConfig):
         super().validate()
         _check_sizes("units", self.units, 1, 65_536)
 
-    def _check_shape(self, shape: Any, dimensions: int | None = None) -> None:
+    def _check_shape(self, shape: object, dimensions: int | None = None) -> None:
         super()._check_shape(shape, None)  # it flattens whatever comes
 
 
@@ -123,11 +122,12 @@ class ResNetConfig(VisionConfig):
         _check_strides(self.stem_strides)
 
 
-def _check_sizes(name: str, sizes: Any, low: int, high: int, *, count: int | None = None) -> None:
-    sound = isinstance(sizes, tuple) and all(
-        isinstance(n, int) and not isinstance(n, bool) and low <= n <= high for n in sizes
-    )
-    if not sound or not sizes or (count is not None and len(sizes) != count):
+def _check_sizes(
+    name: str, sizes: object, low: int, high: int, *, count: int | None = None
+) -> None:
+    given = sizes if isinstance(sizes, tuple) else ()
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and low <= n <= high for n in given)
+    if not given or not whole or (count is not None and len(given) != count):
         many = "a list of numbers" if count is None else f"{count} numbers, one per stage"
         raise errors.InvalidValueError(
             f"{name}={errors.shown(repr(sizes))} is not possible: {many}, each {low} to {high:,}.",
@@ -135,7 +135,7 @@ def _check_sizes(name: str, sizes: Any, low: int, high: int, *, count: int | Non
         )
 
 
-def _check_strides(strides: Any) -> None:
+def _check_strides(strides: object) -> None:
     if strides not in (None, 1, 2):
         raise errors.InvalidValueError(
             f"stem_strides={errors.shown(repr(strides))} is not possible: 1, 2, or none to "

@@ -57,14 +57,13 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
 
         return tfds.open_prepared(path, chosen)
     listing = folder.list_pictures(path)
-    found = inspect_files(path, listing.paths, chosen.max_pixels)
     return Pictures(
         ids=listing.paths,
         labels=np.asarray(listing.labels, dtype=np.int64),
         splits=listing.splits,
         classes=listing.classes,
         read=_FileReader(path, listing.paths),
-        found=found,
+        inspection=inspect_files(path, listing.paths, chosen.max_pixels),
         options=chosen,
         notes=listing.notes,
     )
@@ -100,7 +99,7 @@ class Pictures:
         splits: Split of each, or None.
         classes: Names.
         read: Position -> bytes of the file.
-        found: What the look at all of them gave.
+        inspection: What the look at all of them gave.
         options: How they were opened.
         notes: Warnings met so far.
 
@@ -116,21 +115,21 @@ class Pictures:
         splits: list[str | None],
         classes: tuple[str, ...],
         read: Callable[[int], bytes],
-        found: Inspection,
+        inspection: Inspection,
         options: Options,
         notes: Sequence[str] = (),
     ) -> None:
         self.classes = classes
         self._options = options
         self._read = read
-        faults = _set_aside(ids, labels, classes, found, options.strict)
+        faults = _set_aside(ids, labels, classes, inspection, options.strict)
         whole = np.ones(len(ids), bool)
-        whole[list(found.problems)] = False
+        whole[list(inspection.problems)] = False
         self._positions = np.flatnonzero(whole)
         self._ids = [_printable(ids[i]) for i in self._positions]
         self._labels = labels[self._positions]
         self._splits = [splits[i] for i in self._positions]
-        self._rows = found.rows[self._positions]
+        self._rows = inspection.rows[self._positions]
         same = _duplicates(self._ids, self._labels, self._splits, self._rows, options.strict)
         self._notes = (*notes, *faults, *same, *_peculiarities(self._ids, self._rows))
 
@@ -224,14 +223,19 @@ def _named(items: Sequence[str], most: int = 10) -> str:
 
 
 def _set_aside(
-    ids: list[str], labels: np.ndarray, classes: tuple[str, ...], found: Inspection, strict: bool
+    ids: list[str],
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    inspection: Inspection,
+    strict: bool,
 ) -> list[str]:
     """Return the note on unreadable pictures; refuse them where a class loses too much."""
-    if not found.problems:
+    problems = inspection.problems
+    if not problems:
         return []
-    lost = np.bincount(labels[list(found.problems)], minlength=len(classes))
+    lost = np.bincount(labels[list(problems)], minlength=len(classes))
     total = np.bincount(labels, minlength=len(classes))
-    each = _named([f"{errors.shown(ids[i], 120)} ({why})" for i, why in found.problems.items()])
+    each = _named([f"{errors.shown(ids[i], 120)} ({why})" for i, why in problems.items()])
     halved = [
         f"'{errors.shown(classes[i])}' would keep {total[i] - lost[i]} of {total[i]}"
         for i in np.flatnonzero(2 * lost > total)
@@ -240,13 +244,11 @@ def _set_aside(
     if halved or strict:
         why = f"class {_named(halved)}" if halved else "--strict refuses any"
         raise errors.DataError(
-            f"{len(found.problems):,} pictures cannot be read ({by_class}), and {why}.\n"
+            f"{len(problems):,} pictures cannot be read ({by_class}), and {why}.\n"
             f"{each}.\nFix or remove these files.",
-            given=[ids[i] for i in found.problems],
+            given=[ids[i] for i in problems],
         )
-    return [
-        f"{len(found.problems):,} pictures cannot be read and were set aside ({by_class}): {each}."
-    ]
+    return [f"{len(problems):,} pictures cannot be read and were set aside ({by_class}): {each}."]
 
 
 def _duplicates(

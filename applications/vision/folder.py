@@ -99,23 +99,23 @@ def list_pictures(root: str) -> Listing:
     sections = _sections(root)
     names = {split: listed.class_folders(place) for split, place in sections.items()}
     _check_same_classes(root, sections, names)
-    found = {
+    files_of = {
         split: {name: listed.pictures(os.path.join(place, name)) for name in names[split]}
         for split, place in sections.items()
     }
     every = sorted(next(iter(names.values()))) if names else []
-    classes = tuple(name for name in every if any(found[split][name] for split in found))
+    classes = tuple(name for name in every if any(files_of[split][name] for split in files_of))
     listed.check_classes(root, every, classes)
     result = Listing(classes, [], [], [], listed.notes())
     for split, place in sections.items():
         for label, name in enumerate(classes):
             where = os.path.relpath(os.path.join(place, name), root).replace(os.sep, "/")
-            for file in found[split][name]:
+            for file in files_of[split][name]:
                 result.paths.append(f"{where}/{file}")
                 result.labels.append(label)
                 result.splits.append(split)
         if split is not None:
-            lacking = [n for n in classes if not found[split][n]]
+            lacking = [n for n in classes if not files_of[split][n]]
             if lacking and split == "train":
                 raise errors.DataError(
                     f"Classes without a picture in {_relative(root, place)}/: {_some(lacking)}.\n"
@@ -218,12 +218,12 @@ class _Lister:
     def pictures(self, folder: str) -> list[str]:
         """Return the names of the pictures directly in a class folder."""
         folders, files = entries(folder)
-        found, unread = [], collections.Counter[str]()
+        names, unread = [], collections.Counter[str]()
         for name in files:
             if _extension(name) not in READ:
                 unread[_extension(name) or "no ending"] += 1
                 continue
-            found.append(name)
+            names.append(name)
             if os.path.islink(os.path.join(folder, name)):
                 self._look_outside(os.path.join(folder, name))
             if not name.isascii() and errors.shown(name, 999) != name:
@@ -242,12 +242,12 @@ class _Lister:
                     given=place,
                 )
         self._unread += unread
-        if not found:
+        if not names:
             self._empty.append(_relative(self._root, folder))
             if unread:
                 kinds = ", ".join(f"{n} {e}" for e, n in unread.most_common(3))
                 self._unread_classes[_relative(self._root, folder)] = kinds
-        return found
+        return names
 
     def check_classes(self, root: str, every: list[str], classes: tuple[str, ...]) -> None:
         """Refuse data without two classes, or with a class of nothing but unread files."""
@@ -284,33 +284,33 @@ class _Lister:
 
     def notes(self) -> list[str]:
         """Return what is worth saying."""
-        found = []
+        notes = []
         for extension, count in sorted(self._unread.items()):
             way = f"; {CONVERT[extension]}" if extension in CONVERT else ""
             ending = f"{extension} files" if extension.startswith(".") else "files without ending"
-            found.append(f"{count:,} {ending} in class folders were not read{way}.")
+            notes.append(f"{count:,} {ending} in class folders were not read{way}.")
         if self._empty:
-            found.append(f"Class folders without pictures: {_some(self._empty)}.")
+            notes.append(f"Class folders without pictures: {_some(self._empty)}.")
         if self._loose:
-            found.append(
+            notes.append(
                 f"{len(self._loose):,} pictures beside the class folders were not used: "
                 f"{_some(self._loose)}."
             )
         if self._not_followed:
-            found.append(
+            notes.append(
                 f"Links to folders that were not followed: {_some(sorted(self._not_followed))}."
             )
         if self._outside:
-            found.append(
+            notes.append(
                 f"{len(self._outside):,} links lead to pictures outside the folder and were "
                 f"followed: {_some(self._outside)}."
             )
         if self._odd_names:
-            found.append(
+            notes.append(
                 f"{len(self._odd_names):,} file names hold characters that cannot be shown; they "
                 f"appear escaped: {_some(self._odd_names)}."
             )
-        return found
+        return notes
 
 
 def _holds_pictures(folder: str) -> bool:

@@ -11,7 +11,6 @@ import dataclasses
 import io
 import struct
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -56,7 +55,7 @@ class Picture:
 # --- the steps ---------------------------------------------------------------------------------
 
 
-def decode_image(value: Any, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarray]:
+def decode_image(value: object, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarray]:
     """Decode a picture file; the first preprocessing step of every vision model.
 
     - EXIF orientation is applied.
@@ -83,7 +82,9 @@ def decode_image(value: Any, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarr
     return {"image": _opened(value)}
 
 
-def resize_image(value: Any, height: int, width: int, fit: str = "crop") -> dict[str, np.ndarray]:
+def resize_image(
+    value: object, height: int, width: int, fit: str = "crop"
+) -> dict[str, np.ndarray]:
     """Bring a decoded picture to a model's size.
 
     Bilinear, and averaging when it shrinks, so that fine patterns do not flicker.
@@ -133,7 +134,7 @@ def _scaled(image: Image.Image, size: tuple[int, int], box: tuple[float, ...]) -
     return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
 
 
-def _opened(value: Any) -> np.ndarray:
+def _opened(value: object) -> np.ndarray:
     """Return the array of a decoded picture, checked."""
     if isinstance(value, Mapping):
         value = value.get("image")

@@ -32,9 +32,9 @@ def panels(evaluation: Evaluation) -> list[Panel]:
     Returns:
         A gallery of samples, and one of the most confident mistakes.
     """
-    found = [_samples(evaluation)]
+    shown = [_samples(evaluation)]
     mistakes = _mistakes(evaluation)
-    return [*found, mistakes] if mistakes["items"] else found
+    return [*shown, mistakes] if mistakes["items"] else shown
 
 
 def _samples(evaluation: Evaluation) -> Panel:

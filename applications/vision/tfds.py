@@ -9,6 +9,7 @@ memory once.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from actzoo.applications.vision.inspection import inspect_pictures
 from actzoo.folders import SPLIT_NAMES
 
 if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
+
     from actzoo.applications.vision.data import Options, Pictures
 
 
@@ -76,13 +79,13 @@ def open_prepared(path: str, options: Options) -> Pictures:
         splits=[known[name] for name, _ in where],
         classes=classes,
         read=read,
-        found=inspect_pictures(len(where), read, options.max_pixels),
+        inspection=inspect_pictures(len(where), read, options.max_pixels),
         options=options,
         notes=notes,
     )
 
 
-def _builder(path: str, data_dir: str | None) -> Any:
+def _builder(path: str, data_dir: str | None) -> DatasetBuilder:
     """Return the reader of a data set's files."""
     import tensorflow_datasets as tfds
 
@@ -103,7 +106,7 @@ def _builder(path: str, data_dir: str | None) -> Any:
         ) from error
 
 
-def _keys(path: str, builder: Any) -> tuple[str, str]:
+def _keys(path: str, builder: DatasetBuilder) -> tuple[str, str]:
     """Return the names of the picture and of the label."""
     kinds: dict[str, list[str]] = {"Image": [], "ClassLabel": []}
     for name, feature in builder.info.features.items():
@@ -123,7 +126,7 @@ def _keys(path: str, builder: Any) -> tuple[str, str]:
     return chosen[0], chosen[1]
 
 
-def _examples(builder: Any, split: str, image: str) -> Any:
+def _examples(builder: DatasetBuilder, split: str, image: str) -> Sequence[Mapping[str, Any]]:
     """Return a sequence of examples whose picture is still encoded."""
     import tensorflow_datasets as tfds
 
