@@ -317,6 +317,12 @@ def _check_row(row: object) -> None:
         raise errors.InvalidTypeError(
             f"A domain is a DomainSpec, not {type(row).__name__}.", given=row
         )
+    if not isinstance(row.steps, tuple) or not all(isinstance(step, str) for step in row.steps):
+        raise errors.InvalidTypeError(
+            f"`steps` of the domain {errors.shown(row.name)} must be a tuple of names; the "
+            "functions are what Domain.steps() returns.",
+            given=row.steps,
+        )
 
 
 DOMAINS: Registry[DomainSpec] = Registry(
@@ -438,7 +444,7 @@ def recognize(path: str, task: str | None = None) -> DomainSpec:
         if reason is not None:
             others.append(f"{spec.name} data for {spec.task} ({reason})")
     forms = [form for spec in DOMAINS for form in spec.data_forms if task in (None, spec.task)]
-    found = f"{errors.shown(path, 200)} holds no data that actzoo recognizes"
+    problem = f"{errors.shown(path, 200)} holds no data that actzoo recognizes"
     if others:
-        found = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
-    raise errors.DataError(f"{found}.\nAccepted: {'; '.join(forms)}.", given=path, allowed=forms)
+        problem = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
+    raise errors.DataError(f"{problem}.\nAccepted: {'; '.join(forms)}.", given=path, allowed=forms)

@@ -6,7 +6,7 @@ import pytest
 
 from actzoo import errors, files, models, spellings, weights
 from actzoo.activations import ActivationSpec
-from actzoo.domains import Domain, DomainSpec
+from actzoo.domains import DOMAINS, Domain, DomainSpec
 
 
 def test_every_old_key_is_read_as_the_new_one(tmp_path):
@@ -74,3 +74,31 @@ def test_rows_that_name_functions_are_told_of_the_class():
     assert "sniff -> recognize, open -> open, inputs -> inputs, write -> write_mask" in second
     for method in spellings.DOMAIN_METHODS.values():
         assert callable(getattr(Domain, method))
+
+
+PLAIN = {"name": "old", "summary": "", "task": "classification", "default_model": "net",
+         "default_precisions": ("float32",)}  # fmt: skip
+
+
+class OldPlugin:
+    """An entry point whose module makes a row as it was made before there were classes."""
+
+    name, value = "old", "old_package:DOMAIN"
+
+    @staticmethod
+    def load():
+        return DomainSpec(**PLAIN, sniff="m:sniff", open="m:open", inputs="m:inputs")
+
+
+def test_a_plugin_with_such_a_row_is_left_out_with_a_note_on_how_to_fix_it(capsys):
+    table = type(DOMAINS)("domain", check=DOMAINS._check)
+    table._add_plugin(OldPlugin)
+    note = capsys.readouterr().err
+    assert "old_package:DOMAIN" in note and 'target="module:Class"' in note
+    assert "subclass of actzoo.domains.Domain" in note and "old" not in table
+
+
+@pytest.mark.parametrize("steps", [(("read", "m:read"),), "m:read"])
+def test_steps_of_a_domain_are_names(steps):
+    with pytest.raises(errors.InvalidTypeError, match="tuple of names"):
+        DOMAINS._check(DomainSpec(**PLAIN, target="m:Class", steps=steps))
