@@ -258,8 +258,7 @@ def evaluate(
                 given=str(path),
             )
         if data is None:
-            refuse_options(options or {})
-            source, indices = _held_out(run, path)
+            source, indices = _held_out(run, path, options or {})
             numbers = renumbering(source, card)
         else:
             card, source, numbers = open_labeled(card, data, options or {})
@@ -303,7 +302,9 @@ def _exported_file(path: Path, run: RunFolder | None, precision: str) -> Path:
     return file
 
 
-def _held_out(run: RunFolder | None, path: Path) -> tuple[Source, np.ndarray]:
+def _held_out(
+    run: RunFolder | None, path: Path, options: Mapping[str, Any]
+) -> tuple[Source, np.ndarray]:
     """Return the data of a run and the indices of its test split."""
     if run is None:
         raise errors.InvalidValueError(
@@ -311,6 +312,7 @@ def _held_out(run: RunFolder | None, path: Path) -> tuple[Source, np.ndarray]:
             "own.",
             given=str(path),
         )
+    refuse_options(options)
     data = RunData.open(Plan.read(run.plan))
     return data.source, data.splits["test"]
 

@@ -18,14 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from actzoo import domains, errors, files, models, stage_records
 from actzoo._lazy import resolve
-from actzoo.data import (
-    Preparation,
-    RunData,
-    load_training_samples,
-    open_source,
-    rng,
-    split,
-)
+from actzoo.data import Preparation, RunData, load_training_samples, open_source, rng, split
 from actzoo.options import RunOptions
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
@@ -69,6 +62,8 @@ class Session:
 
     Args:
         run: The run folder.
+        place: Where the user's data is, or a `plan.json`; for planning only.
+        options: What the user asked for; likewise.
         resume: Go on with what is there.
         force: Train even if the estimated memory is more than is free.
         precisions: To export, where others than the plan's.
@@ -79,12 +74,16 @@ class Session:
         self,
         run: RunLike,
         *,
+        place: str | os.PathLike[str] = "",
+        options: RunOptions | None = None,
         resume: bool = False,
         force: bool = False,
         precisions: tuple[str, ...] | None = None,
         io_dtype: str | None = None,
     ) -> None:
         self.folder = run if isinstance(run, RunFolder) else RunFolder(run)
+        self.place = os.fspath(place)
+        self.options = options or RunOptions()
         self.resume = resume
         self.force = force
         self.precisions = precisions
@@ -167,12 +166,11 @@ def run(
         ActzooError: The input is wrong, the disk is full, or training went astray.
         KeyboardInterrupt: Stopped from outside; go on with `resume=True`.
     """
-    options = RunOptions.of(given)
-    session = Session(out, resume=resume, force=force)
+    session = Session(out, place=data, options=RunOptions.of(given), resume=resume, force=force)
     if resume and session.folder.plan.exists():
-        options.refuse_other_plan(session.plan, os.fspath(data))
+        session.options.refuse_other_plan(session.plan, session.place)
     else:
-        _plan(session, data, options)
+        session.do("plan")
     folder, results = session.folder, {}
     for name in list(STAGES)[1:]:
         if not (resume and STAGES[name].is_done(folder)):
@@ -198,14 +196,16 @@ def plan(
     Returns:
         The plan.
     """
-    return _plan(Session(out, resume=resume), data, RunOptions.of(given))
+    session = Session(out, place=data, options=RunOptions.of(given), resume=resume)
+    made: Plan = session.do("plan")
+    return made
 
 
-def _plan(session: Session, data: str | os.PathLike[str], options: RunOptions) -> Plan:
-    folder = session.folder
+def do_plan(session: Session) -> Plan:
+    """Plan, and keep the data open for the stages that follow in this session."""
+    folder, place = session.folder, session.place
     _check_free(folder, resume=session.resume and not folder.plan.exists())
-    options = options.checked()
-    place = os.fspath(data)
+    options = session.options.checked()
     if place.endswith(".json"):
         with session.stage("plan") as log:
             options.refuse_data_options()
@@ -343,7 +343,8 @@ def do_evaluate(session: Session) -> dict[str, Any]:
     from actzoo import evaluation
 
     with session.stage("evaluate") as log:
-        scored = evaluation.evaluate_run(session.data, session.model)
+        model = session.model  # before the data, which is not opened for a missing model
+        scored = evaluation.evaluate_run(session.data, model)
         for sentence in scored.notes:
             log.note(sentence)
         evaluation.write(scored, session.folder)
@@ -356,14 +357,14 @@ def do_diagnose(session: Session) -> Diagnosis:
     from actzoo import diagnostics
 
     with session.stage("diagnose") as log:
-        run_data, plan = session.data, session.plan
+        model, run_data, plan = session.model, session.data, session.plan
         order = rng(plan.recipe.seed, "diagnose").permutation(run_data.splits["train"])
         inputs, targets = load_training_samples(
             run_data.source, order[:DIAGNOSED], run_data.preparation, plan.recipe.seed
         )
         task = run_data.task
         diagnosis = diagnostics.diagnose(
-            session.model, inputs, task.encode(targets, len(plan.classes)), loss=task.loss()
+            model, inputs, task.encode(targets, len(plan.classes)), loss=task.loss()
         )
         files.write_json(session.folder.diagnostics, diagnosis)
         log.close(STAGES["diagnose"].hashes(session.folder))
@@ -377,10 +378,11 @@ def do_export(session: Session) -> ExportResult:
 
     # Its child imports TensorFlow while the data and the model are opened here.
     with session.stage("export") as log, Converter() as converter:
+        model, card = session.model, models.ModelCard.read(session.folder.card)
         exported = export.export_run(
             session.data,
-            session.model,
-            models.ModelCard.read(session.folder.card),
+            model,
+            card,
             session.folder.export,
             session.precisions or session.plan.precisions,
             note=log.note,

@@ -1,5 +1,6 @@
 """The whole path, with a domain from outside the package: nothing in the core knows it."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import toy_domain
 import toy_export
 
 import actzoo
-from actzoo import errors, files, run_folder, stages
+from actzoo import errors, evaluation, files, run_folder, stage_records, stages
+from actzoo._lazy import resolve
 from actzoo.plan import Plan
 
 
@@ -88,6 +90,14 @@ def test_resume_does_only_what_is_missing(finished, monkeypatch):
     assert (run.model.stat().st_mtime_ns, run.metrics.stat().st_mtime_ns) == before
 
 
+def test_a_model_alone_is_scored_on_data_that_is_named(finished):
+    folder, _ = finished
+    with pytest.raises(errors.InvalidValueError, match="Name the data to score on"):
+        evaluation.evaluate(folder / "run" / "model.keras", options={"strict": True})
+    with pytest.raises(errors.InvalidValueError, match="these have no effect: strict"):
+        evaluation.evaluate(folder / "run", options={"strict": True})
+
+
 def test_weights_of_a_run_start_another_with_the_head_on_features(finished, tmp_path):
     folder, _ = finished
     data = toy_domain.write(tmp_path / "other.grids.npz", count=60, seed=9)
@@ -144,6 +154,20 @@ def counted(toy, tmp_path, monkeypatch):
 def test_a_run_opens_its_data_once_and_loads_its_model_once(counted):
     calls, _ = counted
     assert calls == {"open": 1, "load": 1}
+
+
+def test_every_row_names_a_function_of_a_session():
+    for stage in stage_records.STAGES.values():
+        assert list(inspect.signature(resolve(stage.target)).parameters) == ["session"]
+
+
+@pytest.mark.parametrize("stage", [stages.evaluate, stages.diagnose, stages.export])
+def test_an_untrained_run_is_refused_before_its_data_is_opened(toy, tmp_path, monkeypatch, stage):
+    data = toy_domain.write(tmp_path / "data.grids.npz", count=60)
+    stages.plan(str(data), tmp_path / "run")
+    monkeypatch.setattr(toy_domain.Toy, "open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(errors.MissingFileError, match="no model"):
+        stage(tmp_path / "run")
 
 
 def test_the_stages_one_by_one_leave_the_files_of_a_run(counted):
