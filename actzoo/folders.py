@@ -56,10 +56,10 @@ def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
     Raises:
         MissingFileError: A folder holds none.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in map(Path, given):
         if not path.is_dir():
-            found.append(path)
+            files.append(path)
             continue
         inside = sorted(
             file
@@ -71,8 +71,8 @@ def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
             raise errors.MissingFileError(
                 f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
             )
-        found += inside
-    return found
+        files += inside
+    return files
 
 
 def is_scheme(path: str) -> bool:

@@ -10,13 +10,7 @@ import keras
 import numpy as np
 
 from actzoo import graphs, tasks, weights
-from actzoo.data import (
-    Case,
-    RunData,
-    rng,
-    run_cases,
-    training_batches,
-)
+from actzoo.data import Case, RunData, rng, run_cases, training_batches
 from actzoo.plan import Phase
 
 

@@ -308,7 +308,7 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
             if len(plainest) != 1:
                 raise errors.unknown_name(
                     "setting",
-                    key,
+                    given,
                     sorted(paths),
                     aliases={path.rsplit(".", 1)[-1]: path for path in paths},
                 )

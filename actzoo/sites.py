@@ -143,8 +143,8 @@ def activations_in(operation: Operation) -> Iterator[Activation]:
     elif isinstance(operation, keras.layers.Wrapper | keras.layers.Bidirectional):
         for attribute in ("layer", "forward_layer", "backward_layer"):
             inner = getattr(operation, attribute, None)
-            for found in activations_in(inner) if isinstance(inner, keras.layers.Layer) else ():
-                yield _within(found, attribute, ends=not hasattr(operation, "forward_layer"))
+            for own in activations_in(inner) if isinstance(inner, keras.layers.Layer) else ():
+                yield _within(own, attribute, ends=not hasattr(operation, "forward_layer"))
     elif hasattr(operation, "recurrent_activation") or isinstance(operation, keras.layers.RNN):
         yield from _of_recurrent(operation)
     else:
@@ -154,9 +154,9 @@ def activations_in(operation: Operation) -> Iterator[Activation]:
             yield Activation(name, params, attribute="_softmax", is_last=False, role="gate")
 
 
-def _within(found: Activation, attribute: str, *, ends: bool) -> Activation:
-    path = f"{attribute}.{found.attribute}" if found.attribute else attribute
-    return dataclasses.replace(found, attribute=path, is_last=found.is_last and ends)
+def _within(inner: Activation, attribute: str, *, ends: bool) -> Activation:
+    path = f"{attribute}.{inner.attribute}" if inner.attribute else attribute
+    return dataclasses.replace(inner, attribute=path, is_last=inner.is_last and ends)
 
 
 def _of_recurrent(layer: keras.layers.Layer) -> Iterator[Activation]:
@@ -166,9 +166,9 @@ def _of_recurrent(layer: keras.layers.Layer) -> Iterator[Activation]:
         for owner, prefix in ((layer, ""), (getattr(layer, "cell", None), "cell.")):
             function = getattr(owner, attribute, None)
             if callable(function):
-                found = _of_function(function)
-                if found is not None:
-                    yield Activation(*found, f"{prefix}{attribute}", is_last=False, role=role)
+                identified = _of_function(function)
+                if identified is not None:
+                    yield Activation(*identified, f"{prefix}{attribute}", is_last=False, role=role)
                 break
 
 
@@ -178,12 +178,12 @@ def activation_of(operation: Operation) -> Activation | None:
     Knows activation layers, those fused into a layer with weights, and operations of `keras.ops`.
     """
     if not isinstance(operation, keras.layers.Layer):
-        found, attribute = _of_operation(operation), ""
+        identified, attribute = _of_operation(operation), ""
     elif has_settable_activation(operation):
-        found, attribute = _of_function(operation.activation), "activation"
+        identified, attribute = _of_function(operation.activation), "activation"
     else:
-        found, attribute = activations.identify(operation), ""
-    return None if found is None else Activation(*found, attribute)
+        identified, attribute = activations.identify(operation), ""
+    return None if identified is None else Activation(*identified, attribute)
 
 
 def has_settable_activation(layer: keras.layers.Layer) -> bool:
@@ -242,7 +242,7 @@ def without_activation(layer: keras.layers.Layer) -> Iterator[None]:
 
 # --- roles -------------------------------------------------------------------------------------
 
-# What may stand behind an activation without changing what the values are.
+# What may follow an activation without changing what the values are.
 _PASSES = ("Identity", "Reshape", "Flatten", "Dropout", "Cast")
 # What moves, repeats or scales values (where the other operand is a constant).
 _MOVES = (
@@ -290,15 +290,15 @@ class _Roles:
 
     def followers(self, value: int) -> list[tuple[Call, int]]:
         """Return the calls that use a value, and as which value, after layers that move it."""
-        found, waiting = [], [value]
+        users, waiting = [], [value]
         while waiting:
             value = waiting.pop(0)
             for user in self.graph.users(value):
                 if _moves(user):
                     waiting += user.outputs
                 else:
-                    found.append((user, value))
-        return found
+                    users.append((user, value))
+        return users
 
     def _is_given_out(self, value: int) -> bool:
         if value in self.graph.outputs:

@@ -21,11 +21,7 @@ from keras import ops
 
 from actzoo import activations, domains, errors, files, memory, models, tasks, weights
 from actzoo.checkpoint import Checkpoint
-from actzoo.data import (
-    RunData,
-    feeding,
-    load_samples,
-)
+from actzoo.data import RunData, feeding, load_samples
 from actzoo.phases import PreparedPhase, TrainingData, on_features, on_inputs
 from actzoo.plan import Plan
 from actzoo.progress import Progress
@@ -261,7 +257,7 @@ def _weights_of_activations(network: keras.Model) -> list[keras.Variable]:
     return [
         weight
         for layer in network.layers
-        if (found := activations.identify(layer)) and activations.describe(found[0]).learnable
+        if (spec := activations.identify(layer)) and activations.describe(spec[0]).learnable
         for weight in layer.trainable_variables
     ]
 

@@ -387,7 +387,7 @@ def _why_float(activation: str, row: DeviceForm, params: Mapping[str, object]) -
     return None
 
 
-# --- rules for single kinds of layers; that of Normalization stands in graphs.copy_weights -----
+# --- rules for single kinds of layers; that of Normalization is in graphs.copy_weights -------
 
 
 def _refuse_quantized(layer: Operation) -> None:

@@ -10,15 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from actzoo.report import (
-    curves,
-    exports,
-    headline,
-    panels,
-    provenance,
-    results,
-    sites,
-)
+from actzoo.report import curves, exports, headline, panels, provenance, results, sites
 from actzoo.report.run_files import RunFiles
 from actzoo.run_folder import RunFolder
 
