@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from actzoo import errors
 from actzoo.folders import SPLIT_NAMES, entries
@@ -108,57 +108,69 @@ def list_pictures(root: str) -> Listing:
     listed.check_classes(root, every, classes)
     result = Listing(classes, [], [], [], listed.notes())
     for split, place in sections.items():
-        for label, name in enumerate(classes):
-            where = os.path.relpath(os.path.join(place, name), root).replace(os.sep, "/")
-            for file in files_of[split][name]:
-                result.paths.append(f"{where}/{file}")
-                result.labels.append(label)
-                result.splits.append(split)
-        if split is not None:
-            lacking = [n for n in classes if not files_of[split][n]]
-            if lacking and split == "train":
-                raise errors.DataError(
-                    f"Classes without a picture in {_relative(root, place)}/: {_some(lacking)}.\n"
-                    "Each class needs training pictures. Add some, or remove the class.",
-                    given=lacking,
-                )
-            if lacking:
-                result.notes.append(f"Classes without a picture in {split}: {_some(lacking)}.")
+        _add_split(result, root, split, place, files_of[split])
     return result
+
+
+def _add_split(
+    listing: Listing, root: str, split: str | None, place: str, files_of: dict[str, list[str]]
+) -> None:
+    """Add a split's pictures to a listing; refuse a class without training pictures."""
+    for label, name in enumerate(listing.classes):
+        folder = _relative(root, place, name)
+        listing.paths.extend(f"{folder}/{file}" for file in files_of[name])
+        listing.labels.extend([label] * len(files_of[name]))
+        listing.splits.extend([split] * len(files_of[name]))
+    lacking = [name for name in listing.classes if split is not None and not files_of[name]]
+    if lacking and split == "train":
+        raise errors.DataError(
+            f"Classes without a picture in {_relative(root, place)}/: {_some(lacking)}.\n"
+            "Each class needs training pictures. Add some, or remove the class.",
+            given=lacking,
+        )
+    if lacking:
+        listing.notes.append(f"Classes without a picture in {split}: {_some(lacking)}.")
 
 
 def _sections(root: str) -> dict[str | None, str]:
     """Return split -> folder of class folders; the key None where there are no splits."""
     folders, _ = entries(root)
-    by_split: dict[str, list[str]] = collections.defaultdict(list)
-    for name in folders:
-        if split := SPLIT_NAMES.get(name.casefold()):
-            by_split[split].append(name)
+    by_split = _folders_by_split(root, folders)
     if "train" not in by_split:
         return {None: root}
-    for split, names in by_split.items():
-        if len(names) > 1:
-            raise errors.DataError(
-                f"Two folders of {errors.shown(root, 120)} mean {split}: {_some(names)}.\n"
-                "Keep one, or put the pictures of both into it.",
-                given=names,
-            )
-    inner, files = entries(os.path.join(root, by_split["train"][0]))
+    inner, files = entries(os.path.join(root, by_split["train"]))
     if not inner or any(_is_picture(name) for name in files):
         return {None: root}  # classes that happen to be called like this: trains, tests
     for name in folders:
         if name.casefold() not in SPLIT_NAMES and _holds_pictures(os.path.join(root, name)):
             raise errors.DataError(
-                f"{errors.shown(root, 120)} has {by_split['train'][0]}/, so its folders are "
-                f"splits; '{errors.shown(name)}/' holds pictures, too, but is none.\n"
+                f"{errors.shown(root, 120)} has {by_split['train']}/, so its folders are splits; "
+                f"'{errors.shown(name)}/' holds pictures, too, but is not one.\n"
                 "Move it away, or call it train, val or test.",
                 given=name,
             )
     return {
-        split: os.path.join(root, by_split[split][0])
+        split: os.path.join(root, by_split[split])
         for split in ("train", "val", "test")
         if split in by_split
     }
+
+
+def _folders_by_split(root: str, folders: Iterable[str]) -> dict[str, str]:
+    """Return split -> its folder; where there is a train folder, none may be there twice."""
+    by_split: dict[str, list[str]] = collections.defaultdict(list)
+    for name in folders:
+        if split := SPLIT_NAMES.get(name.casefold()):
+            by_split[split].append(name)
+    twice = [split for split, names in by_split.items() if len(names) > 1]
+    if twice and "train" in by_split:
+        names = by_split[twice[0]]
+        raise errors.DataError(
+            f"Two folders of {errors.shown(root, 120)} mean {twice[0]}: {_some(names)}.\n"
+            "Keep one, or put the pictures of both into it.",
+            given=names,
+        )
+    return {split: names[0] for split, names in by_split.items()}
 
 
 def _check_same_classes(
@@ -229,18 +241,7 @@ class _Lister:
             if not name.isascii() and errors.shown(name, 999) != name:
                 self._odd_names.append(_relative(self._root, folder, name))
         for name in folders:
-            place = os.path.join(folder, name)
-            if os.path.islink(place):
-                self._not_followed.append(_relative(self._root, place))
-            elif _holds_pictures(place):
-                raise errors.DataError(
-                    f"Pictures are deeper than the class folders: in "
-                    f"{errors.shown(_relative(self._root, place), 120)}/.\n"
-                    f"The folders of {errors.shown(self._root, 120)} are the classes (below "
-                    "train/, val/, test/ if it has these). Move the pictures up, or give the "
-                    "folder whose folders are the classes.",
-                    given=place,
-                )
+            self._check_depth(os.path.join(folder, name))
         self._unread += unread
         if not names:
             self._empty.append(_relative(self._root, folder))
@@ -249,20 +250,23 @@ class _Lister:
                 self._unread_classes[_relative(self._root, folder)] = kinds
         return names
 
+    def _check_depth(self, place: str) -> None:
+        """Refuse pictures in a folder inside a class folder; links are not followed."""
+        if os.path.islink(place):
+            self._not_followed.append(_relative(self._root, place))
+        elif _holds_pictures(place):
+            raise errors.DataError(
+                f"Pictures are deeper than the class folders: in "
+                f"{errors.shown(_relative(self._root, place), 120)}/.\n"
+                f"The folders of {errors.shown(self._root, 120)} are the classes (below "
+                "train/, val/, test/ if it has these). Move the pictures up, or give the "
+                "folder whose folders are the classes.",
+                given=place,
+            )
+
     def check_classes(self, root: str, every: list[str], classes: tuple[str, ...]) -> None:
         """Refuse data without two classes, or with a class of nothing but unread files."""
-        unread = {
-            path: kinds
-            for path, kinds in self._unread_classes.items()
-            if path.rsplit("/", 1)[-1] not in classes
-        }
-        if unread:
-            named = [f"{errors.shown(path)}/ ({kinds})" for path, kinds in unread.items()]
-            raise errors.DataError(
-                f"Class folders without a picture that can be read: {'; '.join(named[:10])}.\n"
-                f"Read are {', '.join(sorted(READ))}. Convert the files, or remove the folders.",
-                given=list(unread),
-            )
+        self._check_unread(classes)
         if len(classes) >= 2:
             return
         if self._loose and not classes:
@@ -281,6 +285,21 @@ class _Lister:
             "Put the pictures of each class into a folder of their own: FOLDER/CLASS/PICTURE.",
             given=root,
         )
+
+    def _check_unread(self, classes: tuple[str, ...]) -> None:
+        unread = {
+            path: kinds
+            for path, kinds in self._unread_classes.items()
+            if path.rsplit("/", 1)[-1] not in classes
+        }
+        if unread:
+            named = [f"{errors.shown(path)}/ ({kinds})" for path, kinds in unread.items()]
+            raise errors.DataError(
+                f"Class folders without a picture that can be read: {'; '.join(named[:10])}.\n"
+                f"The formats are {', '.join(sorted(READ))}. Convert the files, or remove the "
+                "folders.",
+                given=list(unread),
+            )
 
     def notes(self) -> list[str]:
         """Return what is worth saying."""

@@ -19,6 +19,7 @@ from actzoo import errors
 from actzoo.applications import picture_files
 
 MAX_PIXELS = 100_000_000
+LARGEST_SIDE = 8192  # of a resized picture, in pixels
 BACKGROUND = (255, 255, 255)  # shows through where a picture is transparent: paper is white
 FITS = ("crop", "stretch", "pad")
 ORIENTATION = 0x0112  # the EXIF tag
@@ -101,29 +102,40 @@ def resize_image(
     """
     if fit not in FITS:
         raise errors.unknown_name("fit of a picture", fit, FITS)
-    for name, size in (("height", height), ("width", width)):
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 8192:
-            raise errors.InvalidValueError(
-                f"The {name} of a picture must be 1 to 8192, not {errors.shown(size)}.", given=size
-            )
+    _check_side("height", height)
+    _check_side("width", width)
     pixels = _opened(value)
     if pixels.shape[:2] == (height, width):
         return {"image": pixels}
     rows, columns = pixels.shape[:2]
     image = Image.fromarray(pixels)
     if fit == "pad":
-        scale = min(height / rows, width / columns)
-        inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-        canvas = Image.new("RGB", (width, height))
-        corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
-        canvas.paste(_scaled(image, inner, (0, 0, columns, rows)), corner)
-        return {"image": np.array(canvas)}
+        return {"image": np.array(_padded(image, height, width))}
     box = (0.0, 0.0, float(columns), float(rows))
     if fit == "crop":
         scale = min(rows / height, columns / width)
         left, top = (columns - width * scale) / 2, (rows - height * scale) / 2
         box = (left, top, left + width * scale, top + height * scale)
     return {"image": np.array(_scaled(image, (width, height), box))}
+
+
+def _check_side(name: str, size: object) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_SIDE:
+        raise errors.InvalidValueError(
+            f"The {name} of a picture must be 1 to {LARGEST_SIDE}, not {errors.shown(size)}.",
+            given=size,
+        )
+
+
+def _padded(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Return a picture of a size that shows the whole image between black bars."""
+    columns, rows = image.size
+    scale = min(height / rows, width / columns)
+    inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    canvas = Image.new("RGB", (width, height))
+    corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
+    canvas.paste(_scaled(image, inner, (0, 0, columns, rows)), corner)
+    return canvas
 
 
 def _scaled(image: Image.Image, size: tuple[int, int], box: tuple[float, ...]) -> Image.Image:
@@ -224,30 +236,40 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _deep_values(kind: str, raw: bytes, image: Image.Image) -> tuple[str, np.ndarray | None]:
     """Return how values of more than 8 bits were scaled, and the result `(h, w, 3)`, or None."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        values = np.asarray(image)
-    elif kind == "PNG" and raw[24] == 16 and image.mode == "RGB":
-        # Pillow keeps the high bytes of 16-bit colors only; 12-bit data would become 0 to 15.
-        # Reading the same file as if it were little-endian gives the low bytes.
-        again = PngImagePlugin.PngImageFile(io.BytesIO(raw))
-        again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
-        values = np.asarray(image).astype("uint16") * 256 + np.asarray(again)
-    else:
+    values = _stored_values(kind, raw, image)
+    if values is None:
         return "", None
     if not np.isfinite(values).all():
         raise _unreadable("it holds values that are not numbers")
-    low, high = float(values.min()), float(values.max())
-    if low < 0:
-        scale, offset, depth = 255 / max(high - low, 1e-9), low, "from its own lowest to highest"
-    elif values.dtype.kind == "f" and high <= 1:
-        scale, offset, depth = 255.0, 0.0, "as shares of 1"
-    elif high <= 255:
-        scale, offset, depth = 1.0, 0.0, "as 8-bit values"
-    elif high <= 4095:
-        scale, offset, depth = 255 / 4095, 0.0, "as 12-bit values"
-    else:
-        scale, offset, depth = 255 / max(high, 65535.0), 0.0, "as 16-bit values"
+    scale, offset, depth = _scaling(values)
     scaled = np.rint((values.astype("float64") - offset) * scale).astype("uint8")
     if scaled.ndim == 2:
         scaled = np.repeat(scaled[..., None], 3, axis=2)
     return depth, scaled
+
+
+def _stored_values(kind: str, raw: bytes, image: Image.Image) -> np.ndarray | None:
+    """Return the values of a picture with more than 8 bits a value, else None."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return np.asarray(image)
+    if kind != "PNG" or raw[24] != 16 or image.mode != "RGB":
+        return None
+    # Pillow keeps the high bytes of 16-bit colors only; 12-bit data would become 0 to 15.
+    # Reading the same file as if it were little-endian gives the low bytes.
+    again = PngImagePlugin.PngImageFile(io.BytesIO(raw))
+    again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
+    return np.asarray(image).astype("uint16") * 256 + np.asarray(again)
+
+
+def _scaling(values: np.ndarray) -> tuple[float, float, str]:
+    """Return scale and offset that bring values to 8 bits, and how that is called."""
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        return 255 / max(high - low, 1e-9), low, "from its own lowest to highest"
+    if values.dtype.kind == "f" and high <= 1:
+        return 255.0, 0.0, "as shares of 1"
+    if high <= 255:
+        return 1.0, 0.0, "as 8-bit values"
+    if high <= 4095:
+        return 255 / 4095, 0.0, "as 12-bit values"
+    return 255 / max(high, 65535.0), 0.0, "as 16-bit values"

@@ -49,17 +49,7 @@ def open_prepared(path: str, options: Options) -> Pictures:
     builder = _builder(path, options.data_dir)
     image, label = _keys(path, builder)
     classes = tuple(str(name) for name in builder.info.features[label].names)
-    known = {
-        n: SPLIT_NAMES[n.casefold()] for n in builder.info.splits if n.casefold() in SPLIT_NAMES
-    }
-    notes = []
-    if "train" not in known.values():
-        raise errors.DataError(
-            f"{errors.shown(path)} has no train split, only {', '.join(builder.info.splits)}.",
-            given=path,
-        )
-    if unused := [name for name in builder.info.splits if name not in known]:
-        notes.append(f"Splits of {errors.shown(path)} that were not used: {', '.join(unused)}.")
+    known, notes = _known_splits(path, builder)
     parts = {name: _examples(builder, name, image) for name in known}
     where = [(name, row) for name in known for row in range(len(parts[name]))]
 
@@ -68,10 +58,11 @@ def open_prepared(path: str, options: Options) -> Pictures:
         return bytes(parts[name][row][image])
 
     labels = np.asarray([int(parts[name][row][label]) for name, row in where], dtype=np.int64)
-    if len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
-        bad = [f"{where[i][0]}/{where[i][1]}" for i in np.flatnonzero(labels < 0)[:10]]
+    unlabeled = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(unlabeled):
+        named = [f"{where[i][0]}/{where[i][1]}" for i in unlabeled[:10]]
         raise errors.DataError(
-            f"{errors.shown(path)} has examples without a label: {', '.join(bad)}.", given=bad
+            f"{errors.shown(path)} has examples without a label: {', '.join(named)}.", given=named
         )
     return Pictures(
         ids=[f"{name}/{row}" for name, row in where],
@@ -104,6 +95,20 @@ def _builder(path: str, data_dir: str | None) -> DatasetBuilder:
             given=path,
             fix=f"tfds build {errors.shown(name)} --file_format=array_record",
         ) from error
+
+
+def _known_splits(path: str, builder: DatasetBuilder) -> tuple[dict[str, str], list[str]]:
+    """Return the data set's name of a split -> ours, and a note on splits that are not used."""
+    names = list(builder.info.splits)
+    known = {n: SPLIT_NAMES[n.casefold()] for n in names if n.casefold() in SPLIT_NAMES}
+    if "train" not in known.values():
+        raise errors.DataError(
+            f"{errors.shown(path)} has no train split, only {', '.join(names)}.", given=path
+        )
+    unused = [name for name in names if name not in known]
+    if not unused:
+        return known, []
+    return known, [f"Splits of {errors.shown(path)} that were not used: {', '.join(unused)}."]
 
 
 def _keys(path: str, builder: DatasetBuilder) -> tuple[str, str]:
