@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from actzoo import errors
 from actzoo.folders import SPLIT_NAMES, entries
@@ -92,17 +92,8 @@ def list_pairs(root: str) -> Listing:
     pairs: list[Pair] = []
     faults: list[str] = []
     unread: collections.Counter[str] = collections.Counter()
-    for split, places in _places(root).items():
-        holding = [place for place in places if _image_and_mask_folders(place) is not None]
-        if len(holding) > 1:
-            named = ", ".join(errors.shown(os.path.basename(place)) + "/" for place in holding)
-            raise errors.DataError(
-                f"Two folders of {errors.shown(root, 120)} mean {split}: {named}.\n"
-                "Keep one, or put the files of both into it.",
-                given=holding,
-            )
-        for place in holding:
-            pairs += _paired(root, place, split, faults, unread)
+    for split, place in _places_of_pairs(root):
+        pairs += _paired(root, place, split, faults, unread)
     if faults:
         more = f"; and {len(faults) - 10} more" if faults[10:] else ""
         raise errors.DataError(
@@ -187,6 +178,20 @@ def _places(root: str) -> dict[str | None, list[str]]:
     return by_split
 
 
+def _places_of_pairs(root: str) -> Iterator[tuple[str | None, str]]:
+    """Yield each split and its folder with images and masks; refuse a split with two of them."""
+    for split, places in _places(root).items():
+        holding = [place for place in places if _image_and_mask_folders(place) is not None]
+        if len(holding) > 1:
+            named = ", ".join(errors.shown(os.path.basename(place)) + "/" for place in holding)
+            raise errors.DataError(
+                f"Two folders of {errors.shown(root, 120)} mean {split}: {named}.\n"
+                "Keep one, or put the files of both into it.",
+                given=holding,
+            )
+        yield from ((split, place) for place in holding)
+
+
 def _image_and_mask_folders(place: str) -> tuple[str, str] | None:
     by_name = {name.casefold(): name for name in entries(place)[0]}
     for images, masks in FOLDERS:
@@ -209,17 +214,13 @@ def _paired(
     images, masks = (_by_stem(root, folder, unread) for folder in folders)
     mask_of = {}
     for stem in images:
-        candidates = [stem] if stem in masks else []
-        candidates += [stem + mark for mark in MARKS if stem + mark in masks and not candidates]
-        if len(candidates) > 1:
-            faults.append(
-                f"{errors.shown(images[stem], 120)} (has masks "
-                f"{' and '.join(errors.shown(masks[c], 80) for c in candidates)})"
-            )
+        candidates = _masks_of(stem, masks)
         if candidates:
             mask_of[stem] = candidates[0]
-        else:
-            faults.append(f"{errors.shown(images[stem], 120)} (has no mask)")
+        if len(candidates) != 1:
+            named = " and ".join(errors.shown(masks[name], 80) for name in candidates)
+            has = f"masks {named}" if candidates else "no mask"
+            faults.append(f"{errors.shown(images[stem], 120)} (has {has})")
     used = set(mask_of.values())
     faults += [
         f"{errors.shown(path, 120)} (has no image)"
@@ -230,6 +231,11 @@ def _paired(
         Pair(images[stem], masks[mask], split, patient_of(stem, split))
         for stem, mask in mask_of.items()
     ]
+
+
+def _masks_of(stem: str, masks: Mapping[str, str]) -> list[str]:
+    """Return the stems of the masks that may belong to an image: its own, else marked ones."""
+    return [stem] if stem in masks else [stem + mark for mark in MARKS if stem + mark in masks]
 
 
 def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,19 +150,25 @@ def _decoded(path: Path, encoding: str | None) -> str:
             "such as utf-8, cp1252, latin-1 or utf-16-le.",
             given=chosen,
         ) from error
-    at = text.find("\0")
-    if at >= 0:
-        guess = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
-        many = raw[:4000].count(0) * 4 > len(raw[:4000])
-        raise refuse(
-            path.name,
-            text.count("\n", 0, at) + 1,
-            f"there is a NUL byte at byte {len(text[:at].encode()):,} of the file.",
-            f"It seems to be UTF-16: --encoding {guess}"
-            if many
-            else "Remove it; a text file holds none.",
-        )
+    _check_nul(path.name, raw, text)
     return text
+
+
+def _check_nul(name: str, raw: bytes, text: str) -> None:
+    """Refuse a NUL byte; many of them mean UTF-16."""
+    at = text.find("\0")
+    if at < 0:
+        return
+    guess = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+    many = raw[:4000].count(0) * 4 > len(raw[:4000])
+    raise refuse(
+        name,
+        text.count("\n", 0, at) + 1,
+        f"there is a NUL byte at byte {len(text[:at].encode()):,} of the file.",
+        f"It seems to be UTF-16: --encoding {guess}"
+        if many
+        else "Remove it; a text file holds none.",
+    )
 
 
 # --- separated values --------------------------------------------------------------------------
@@ -308,25 +314,28 @@ def _json_lines(name: str, text: str) -> Table:
         fields = _json_object(name, number, line)
         if not columns:
             columns = list(fields)
-        missing = [column for column in columns if column not in fields]
-        more = [column for column in fields if column not in columns]
-        if missing or more:
-            what = (
-                f"the key '{errors.shown(missing[0])}' is missing"
-                if missing
-                else f"the key '{errors.shown(more[0])}' is new"
-            )
-            raise refuse(
-                name,
-                number,
-                f"{what}; the first line has {errors.shown(', '.join(columns), 120)}.",
-                "Give every line the same keys.",
-            )
+        _check_keys(name, number, columns, fields)
         rows.append([_cell(fields[column]) for column in columns])
         lines.append(number)
     if not rows:
         raise refuse(name, None, "the file is empty.", "Give one JSON object per line.")
     return Table(name, columns, rows, lines)
+
+
+def _check_keys(name: str, line: int, columns: Sequence[str], fields: Mapping[str, object]) -> None:
+    """Refuse a line that has other keys than the first."""
+    missing = [column for column in columns if column not in fields]
+    new = [column for column in fields if column not in columns]
+    if not missing and not new:
+        return
+    key, what = (missing[0], "is missing") if missing else (new[0], "is new")
+    raise refuse(
+        name,
+        line,
+        f"the key '{errors.shown(key)}' {what}; the first line has "
+        f"{errors.shown(', '.join(columns), 120)}.",
+        "Give every line the same keys.",
+    )
 
 
 def _json_object(name: str, number: int, line: str) -> dict[str, Any]:

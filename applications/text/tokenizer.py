@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import collections
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +64,6 @@ def train(texts: Iterable[str], size: int) -> str:
         letters.update(dict.fromkeys(word, count))
     kept = sorted(letters, key=lambda letter: (-letters[letter], letter))[:LETTERS]
     inner = {letter: chr(_INNER + number) for number, letter in enumerate(sorted(kept))}
-    outer = {code: letter for letter, code in inner.items()}
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     spelling = [inner[letter] for letter in kept if letter.isalnum() and letter < _IDEOGRAPHS]
@@ -74,18 +73,24 @@ def train(texts: Iterable[str], size: int) -> str:
         initial_alphabet=[*kept, *spelling],  # so that words with new beginnings can be spelled
         show_progress=False,
     )
-    coded = (
-        " ".join([word[0] + "".join(inner[letter] for letter in word[1:])] * count)
-        for word, count in sorted(words.items())
-        if len(word) <= LONGEST_WORD and all(letter in inner for letter in word)
-    )
-    tokenizer.train_from_iterator(coded, trainer)
+    tokenizer.train_from_iterator(_recoded(words, inner), trainer)
     ids = tokenizer.get_vocab()
-    tokens = []
-    for token in sorted(ids, key=ids.__getitem__):
+    return " ".join([*SPECIAL, *_wordpieces(sorted(ids, key=ids.__getitem__), inner)])
+
+
+def _recoded(words: Mapping[str, int], inner: Mapping[str, str]) -> Iterator[str]:
+    """Yield each word as often as it occurs, its letters after the first as code points of ours."""
+    for word, count in sorted(words.items()):
+        if len(word) <= LONGEST_WORD and all(letter in inner for letter in word):
+            yield " ".join([word[0] + "".join(inner[letter] for letter in word[1:])] * count)
+
+
+def _wordpieces(tokens: Iterable[str], inner: Mapping[str, str]) -> Iterator[str]:
+    """Yield tokens with `##` before those that continue a word."""
+    outer = {code: letter for letter, code in inner.items()}
+    for token in tokens:
         plain = "".join(outer.get(letter, letter) for letter in token)
-        tokens.append(f"##{plain}" if token[0] in outer else plain)
-    return " ".join([*SPECIAL, *tokens])
+        yield f"##{plain}" if token[0] in outer else plain
 
 
 def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
@@ -195,23 +200,17 @@ def tokenize(
         `input_ids`, `token_type_ids`, `attention_mask`, int32 `(length,)` each.
 
     Raises:
-        DataError: The bytes are no UTF-8, or the text is empty.
+        DataError: The bytes are not UTF-8, or the text is empty.
     """
     if isinstance(value, Mapping):
         if INPUTS[0] in value:
             return {name: np.asarray(value[name]) for name in INPUTS}
         value = str(value["text"])
-    if isinstance(value, bytes):
-        try:
-            value = value.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise errors.DataError(
-                f"The text is not UTF-8: byte {error.start:,} is wrong.", given=error.start
-            ) from error
+    text = _decoded(value) if isinstance(value, bytes) else value
     tokenizer = make(vocabulary, lowercase, strip_accents)
-    ids = tokenizer.encode(value).ids
+    ids = tokenizer.encode(text).ids
     if len(ids) <= 2:
-        raise errors.DataError("The text is empty: it holds nothing that can be read.", given=value)
+        raise errors.DataError("The text is empty: it holds nothing that can be read.", given=text)
     if len(ids) > length:
         ids = [*ids[: length - 1], ids[-1]]
     made = np.full(length, tokenizer.token_to_id(PADDING), "int32")
@@ -219,6 +218,15 @@ def tokenize(
     mask = np.zeros(length, "int32")
     mask[: len(ids)] = 1
     return {"input_ids": made, "token_type_ids": np.zeros(length, "int32"), "attention_mask": mask}
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise errors.DataError(
+            f"The text is not UTF-8: byte {error.start:,} is wrong.", given=error.start
+        ) from error
 
 
 def length(inputs: Mapping[str, np.ndarray]) -> int:
