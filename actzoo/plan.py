@@ -38,6 +38,17 @@ class Phase:
     epochs: int
     learning_rate: float
 
+    def check(self, where: str) -> None:
+        """Refuse values that no phase can have; `where` is its path in the plan."""
+        _need(self.trains in ("head", "all"), f"{where}.trains", self.trains, "head or all")
+        known = self.on in ("inputs", "features")
+        _need(known, f"{where}.on", self.on, "inputs or features")
+        fits = self.on != "features" or self.trains == "head"
+        _need(fits, f"{where}.on", self.on, "inputs where all layers train")
+        _need(1 <= self.epochs <= 100_000, f"{where}.epochs", self.epochs, "1 to 100000")
+        rate = self.learning_rate
+        _need(0 < rate <= 10, f"{where}.learning_rate", rate, "above 0, at most 10")
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -64,6 +75,21 @@ class Recipe:
     class_weights: bool = False
     patience: int = 20
     seed: int = 0
+
+    def check(self) -> None:
+        """Refuse values that no training can use; see `Plan.check`."""
+        _need(0 < len(self.phases) <= 8, "recipe.phases", len(self.phases), "1 to 8 phases")
+        for index, phase in enumerate(self.phases):
+            phase.check(f"recipe.phases[{index}]")
+        for name, holds, allowed in (
+            ("batch_size", 1 <= self.batch_size <= 65536, "1 to 65536"),
+            ("weight_decay", 0 <= self.weight_decay < 1, "[0, 1)"),
+            ("warmup", 0 <= self.warmup <= 1, "0 to 1"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "[0, 1)"),
+            ("patience", self.patience >= 1, "1 or more"),
+            ("seed", 0 <= self.seed < 2**31, "0 to 2147483647"),
+        ):
+            _need(holds, f"recipe.{name}", getattr(self, name), allowed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +150,7 @@ class Plan:
         """
         data = files.read_json(path, "plan")
         text = Path(path).read_text("utf-8-sig")
-        plan = _parse(cls, data, "", text, str(path))
+        plan: Plan = _Reader(text, str(path)).read(cls, data)
         plan.check()
         return plan
 
@@ -138,33 +164,7 @@ class Plan:
         Raises:
             InvalidValueError: Names the field, its value and what is allowed.
         """
-        recipe = self.recipe
-        _need(0 < len(recipe.phases) <= 8, "recipe.phases", len(recipe.phases), "1 to 8 phases")
-        for index, phase in enumerate(recipe.phases):
-            where = f"recipe.phases[{index}]"
-            _need(phase.trains in ("head", "all"), f"{where}.trains", phase.trains, "head or all")
-            allowed = phase.on in ("inputs", "features")
-            _need(allowed, f"{where}.on", phase.on, "inputs or features")
-            _need(
-                phase.on != "features" or phase.trains == "head",
-                f"{where}.on",
-                phase.on,
-                "inputs where all layers train",
-            )
-            _need(1 <= phase.epochs <= 100_000, f"{where}.epochs", phase.epochs, "1 to 100000")
-            rate = phase.learning_rate
-            _need(0 < rate <= 10, f"{where}.learning_rate", rate, "above 0, at most 10")
-        _need(1 <= recipe.batch_size <= 65536, "recipe.batch_size", recipe.batch_size, "1 to 65536")
-        _need(0 <= recipe.weight_decay < 1, "recipe.weight_decay", recipe.weight_decay, "[0, 1)")
-        _need(0 <= recipe.warmup <= 1, "recipe.warmup", recipe.warmup, "0 to 1")
-        _need(
-            0 <= recipe.label_smoothing < 1,
-            "recipe.label_smoothing",
-            recipe.label_smoothing,
-            "[0, 1)",
-        )
-        _need(recipe.patience >= 1, "recipe.patience", recipe.patience, "1 or more")
-        _need(0 <= recipe.seed < 2**31, "recipe.seed", recipe.seed, "0 to 2147483647")
+        self.recipe.check()
         for precision in self.precisions:
             check_precision(precision)
         bytes_or_float = self.io_dtype in ("float32", "uint8")
@@ -206,64 +206,89 @@ def _need(holds: bool, where: str, value: object, allowed: str) -> None:
 # --- from JSON and from --set ------------------------------------------------------------------
 
 
-def _parse(kind: Any, value: Any, where: str, text: str, path: str) -> Any:
-    """Return `value` as an instance of `kind`; refuse what does not fit, by path and line."""
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    """Reads JSON data as instances of typed classes; refuses what does not fit by path and line.
 
-    def refuse(problem: str) -> typing.NoReturn:
-        line = _line_of(where, text)
-        raise errors.InvalidValueError(
-            f"{errors.shown(path, 120)}, line {line}: {where or 'the plan'} {problem}.\n"
-            "Fix it there, or make a new plan with `actzoo plan`.",
-            given=value,
-        )
+    Args:
+        text: The file's text, in which a field's line is looked up.
+        path: The file, for messages.
+    """
 
-    origin = typing.get_origin(kind)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+    text: str
+    path: str
+
+    def read(self, kind: Any, value: Any, where: str = "") -> Any:
+        """Return `value` as an instance of `kind`.
+
+        Args:
+            kind: A dataclass, or the type of one of its fields.
+            value: As read from JSON.
+            where: Its path in the file; "" for the whole.
+        """
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            return self._read_fields(kind, value, where)
+        origin = typing.get_origin(kind)
+        if origin is tuple:
+            if not isinstance(value, list | tuple):
+                self.refuse(value, where, f"must be a list, not {_kind_of(value)}")
+            item = typing.get_args(kind)[0]
+            return tuple(self.read(item, v, f"{where}[{i}]") for i, v in enumerate(value))
+        if origin is dict:
+            if not isinstance(value, Mapping):
+                self.refuse(value, where, f"must be an object, not {_kind_of(value)}")
+            item = typing.get_args(kind)[1]
+            return {k: self.read(item, v, f"{where}.{k}") for k, v in value.items()}
+        if kind is typing.Any or isinstance(kind, types.UnionType):
+            return value
+        return self._read_plain(kind, value, where)
+
+    def _read_fields(self, kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
-            refuse(f"must be an object, not {_kind_of(value)}")
+            self.refuse(value, where, f"must be an object, not {_kind_of(value)}")
         hints = typing.get_type_hints(kind)
         fields = {field.name: field for field in dataclasses.fields(kind)}
         for key in value:
             if key not in fields:
                 near = errors.unknown_name("field", key, fields).nearest
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                where = f"{where}.{key}" if where else str(key)
-                refuse(f"is not a field of the plan{hint}")
+                self.refuse(value, _joined(where, str(key)), f"is not a field of the plan{hint}")
         values = {}
         for name, field in fields.items():
-            inner = f"{where}.{name}" if where else name
             if name in value:
-                values[name] = _parse(hints[name], value[name], inner, text, path)
+                values[name] = self.read(hints[name], value[name], _joined(where, name))
             elif field.default is dataclasses.MISSING and (
                 field.default_factory is dataclasses.MISSING
             ):
-                where = inner
-                refuse("is missing")
+                self.refuse(value, _joined(where, name), "is missing")
         return kind(**values)
-    if kind is typing.Any:
+
+    def _read_plain(self, kind: type, value: Any, where: str) -> Any:
+        if kind is float:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                self.refuse(value, where, f"must be a number, not {_kind_of(value)}")
+            if not math.isfinite(value):
+                self.refuse(value, where, "must be a finite number")
+            return float(value)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            names = {int: "a whole number", str: "text", bool: "true or false"}
+            self.refuse(
+                value, where, f"must be {names.get(kind, kind.__name__)}, not {_kind_of(value)}"
+            )
         return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            refuse(f"must be a list, not {_kind_of(value)}")
-        item = typing.get_args(kind)[0]
-        return tuple(_parse(item, v, f"{where}[{i}]", text, path) for i, v in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            refuse(f"must be an object, not {_kind_of(value)}")
-        item = typing.get_args(kind)[1]
-        return {k: _parse(item, v, f"{where}.{k}", text, path) for k, v in value.items()}
-    if kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            refuse(f"must be a number, not {_kind_of(value)}")
-        if not math.isfinite(value):
-            refuse("must be a finite number")
-        return float(value)
-    if isinstance(kind, types.UnionType):
-        return value
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        names = {int: "a whole number", str: "text", bool: "true or false"}
-        refuse(f"must be {names.get(kind, kind.__name__)}, not {_kind_of(value)}")
-    return value
+
+    def refuse(self, value: object, where: str, problem: str) -> typing.NoReturn:
+        """Raise the error for a value and its path."""
+        line = _line_of(where, self.text)
+        raise errors.InvalidValueError(
+            f"{errors.shown(self.path, 120)}, line {line}: {where or 'the plan'} {problem}.\n"
+            "Fix it there, or make a new plan with `actzoo plan`.",
+            given=value,
+        )
+
+
+def _joined(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
 
 
 def _kind_of(value: object) -> str:
@@ -317,7 +342,7 @@ def apply_settings(plan: Plan, settings: Mapping[str, str]) -> Plan:
             targets = [wanted]
         for target in targets:
             _assign(data, target, _read_value(key, text, paths[target]))
-    made: Plan = _parse(Plan, data, "", json.dumps(data), "--set")
+    made: Plan = _Reader(json.dumps(data), "--set").read(Plan, data)
     made.check()
     return made
 
