@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -51,12 +52,12 @@ def benchmark(
             raise errors.InvalidValueError(
                 f"{name}={value} is not possible: {low} to {high}.", given=value
             )
-    contestants = [_Contestant.open(Path(file), threads) for file in files]
-    try:
+    with contextlib.ExitStack() as opened:
+        contestants = []
+        for file in files:
+            contestants.append(_Contestant.open(Path(file), threads))
+            opened.callback(contestants[-1].runner.close)
         return _race(contestants, threads, rounds)
-    finally:
-        for contestant in contestants:
-            contestant.runner.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,12 +85,17 @@ class _Contestant:
             guarded.close()
         inspection = artifact.inspect(path)
         runner = artifact.open(path, trusted=True, threads=threads)
-        for _ in range(3):
-            runner.run(inputs)
         return cls(path, inspection, runner, inputs, peak)
+
+    def warm_up(self) -> None:
+        """Run a few times, so that what is done once is not measured."""
+        for _ in range(3):
+            self.runner.run(self.inputs)
 
 
 def _race(contestants: Sequence[_Contestant], threads: int, rounds: int) -> list[dict[str, Any]]:
+    for contestant in contestants:
+        contestant.warm_up()
     seconds = np.empty((rounds, len(contestants)))
     for k in range(rounds):
         for column, contestant in enumerate(contestants):

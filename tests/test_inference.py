@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import benchmark, cli, errors, evaluation, folders, inference, models
+from actzoo import benchmark, cli, errors, evaluation, folders, inference, models, sites, tflite
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +150,21 @@ def test_benchmark_measures_side_by_side(folder):
         benchmark.benchmark([])
     with pytest.raises(errors.InvalidValueError, match="rounds"):
         benchmark.benchmark(files, rounds=0)
+
+
+def test_benchmark_closes_what_it_opened_before_a_file_that_fails(folder, tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(tflite.Interpreter, "close", lambda runner: closed.append(runner))
+    with pytest.raises(errors.MissingFileError):
+        benchmark.benchmark([folder / "model_int8.tflite", tmp_path / "none.tflite"], rounds=1)
+    assert len(closed) == 1
+
+
+def test_a_model_is_asked_once_what_it_ends_in(photos, tmp_path, monkeypatch):
+    models.save_model(toy_export.trained(), tmp_path, toy_export.card())
+    predictor = inference.open_model(tmp_path)
+    monkeypatch.setattr(sites, "ends_in", lambda *_: pytest.fail("its graph is walked again"))
+    assert predictor.probabilities({"image": photos[2][:2]}).shape == (2, 3)
 
 
 @pytest.fixture(scope="module")

@@ -180,10 +180,11 @@ class KerasPredictor(Predictor):
         path = Path(path)
         self.card = _card_beside(path)
         self.verified = self.card is not None and path.name in self.card.sha256
-        from actzoo import graphs
+        from actzoo import graphs, lowering
 
         model = models.load_model(path, trust=trust)
         self._model = graphs.plain(model, model.outputs[0])
+        self._ending = lowering.probability_activation(self._model)
         self.inputs = {
             tensor.name: tflite.TensorSpec(
                 tensor.name, tuple(-1 if n is None else n for n in tensor.shape[1:]), tensor.dtype
@@ -197,6 +198,8 @@ class KerasPredictor(Predictor):
 
         given = graphs.ordered_inputs(self._model, inputs)
         outputs = np.asarray(self._model.predict(given, batch_size=BATCH, verbose=0), "float32")
+        if self._ending is not None:
+            return outputs
         ours = self.card is not None and bool(self.card.domain)  # these end in logits
         if lowering.gives_probabilities(self._model, None if ours else lambda: outputs):
             return outputs

@@ -23,21 +23,19 @@ def probability_activation(model: keras.Model) -> str | None:
 
 
 def gives_probabilities(model: keras.Model, outputs: Callable[[], np.ndarray] | None) -> bool:
-    """Tell whether a model's outputs are probabilities already.
+    """Tell whether a model gives probabilities although its graph does not end in them.
 
-    Its graph shows it unless the activation hides in a user's function: then its outputs do.
+    The activation may hide in a user's function: then the outputs show it.
 
     Args:
-        model: A functional or sequential model with one output.
+        model: One whose `probability_activation` is None, with one output.
         outputs: Returns what it gives for some inputs; None for a model that is known to end in
-            logits where its graph does not say otherwise.
+            logits.
 
     Raises:
         InvalidValueError: It has one output per place and does not end in a sigmoid, so neither
             this output nor a softmax of it is a probability.
     """
-    if probability_activation(model) is not None:
-        return True
     if model.outputs[0].shape[-1] == 1:
         raise errors.InvalidValueError(
             "The model has one output and does not end in a sigmoid: the output is not a "

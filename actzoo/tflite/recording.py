@@ -17,11 +17,14 @@ def record(runner: str, source: str, inputs: str, out: str) -> None:
         inputs: `.npz` whose arrays are named `<group>/<input>`, each `(n, ...)`.
         out: `.npz` to write: one array of outputs per group.
     """
-    opened: Runner = resolve(runner)(source, trusted=True, threads=1)
     groups: dict[str, dict[str, np.ndarray]] = {}
     with np.load(inputs, allow_pickle=False) as archive:
         for key in archive.files:
             group, _, name = key.partition("/")
             groups.setdefault(group, {})[name] = archive[key]
-    outputs = {group: opened.run(values) for group, values in groups.items()}
+    opened: Runner = resolve(runner)(source, trusted=True, threads=1)
+    try:
+        outputs = {group: opened.run(values) for group, values in groups.items()}
+    finally:
+        opened.close()
     np.savez(out, **outputs)  # type: ignore[arg-type]
