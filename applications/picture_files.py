@@ -146,15 +146,15 @@ class PictureReader:
         return self.refuse(f"this {kind} file is damaged or ends early")
 
 
-# What Pillow logs about a broken file is said in our own words; those who log still get it.
+# Our messages say what is wrong with a file; Pillow's own go to those who configure logging.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class _Quiet:
     """Keeps Pillow's warnings off the console while any thread decodes.
 
-    Python's warning filters belong to the process, so the first thread in changes them and the
-    last one out puts them back.
+    Python's warning filters belong to the process, so the first thread to enter changes them and
+    the last one to leave restores them.
     """
 
     def __init__(self) -> None:

@@ -34,9 +34,9 @@ def main(model: str, photo: str, other: str | None = None, rounds: str = "5") ->
                 if count:  # the first one warms the disk
                     taken[name].append(value)
         medians = {name: statistics.median(values) for name, values in taken.items()}
-        said = ", ".join(f"{name} {median:.2f} s" for name, median in medians.items())
+        times = ", ".join(f"{name} {median:.2f} s" for name, median in medians.items())
         ratio = f", ratio {medians['this'] / medians['other']:.2f}" if other else ""
-        print(f"actzoo {' '.join(words[:2]) if words != answer else 'predict'}: {said}{ratio}")
+        print(f"actzoo {' '.join(words[:2]) if words != answer else 'predict'}: {times}{ratio}")
 
 
 if __name__ == "__main__":

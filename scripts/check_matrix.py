@@ -1,8 +1,8 @@
 """Check every activation in every model: train, save, load, export, verify.
 
 Command: python scripts/check_matrix.py [--share 1/2] [--table] [MODEL ...]
-Time: about two hours on two cores, with `--share 1/2` and `--share 2/2` side by side; goes on where
-it was interrupted (state in docs/matrix.json, written after each pair).
+Time: about two hours on two cores, with `--share 1/2` and `--share 2/2` side by side; it continues
+where it was interrupted (state in docs/matrix.json, written after each pair).
 Result: docs/matrix.md, one row per activation and model; --table only writes the table again.
 """
 

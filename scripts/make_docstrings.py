@@ -22,7 +22,7 @@ WORDS = (5, 40)  # fewest and most of a sentence
 
 
 def main(folder: str) -> None:
-    package_of: dict[str, str] = {}  # sentence -> package; one said by two tells nothing
+    package_of: dict[str, str] = {}  # sentence -> package; one of two packages is dropped
     doubtful = set()
     for package in PACKAGES:
         for sentence in sentences(package):

@@ -1,7 +1,7 @@
 """Images with masks as a source: pictures or volumes, one case each.
 
-Names of patients, files and dates stay out of everything that is written: a case is called by its
-number and a salted digest of its content. Only errors about a file name it, since the user must
+No names of patients or files and no dates are written: a case is identified by its number and a
+salted digest of its content. Only errors about a file name it, since the user must
 find it.
 """
 
@@ -31,7 +31,7 @@ class Options(Reading):
     """How scans are opened.
 
     Attributes:
-        strict: Refuse empty masks and images that are there twice.
+        strict: Refuse empty masks and duplicate images.
     """
 
     strict: bool = False
@@ -41,7 +41,7 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     """Open a folder of images and masks.
 
     Args:
-        path: Which.
+        path: The folder.
         options: See `Options`.
 
     Raises:
@@ -59,12 +59,12 @@ class Scans:
     Args:
         root: The folder.
         listing: Its pairs.
-        facts: What a look at each pair gave.
+        facts: Result of inspecting each pair.
         options: How they were opened.
 
     Raises:
         DataError: One patient is in two splits, pictures and volumes are mixed, masks make no
-            sense or differ in their palettes; or, strict, something is odd.
+            sense or differ in their palettes; or, strict, masks are empty or images occur twice.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Scans:
         _check_one_kind(listing.pairs, facts)
         _check_palettes(listing.pairs, facts)
         values = {value for row in facts for value in row.values}
-        self._table, self.classes, said = masks.table_of(values, listing.names)
+        self._table, self.classes, renumbering = masks.table_of(values, listing.names)
         self._groups = _groups(listing.pairs, facts)
         self._check_patients()
-        self._notes = (*listing.notes, *said, *self._oddities(), *_resampled(options))
+        self._notes = (*listing.notes, *renumbering, *self._notes_on_cases(), *_resampled(options))
         self._about = listing.about
         self._axis = _slice_axis(facts)
         self._tile = self._planned_tile()
@@ -227,31 +227,31 @@ class Scans:
         members = collections.defaultdict(list)
         for index, group in enumerate(self._groups):
             members[group].append(index)
-        torn = []
+        divided = []
         for own in members.values():
             by_split = {self._pairs[index].split: index for index in reversed(own)}
             if len(by_split) > 1:
-                torn.append(
+                divided.append(
                     " = ".join(
                         f"{self._ids[index]} in {split}" for split, index in by_split.items()
                     )
                 )
-        if torn:
-            more = f"; and {len(torn) - 10} more" if torn[10:] else ""
-            many = f"{len(torn)} patients are" if torn[1:] else "One patient is"
+        if divided:
+            more = f"; and {len(divided) - 10} more" if divided[10:] else ""
+            many = f"{len(divided)} patients are" if divided[1:] else "One patient is"
             way = folder.few_patients(self._pairs) or (
                 "Move all images of a patient into one split, or let actzoo split: give images/ "
                 "and masks/ alone."
             )
             raise errors.DataError(
                 f"{many} in more than one split, so held-out scores would be too good: "
-                f"{'; '.join(torn[:10])}{more}.\n"
+                f"{'; '.join(divided[:10])}{more}.\n"
                 f"Cases are numbered in the order of their images' paths. {way}\n{folder.RENAMING}",
-                given=torn,
+                given=divided,
             )
 
-    def _oddities(self) -> list[str]:
-        """Return notes on empty masks and on images that are there twice."""
+    def _notes_on_cases(self) -> list[str]:
+        """Return notes on empty masks and on images that occur twice."""
         notes = []
         empty = [
             self._ids[index] for index, row in enumerate(self._facts) if set(row.values) <= {0}
@@ -285,14 +285,14 @@ def _some(names: Sequence[str], most: int = 10) -> str:
 
 
 def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
-    volumes_found = [pair.image for pair, row in zip(pairs, facts, strict=True) if row.is_volume]
-    if 0 < len(volumes_found) < len(pairs):
+    given_volumes = [pair.image for pair, row in zip(pairs, facts, strict=True) if row.is_volume]
+    if 0 < len(given_volumes) < len(pairs):
         first = next(p.image for p, row in zip(pairs, facts, strict=True) if not row.is_volume)
         raise errors.DataError(
-            f"{len(volumes_found)} volumes ({errors.shown(volumes_found[0], 80)}, …) and "
-            f"{len(pairs) - len(volumes_found)} pictures ({errors.shown(first, 80)}, …) lie "
-            "together; a model takes one kind.\nPut them into folders of their own.",
-            given=(len(volumes_found), len(pairs)),
+            f"{len(given_volumes)} volumes ({errors.shown(given_volumes[0], 80)}, …) and "
+            f"{len(pairs) - len(given_volumes)} pictures ({errors.shown(first, 80)}, …) are "
+            "mixed; a model takes one kind.\nPut them into folders of their own.",
+            given=(len(given_volumes), len(pairs)),
         )
 
 

@@ -24,7 +24,7 @@ MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the 
 _NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
 # Of BIDS, which takes letters, too; without a number it is not a subject (sub-cortical).
 _SUBJECT = re.compile(r"(?:^|[_/])(sub-(?=[a-z]*\d)[a-z0-9]+)", re.IGNORECASE)
-# Within a name, a mere "p53" is a stain as likely as a patient.
+# Within a name, "p53" alone may be a stain as well as a patient.
 _PATIENT = re.compile(
     r"(?:^|[^a-z])((?:patient|case|subject|sub|pat)[-_]?\d+|p[-_]\d+)|^(p\d+)(?=[-_]|$)",
     re.IGNORECASE,
@@ -86,7 +86,7 @@ def list_pairs(root: str) -> Listing:
     """List a folder's images and masks.
 
     Raises:
-        DataError: An image has no mask or a mask no image, a name is there twice, there is
+        DataError: An image has no mask or a mask no image, a name occurs twice, there is
             nothing to read, or two folders mean one split.
     """
     pairs: list[Pair] = []
@@ -117,7 +117,7 @@ def list_pairs(root: str) -> Listing:
 
 
 def _notes_on_patients(pairs: Sequence[Pair]) -> list[str]:
-    """Return notes on names that tell too little, or so much that no split can be made."""
+    """Return notes on names that do not identify patients, or identify too few to split."""
     notes = []
     unnamed = sum(_named_patient(os.path.basename(pair.image)) is None for pair in pairs)
     if unnamed:
@@ -151,7 +151,7 @@ def patient_of(stem: str, split: str | None = None) -> str:
     """Return whose image it is: what follows "patient", "case", "subject", …; else the stem.
 
     Not more is guessed: where names say nothing, each image counts as a patient of its own. A
-    mere number in train/ and the same number in test/ need not be one patient.
+    bare number in train/ and the same number in test/ need not be one patient.
     """
     if named := _named_patient(stem):
         return named
@@ -244,7 +244,7 @@ def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[s
     for name in entries(folder)[1]:
         ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
         if ending is None:
-            # Of names nothing is told, and what follows the last dot may be part of one.
+            # Names stay out of messages, and what follows the last dot may be part of one.
             ending = os.path.splitext(name)[1].lower()
             unread[ending if ending in OTHERS else "other"] += 1
             continue

@@ -1,6 +1,6 @@
-"""The look at every image and mask before training: what is broken, what does not fit together.
+"""Inspection of every image and mask before training: what is broken, what does not fit together.
 
-Both are read in full, since a header says nothing of what follows, and a gzip's checksum stands at
+Both are read in full, since a header says nothing of what follows, and a gzip's checksum is at
 its end. `actzoo.inspection` keeps what is learned.
 """
 
@@ -31,7 +31,7 @@ class Reading:
 
     Attributes:
         max_voxels: Limit of one image.
-        resample_masks: Bring a mask to its image's grid, by nearest neighbor.
+        resample_masks: Resample a mask to its image's grid, by nearest neighbor.
         fill_nan: Takes the place of values that are not numbers.
         volume: Which of a 4-D image.
     """
@@ -112,7 +112,7 @@ def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> tuple[np.ndarra
     header = volumes.read_header(raw, reading.max_voxels, volume)
     differ = volumes.differences(image, header)
     if differ and not reading.resample_masks:
-        raise unreadable(f"{differ} (--resample-masks brings masks to their images' grid)")
+        raise unreadable(f"{differ} (--resample-masks resamples masks to their images' grid)")
     mask = masks.whole_numbers(volumes.read_volume(raw, header, volume, may_be_empty=True))
     return volumes.resampled(mask, header, image) if differ else mask, []
 
@@ -130,7 +130,7 @@ def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.nda
     if not reading.resample_masks:
         raise unreadable(
             f"the image has {size[0]} x {size[1]} pixels, the mask {mask.shape[0]} x "
-            f"{mask.shape[1]} (--resample-masks brings masks to their images' grid)"
+            f"{mask.shape[1]} (--resample-masks resamples masks to their images' grid)"
         )
     rows = (np.arange(size[0]) + 0.5) * mask.shape[0] / size[0]
     columns = (np.arange(size[1]) + 0.5) * mask.shape[1] / size[1]

@@ -26,9 +26,9 @@ def whole_numbers(mask: np.ndarray) -> np.ndarray:
         DataError: A value is not whole, negative, or not a number.
     """
     if mask.dtype.kind == "f":
-        odd = ~np.isfinite(mask) | (mask != np.round(mask))
-        if odd.any():
-            place = tuple(int(k) for k in np.argwhere(odd)[0])
+        broken = ~np.isfinite(mask) | (mask != np.round(mask))
+        if broken.any():
+            place = tuple(int(k) for k in np.argwhere(broken)[0])
             raise unreadable(
                 f"the mask holds {float(mask[place]):g} at {place}; masks hold whole numbers, one "
                 "per class (was it interpolated or smoothed?)"
@@ -81,7 +81,7 @@ def table_of(
 
 
 def _check_named(unknown: Sequence[int], names: Mapping[int, str]) -> None:
-    """Refuse values without a name; 255 may stand for the one class that is named."""
+    """Refuse values without a name; 255 may mean the one class that is named."""
     if unknown and (unknown != [255] or len(names) != 2):
         raise errors.DataError(
             f"Masks hold values without a name: {', '.join(map(str, unknown[:10]))}; named are "

@@ -65,10 +65,10 @@ def read_pixels(
 def normalize_scan(
     value: object, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
 ) -> dict[str, np.ndarray]:
-    """Bring a scan to mean 0 and standard deviation 1, all its channels together.
+    """Scale a scan to mean 0 and standard deviation 1, all its channels together.
 
-    Values are first cut at two percentiles, so that a few bright specks do not press the rest
-    together. A scan of one value becomes 0.
+    Values are first cut at two percentiles, so that a few bright specks do not compress the rest.
+    A scan of one value becomes 0.
 
     Args:
         value: As `read_scan` returns it.

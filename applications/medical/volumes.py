@@ -1,7 +1,7 @@
 """NIfTI volumes: headers that are checked before any memory is used, one reading, one orientation.
 
-nibabel says what a header means; the bytes are unpacked and checked here, since it neither looks
-at a gzip's checksum nor minds a size of 30,000 voxels along each axis or a spacing of 0.
+nibabel says what a header means; the bytes are unpacked and checked here, since it neither
+checks a gzip's checksum nor refuses a size of 30,000 voxels along each axis or a spacing of 0.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def unreadable(why: str) -> errors.DataError:
 
 
 def read_header(raw: bytes, max_voxels: int = MAX_VOXELS, volume: int | None = None) -> Header:
-    """Read and check a header; takes no memory to speak of.
+    """Read and check a header; takes almost no memory.
 
     Args:
         raw: Bytes of the file, at least its beginning.
@@ -126,13 +126,13 @@ def read_header(raw: bytes, max_voxels: int = MAX_VOXELS, volume: int | None = N
 
     Raises:
         DataError: It claims more voxels than allowed, has not three axes, or does not say where
-            its voxels lie.
+            its voxels are.
     """
     try:
         return _checked_header(_first_bytes(raw), max_voxels, volume)
     except errors.ActzooError:
         raise
-    except Exception as error:  # nibabel raises whatever a damaged field leads to
+    except Exception as error:  # a damaged field may raise anything in nibabel
         raise unreadable("its header is damaged") from error
 
 
@@ -217,7 +217,7 @@ def _check_spacing(header: Nifti1Header) -> None:
 
 
 def _is_flat(axes: np.ndarray) -> bool:
-    """Say whether voxels have no volume to speak of, whatever the size of their sides."""
+    """Say whether voxels have almost no volume for the length of their sides."""
     sides = np.linalg.norm(axes, axis=0)
     return not abs(np.linalg.det(axes)) > FLAT * np.prod(sides)
 

@@ -27,10 +27,10 @@ class Options:
 
     Attributes:
         text_column: Name of the column with the texts; None finds it by its name.
-        label_column: Name of the column with the labels; likewise.
+        label_column: Name of the column with the labels; None finds it by its name.
         delimiter: Between the fields of a CSV.
         encoding: Of the file.
-        strict: Refuse what would else be set aside.
+        strict: Refuse what would otherwise be set aside.
     """
 
     text_column: str | None = None
@@ -48,7 +48,7 @@ def open_texts(
     """Open a table of texts, or a folder with `train.*` and `test.*`.
 
     Args:
-        path: Which.
+        path: The table or folder.
         options: See `Options`.
         tables: What `table.find` says of the path; None asks it.
 

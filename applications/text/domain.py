@@ -195,7 +195,7 @@ def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int
 
 
 def _check_known(source: Texts, split: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
-    """Refuse texts of which the tokenizer knows nothing, where they are many; else tell of them."""
+    """Refuse many texts without a token that the tokenizer knows; return a note on a few."""
     unknown = (known == 0).nonzero()[0]
     ids = source.ids()
     named = ", ".join(errors.shown(ids[int(split["train"][i])], 80) for i in unknown[:10])

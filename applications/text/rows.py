@@ -1,6 +1,6 @@
-"""Rows of texts with their labels, as tables bring them: what is set aside, what is noted.
+"""Rows of texts with their labels, as read from tables: what is set aside, what is noted.
 
-Spaces around labels are taken off, rows without a label or a text are set aside. Each is reported
+Spaces around labels are stripped, rows without a label or a text are set aside. Each is reported
 with the numbers of the first lines.
 """
 
@@ -38,7 +38,7 @@ class Rows:
         return len(self.ids)
 
     def without(self, dropped: Iterable[int]) -> Rows:
-        """Return the rows but some."""
+        """Return all rows except some."""
         gone = set(dropped)
         kept = [i for i in range(len(self)) if i not in gone]
         return Rows(
@@ -55,7 +55,7 @@ class Rows:
 
 
 def strip_labels(rows: Rows, notes: list[str]) -> None:
-    """Take spaces off around labels, and note where that joined some."""
+    """Strip spaces around labels, and note where that made labels equal."""
     spaced = [i for i, label in enumerate(rows.labels) if label != label.strip()]
     plain = set(rows.labels)
     joined = [i for i in spaced if rows.labels[i].strip() in plain]
@@ -128,7 +128,7 @@ def _visible(text: str) -> bool:
 
 
 def copies(rows: Rows) -> list[list[int]]:
-    """Return the groups of texts that are there more than once."""
+    """Return the groups of texts that occur more than once."""
     groups = collections.defaultdict(list)
     for index, text in enumerate(rows.texts):
         groups[key_of(text)].append(index)

@@ -54,8 +54,8 @@ class Table:
 def find(path: str) -> list[tuple[str, Path]]:
     """Return the tables of a file or folder, each with its split; "" where it has none.
 
-    A folder holds `train.*` and whatever `val.*` and `test.*` there are, or one table alone, or
-    nothing but a folder that does.
+    A folder holds `train.*` and perhaps `val.*` and `test.*`, or a single table, or only a folder
+    that does.
 
     Raises:
         DataError: Two files claim the same split, or the folder cannot be listed.
@@ -115,7 +115,7 @@ def lines_of(path: Path, encoding: str | None = None) -> list[str]:
 
 
 def split_lines(text: str) -> list[str]:
-    """Return lines as editors count them; a form feed, say, ends none."""
+    """Return lines as editors count them; a form feed, for example, does not end one."""
     return _LINE_END.split(text)
 
 
@@ -190,7 +190,7 @@ def _separated(name: str, text: str, delimiter: str) -> Table:
 
 
 def _is_unquoted(text: str) -> bool:
-    """Say whether a tab-separated text is written without quoting: quotes are mere letters.
+    """Say whether a tab-separated text is written without quoting: quotes are ordinary characters.
 
     All lines then have the same number of tabs, and a quote that opens a field does not close it.
     """

@@ -72,7 +72,7 @@ class SimpleNetConfig(VisionConfig):
         _check_sizes("units", self.units, 1, 65_536)
 
     def _check_shape(self, shape: object, dimensions: int | None = None) -> None:
-        super()._check_shape(shape, None)  # it flattens whatever comes
+        super()._check_shape(shape, None)  # it flattens input of any shape
 
 
 @dataclasses.dataclass(frozen=True)

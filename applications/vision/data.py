@@ -1,7 +1,7 @@
 """Labeled pictures as a source: from a folder, or from a prepared TensorFlow Datasets data set.
 
-Whatever is wrong with pictures is found when they are opened, by one look at all of them, and told
-at once: set aside with a note, or refused with how to fix it.
+All problems are detected when pictures are opened, in one inspection, and reported at once: a
+picture is set aside with a note, or the data is refused with how to fix it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Options:
     """How pictures are opened.
 
     Attributes:
-        strict: Refuse what would else be set aside.
+        strict: Refuse what would otherwise be set aside.
         max_pixels: Limit of one picture, height times width.
         data_dir: Where TensorFlow Datasets are.
     """
@@ -45,7 +45,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
     """Open a folder of class folders, or `tfds:NAME[/CONFIG]`.
 
     Args:
-        path: Which.
+        path: The folder or the name.
         options: See `Options`.
 
     Raises:
@@ -99,7 +99,7 @@ class Pictures:
         splits: Split of each, or None.
         classes: Names.
         read: Position -> bytes of the file.
-        inspection: What the look at all of them gave.
+        inspection: Result of inspecting all of them.
         options: How they were opened.
         notes: Warnings met so far.
 
@@ -258,7 +258,7 @@ def _duplicates(
     rows: np.ndarray,
     strict: bool,
 ) -> list[str]:
-    """Return notes on pictures that are there twice: across splits, and under two labels."""
+    """Return notes on duplicate pictures: across splits, and under two labels."""
     copies: dict[int, list[int]] = collections.defaultdict(list)
     number = np.unique(rows["pixels"], return_inverse=True)[1].reshape(-1)
     repeated = set(np.flatnonzero(np.bincount(number) > 1).tolist())
@@ -269,7 +269,7 @@ def _duplicates(
 
 
 def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
-    """Return notes on pictures of which not everything is used."""
+    """Return notes on pictures that are not used in full."""
 
     def some(chosen: np.ndarray) -> str:
         return _named([errors.shown(ids[i], 120) for i in np.flatnonzero(chosen)], 3)

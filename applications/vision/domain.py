@@ -140,7 +140,7 @@ def _side(shorter: int, count: int) -> tuple[int, str]:
     if side < limit:
         return side, f"{side} px: the shorter side of most pictures is {shorter} px"
     return side, (
-        f"{side} px: for {count:,} pictures larger ones cost more time than they bring accuracy"
+        f"{side} px: for {count:,} pictures, a larger size costs more time than it gains accuracy"
     )
 
 

@@ -157,7 +157,7 @@ def _sections(root: str) -> dict[str | None, str]:
 
 
 def _folders_by_split(root: str, folders: Iterable[str]) -> dict[str, str]:
-    """Return split -> its folder; where there is a train folder, none may be there twice."""
+    """Return split -> its folder; where there is a train folder, each split has one folder."""
     by_split: dict[str, list[str]] = collections.defaultdict(list)
     for name in folders:
         if split := SPLIT_NAMES.get(name.casefold()):

@@ -1,7 +1,7 @@
 """Pictures: the one decoder and the one resizer, for training, `predict` and `verify`.
 
-The decoder looks at a file's content, never at its name, and brings every color mode to RGB as a
-photo viewer would show it. It is stricter than Pillow: a JPEG without its end and a PNG with a
+The decoder looks at a file's content, never at its name, and converts every color mode to RGB as
+a photo viewer shows it. It is stricter than Pillow: a JPEG without its end and a PNG with a
 wrong checksum are refused, since they are files that were cut or damaged.
 """
 
@@ -43,7 +43,7 @@ class Picture:
     Attributes:
         pixels: uint8 `(height, width, 3)`.
         is_animated: There are more frames; only the first was read.
-        depth: "" for 8-bit values, else how they were brought to 8 bits, in words.
+        depth: "" for 8-bit values, else how they were scaled to 8 bits, in words.
         is_gray: All three channels are equal.
     """
 
@@ -86,7 +86,7 @@ def decode_image(value: object, max_pixels: int = MAX_PIXELS) -> dict[str, np.nd
 def resize_image(
     value: object, height: int, width: int, fit: str = "crop"
 ) -> dict[str, np.ndarray]:
-    """Bring a decoded picture to a model's size.
+    """Resize a decoded picture to a model's size.
 
     Bilinear, and averaging when it shrinks, so that fine patterns do not flicker.
 
@@ -262,7 +262,7 @@ def _stored_values(kind: str, raw: bytes, image: Image.Image) -> np.ndarray | No
 
 
 def _scaling(values: np.ndarray) -> tuple[float, float, str]:
-    """Return scale and offset that bring values to 8 bits, and how that is called."""
+    """Return the scale and offset that map values to 8 bits, and a description."""
     low, high = float(values.min()), float(values.max())
     if low < 0:
         return 255 / max(high - low, 1e-9), low, "from its own lowest to highest"

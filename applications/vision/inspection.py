@@ -1,4 +1,4 @@
-"""The look at every picture before training: what cannot be read, what occurs twice.
+"""Inspection of every picture before training: what cannot be read, what occurs twice.
 
 Every file is decoded once, in full; `actzoo.inspection` keeps what is learned.
 """
@@ -51,7 +51,7 @@ def inspect_pictures(count: int, raw: Callable[[int], bytes], max_pixels: int) -
 
 
 def inspect_files(root: str, names: Sequence[str], max_pixels: int) -> Inspection:
-    """Decode every file, or take what was found when it was last unchanged.
+    """Decode every file, or take the stored result of one that has not changed since.
 
     Args:
         root: The folder.

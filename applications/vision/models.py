@@ -26,7 +26,7 @@ _MOBILENET_V2_STAGES = (
 
 
 def _scaled_pixels(input_shape: tuple[int, ...]) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return the input and its values brought from `[0, 255]` to `[-1, 1]`."""
+    """Return the input and its values scaled from `[0, 255]` to `[-1, 1]`."""
     image = keras.Input(input_shape, name="image")
     return image, keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="pixel_scaling")(image)
 
