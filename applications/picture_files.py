@@ -80,7 +80,7 @@ def _what_else(raw: bytes) -> str:
         what = "a HEIC photo or a film; save it as JPEG"
     elif not what and not any(byte < 9 for byte in raw[:512]):
         what = "text"
-    return f"the file holds {what}" if what else "the file is of no format that is read"
+    return f"the file holds {what}" if what else "its format is not known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,8 +106,10 @@ class PictureReader:
             DataError: It is not a picture that is read, or larger than allowed.
         """
         kind = kind_of(raw)
-        if kind not in self.kinds:
+        if kind is None:
             raise self.refuse(_what_else(raw))
+        if kind not in self.kinds:
+            raise self.refuse(f"it is a {kind} file; the formats are {', '.join(self.kinds)}")
         try:
             image = _OPENERS[kind](io.BytesIO(raw))
         except Exception as error:

@@ -75,6 +75,13 @@ def test_every_flipped_bit_of_a_compressed_scan_is_found():
             read_scan(bytes(damaged))
 
 
+def test_pictures_of_another_format_are_refused_by_its_name():
+    content = io.BytesIO()
+    Image.fromarray(disc()[0]).save(content, "GIF")
+    with pytest.raises(errors.DataError, match="a GIF file; the formats are PNG, JPEG, TIFF, BMP"):
+        read_scan(content.getvalue())
+
+
 def test_cut_pictures_are_refused(tmp_path):
     write_pictures(tmp_path)
     path = tmp_path / "images" / "cell_02.png"
