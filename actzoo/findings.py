@@ -7,6 +7,8 @@ both in the same way.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,3 +30,18 @@ class Finding:
     why: str
     suggestion: str
     precision: str | None = None
+
+
+def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what `verify.json` found wrong, each once, although it is listed with every file.
+
+    Args:
+        verification: As read: precision -> measures. Entries of other kinds are passed over.
+    """
+    unique: dict[str, Mapping[str, Any]] = {}
+    for measured in verification.values():
+        findings = measured.get("findings") if isinstance(measured, Mapping) else None
+        for finding in findings if isinstance(findings, list | tuple) else ():
+            if isinstance(finding, Mapping):
+                unique.setdefault(str(finding.get("what")), finding)
+    return list(unique.values())

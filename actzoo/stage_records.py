@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from actzoo import errors, files
 from actzoo.files import FORMAT, read_json, write_json
@@ -78,21 +77,6 @@ STAGES = {
         Stage("report", "actzoo.stages:do_report", ()),
     )
 }
-
-
-def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what `verify.json` found wrong, each once, although it is listed with every file.
-
-    Args:
-        verification: As read: precision -> measures. Entries of other kinds are passed over.
-    """
-    unique: dict[str, Mapping[str, Any]] = {}
-    for measured in verification.values():
-        findings = measured.get("findings") if isinstance(measured, Mapping) else None
-        for finding in findings if isinstance(findings, list | tuple) else ():
-            if isinstance(finding, Mapping):
-                unique.setdefault(str(finding.get("what")), finding)
-    return list(unique.values())
 
 
 class StageLog:

@@ -198,18 +198,7 @@ def _run_phase(
 ) -> None:
     phase, recipe = prepared.phase, data.plan.recipe
     steps = len(prepared.batches(0))
-    schedule = WarmupCosine(
-        phase.learning_rate, steps * phase.epochs, round(recipe.warmup * steps * phase.epochs)
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(_weights_of_activations(prepared.network), NOT_DECAYED)
-    prepared.network.compile(
-        optimizer=optimizer,
-        loss=data.task.loss(label_smoothing=recipe.label_smoothing),
-        metrics=data.task.metrics(),
-        steps_per_execution=min(STEPS_PER_CALL, steps),
-    )
-    optimizer.build(prepared.network.trainable_variables)
+    optimizer, schedule = _compile(prepared, data, steps)
     state.restore(prepared.network)
     watch = _Watch(progress, steps)
     board.set_model(prepared.network)
@@ -250,6 +239,26 @@ def _run_phase(
         board.on_epoch_end(len(state.history) - 1, dict(_numbers(state.history[-1])))
         state.save(run, prepared.network, model)
         progress.end_epoch(state.history[-1])
+
+
+def _compile(
+    prepared: PreparedPhase, data: TrainingData, steps: int
+) -> tuple[keras.optimizers.Optimizer, WarmupCosine]:
+    """Compile the network of a phase; return its optimizer and the schedule of the rate."""
+    phase, recipe = prepared.phase, data.plan.recipe
+    schedule = WarmupCosine(
+        phase.learning_rate, steps * phase.epochs, round(recipe.warmup * steps * phase.epochs)
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(_weights_of_activations(prepared.network), NOT_DECAYED)
+    prepared.network.compile(
+        optimizer=optimizer,
+        loss=data.task.loss(label_smoothing=recipe.label_smoothing),
+        metrics=data.task.metrics(),
+        steps_per_execution=min(STEPS_PER_CALL, steps),
+    )
+    optimizer.build(prepared.network.trainable_variables)
+    return optimizer, schedule
 
 
 def _weights_of_activations(network: keras.Model) -> list[keras.Variable]:

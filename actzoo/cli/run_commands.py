@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import errors, files, formatting, run_folder, stage_records
+from actzoo import errors, files, findings, formatting, run_folder
 from actzoo.cli import console, options, summaries
 from actzoo.cli.app import app
 
@@ -247,5 +247,5 @@ def report(run: options.Run) -> None:
 def say_verification(verification: Mapping[str, Any], task: str | None) -> None:
     """Print what `verify.json` holds; what did not hold goes to stderr."""
     console.say(summaries.verification_table(verification, task))
-    for finding in stage_records.verification_findings(verification):
+    for finding in findings.verification_findings(verification):
         console.tell(f"not verified: {finding.get('what')} {finding.get('suggestion')}")

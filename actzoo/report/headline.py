@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actzoo import formatting, stage_records
+from actzoo import findings, formatting
 from actzoo.formatting import finite
 from actzoo.report.run_files import RunFiles, cell
 from actzoo.report.values import mapping, sequence
@@ -102,15 +102,15 @@ def _seal(run: RunFiles) -> dict[str, Any]:
     if run.verification.gap or not run.verified:
         return {"state": "open", "gap": run.verification.gap or "verify.json names no file."}
     failed = [name for name, file in run.verified.items() if file.get("passed") is not True]
-    findings = [
+    missed = [
         {key: finding.get(key) for key in ("what", "why", "suggestion")}
-        for finding in stage_records.verification_findings(run.verification.data)
+        for finding in findings.verification_findings(run.verification.data)
     ]
     return {
-        "state": "failed" if failed or findings else "passed",
+        "state": "failed" if failed or missed else "passed",
         "total": len(run.verified),
         "failed": failed,
-        "findings": findings[:MOST_FINDINGS],
+        "findings": missed[:MOST_FINDINGS],
     }
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actzoo import artifacts, formatting, stage_records
+from actzoo import artifacts, findings, formatting, stage_records
 from actzoo.report.run_files import RunFiles
 from actzoo.report.values import mapping, objects, sequence
 
@@ -74,8 +74,8 @@ def _commands(run: RunFiles) -> list[tuple[str, str]]:
 
 def warnings(run: RunFiles) -> dict[str, Any]:
     """Return the warnings of all stages, without findings that the top of the page shows."""
-    findings = stage_records.verification_findings(run.verification.data)
-    shown = {f"verify: {finding.get('what')}" for finding in findings}
+    missed = findings.verification_findings(run.verification.data)
+    shown = {f"verify: {finding.get('what')}" for finding in missed}
     texts = [str(text) for text in stage_records.run_warnings(run.run)]
     texts = [text for text in texts if text not in shown]
     return {"texts": texts[:MOST_TEXTS], "more": max(0, len(texts) - MOST_TEXTS)}
