@@ -349,6 +349,16 @@ def test_all_load_in_a_fresh_process_and_most_without_actzoo(tmp_path):
 # --- the table ---------------------------------------------------------------------------------
 
 
+def test_a_row_of_another_package_says_by_which_form_it_is_exported(table):
+    for name, forms, words in (
+        ("cube", {}, "nothing is known"),
+        ("cube_short", {"float_form": "keras.ops:square"}, "float_form"),
+        ("cube_whole", {"device": "my_package:CUBE"}, "device form"),
+    ):
+        activations.register(name, keras.ops.square, **forms)
+        assert words in describe.described(name)["export"]
+
+
 def test_names_by_pattern_alias_and_field():
     assert activations.names("hard_s*") == (
         "hard_silu",

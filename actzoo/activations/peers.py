@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 
 def _by_spelling(table: Mapping[str, str]) -> dict[str, str]:
-    """Turn our spec -> the peer's spellings, parted by blanks, into spelling -> spec."""
+    """Turn our spec -> the peer's spellings, separated by blanks, into spelling -> spec."""
     return {spelling: spec for spec, words in table.items() for spelling in words.split()}
 
 

@@ -142,6 +142,8 @@ def _export_words(row: Any) -> str:
     """Say what becomes of an activation in a device file."""
     if row.float_form or row.int8_form:
         return "by the forms it brings (float_form, int8_form)"
+    if row.device and row.int8_table is None:
+        return "by the device form it brings (device)"
     if row.int8_table is None:
         return "as its layer converts; nothing is known about it"
     if not row.int8_table:

@@ -41,10 +41,10 @@ def relu_n_float(
     threshold: float = 0.0,
     **_: object,
 ) -> Tensor:
-    """Return x from the threshold to max_value, negative_slope * (x - threshold) below."""
+    """Return min(x, max_value) if x > threshold, else negative_slope * (x - threshold)."""
     top = x if max_value is None else ops.minimum(x, float(max_value))
     if threshold:
-        return ops.where(x >= threshold, top, negative_slope * (x - threshold))
+        return ops.where(x > threshold, top, negative_slope * (x - threshold))
     if negative_slope or max_value is None:
         return leaky(top, negative_slope)
     return ops.relu6(x) if max_value == 6 else ops.minimum(ops.relu(x), float(max_value))

@@ -30,10 +30,10 @@ def relu_n(
     negative_slope: float = 0.0,
     threshold: float = 0.0,
 ) -> Array:
-    """X from the threshold to max_value, a line of another slope below the threshold."""
+    """X above the threshold, up to max_value; a line of another slope elsewhere."""
     top = math.inf if max_value is None else max_value
     below = times(x - threshold, np.full_like(x, negative_slope))
-    return np.where(x >= threshold, np.minimum(x, top), below)
+    return np.where(x > threshold, np.minimum(x, top), below)
 
 
 def thresholded_relu(x: Array, threshold: float = 1.0) -> Array:

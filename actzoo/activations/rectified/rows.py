@@ -74,9 +74,7 @@ ROWS = (
         device=DEVICE + "RELU_N",
         aliases=("bounded_relu",),
         summary="ReLU cut at a value of choice.",
-        formula=(
-            "max_value if x >= max_value, x if x >= threshold, else negative_slope (x - threshold)"
-        ),
+        formula="min(x, max_value) if x > threshold, else negative_slope (x - threshold)",
         parameters=(
             Parameter(
                 "max_value", 1.0, low=0.0, low_open=True, optional=True, summary="largest output"
