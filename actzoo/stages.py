@@ -250,9 +250,11 @@ def _check_free(folder: RunFolder, *, resume: bool) -> None:
             given=str(folder.path),
         )
     if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
-        what = "holds another run" if folder.plan.exists() else "is not empty"
+        what, way = "is not empty", "add --resume"
+        if folder.plan.exists():
+            what, way = "holds another run", "actzoo run with --resume"
         raise errors.InvalidValueError(
-            f"{shown} {what}.\nContinue it: add --resume. Or choose another --out.",
+            f"{shown} {what}.\nContinue it: {way}. Or choose another --out.",
             given=str(folder.path),
             fix="--resume, or another --out",
         )

@@ -170,6 +170,14 @@ def test_an_untrained_run_is_refused_before_its_data_is_opened(toy, tmp_path, mo
         stage(tmp_path / "run")
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_plan_is_refused_with_the_command_that_continues(toy, tmp_path, resume):
+    data = toy_domain.write(tmp_path / "data.grids.npz", count=60)
+    stages.plan(str(data), tmp_path / "run")
+    with pytest.raises(errors.InvalidValueError, match="actzoo run with --resume"):
+        stages.plan(str(data), tmp_path / "run", resume=resume)
+
+
 def test_the_stages_one_by_one_leave_the_files_of_a_run(counted):
     _, folder = counted
     again = folder / "again"
