@@ -233,7 +233,7 @@ def several(function: Callable[..., np.ndarray], words: str) -> dict[str, Any]:
 
 
 def int8_words(row: activations.ActivationSpec) -> str:
-    """Say what becomes of an activation in an int8 file."""
+    """Say what an activation is in an int8 file."""
     form = device_form(row.name)
     if form is None or not form.folds:
         return "a run of float operators between int8 layers, which costs time"
@@ -241,7 +241,7 @@ def int8_words(row: activations.ActivationSpec) -> str:
         return "is fused into the convolution before it: free"
     if form.int8_operators and (form.several or not row.elementwise):
         return (
-            f"several int8 operators: {', '.join(form.int8_operators)}, and tables for what bends"
+            f"several int8 operators: {', '.join(form.int8_operators)}, and tables for curved parts"
         )
     return "one table of 256 values"
 
@@ -281,10 +281,10 @@ COST_WORDS = {
 
 def _cost_words(cost: dict[str, Any]) -> str:
     """Say what training costs, as `scripts/benchmark_activations.py` measured it."""
-    said = [f"{cost[key]:.2f}× {words}" for key, words in COST_WORDS.items() if key in cost]
+    ratios = [f"{cost[key]:.2f}× {words}" for key, words in COST_WORDS.items() if key in cost]
     if "conv_over_peer" in cost:
-        said.append(f"{cost['conv_over_peer']:.2f}× the time of {cost['peer']}'s form")
-    return ", ".join(said)
+        ratios.append(f"{cost['conv_over_peer']:.2f}× the time of {cost['peer']}'s form")
+    return ", ".join(ratios)
 
 
 def facts(

@@ -142,19 +142,24 @@ def table() -> str:
         *counts(rows, MODELS),
     ]
     for model in MODELS:
-        columns = [*precisions_of(model)]
-        lines += ["", f"## {model}", ""]
-        lines.append("| activation | verified | " + " | ".join(columns) + " | operators |")
-        lines.append("|---|---|" + "---|" * (len(columns) + 1))
-        for activation in activations.names():
-            row = rows.get(f"{model}-{activation}")
-            if row is None:
-                continue
-            cells = " | ".join(cell(row, precision) for precision in columns)
-            verdict = "yes" if row["passed"] else f"no: {shortened(row['why'])}"
-            count = row["files"].get(columns[-1], {}).get("operators", "–")
-            lines.append(f"| {activation} | {verdict} | {cells} | {count} |")
+        lines += ["", f"## {model}", "", *lines_of(model, rows)]
     return "\n".join(lines) + "\n"
+
+
+def lines_of(model: str, rows: dict[str, dict]) -> list[str]:
+    """Return the lines of a model's table, one per activation that was checked."""
+    columns = [*precisions_of(model)]
+    lines = ["| activation | verified | " + " | ".join(columns) + " | operators |"]
+    lines.append("|---|---|" + "---|" * (len(columns) + 1))
+    for activation in activations.names():
+        row = rows.get(f"{model}-{activation}")
+        if row is None:
+            continue
+        cells = " | ".join(cell(row, precision) for precision in columns)
+        verdict = "yes" if row["passed"] else f"no: {shortened(row['why'])}"
+        count = row["files"].get(columns[-1], {}).get("operators", "–")
+        lines.append(f"| {activation} | {verdict} | {cells} | {count} |")
+    return lines
 
 
 def main(arguments: list[str]) -> None:

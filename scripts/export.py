@@ -2,23 +2,20 @@
 
 Command: python scripts/export.py RUN [float16 dynamic ...]
 Time: about 20 seconds a precision.
-Result: RUN/export/model_<precision>.tflite; one line of proof per file.
+Result: RUN/export/model_<precision>.tflite; one line of figures per file.
 """
 
 import sys
 
 from actzoo import files, stages
+from actzoo.cli import summaries
 
 
 def main(run: str, *precisions: str) -> int:
     stages.export(run, precisions or ("float32", "float16", "dynamic", "int8"))
     verification = stages.verify(run)
-    for name, row in files.read_json(stages.as_run(run).verification, "verification").items():
-        if "size_bytes" in row:
-            print(
-                f"{name}: {row['size_bytes']:,} bytes, largest error "
-                f"{row['max_abs_error']:.2g}, agreement {row['agreement']:.3f}"
-            )
+    verified = files.read_json(stages.as_run(run).verification, "verification")
+    print(summaries.verification_table(verified, None))
     return 0 if verification.passed else 1
 
 

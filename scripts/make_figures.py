@@ -3,8 +3,8 @@
 Command: python scripts/make_figures.py
 Time: about two minutes.
 Result: actzoo/activations/figures.py: gains for initialization, largest slope, where
-float16 overflows, and what becomes of a signal in a plain net of 30 layers. All from the NumPy
-references; tests hold them against answers from elsewhere and against real layers.
+float16 overflows, and what happens to a signal in a plain net of 30 layers. All from the NumPy
+references; tests compare them with results of other libraries and with real layers.
 """
 
 import math
@@ -18,17 +18,21 @@ from actzoo.activations.device_forms import device_form
 TARGET = Path(__file__).parents[1] / "actzoo" / "activations" / "figures.py"
 
 
+def gains_of(row: activations.ActivationSpec, function: analysis.Function) -> dict[str, float]:
+    mean, square = analysis.moments(row, function)
+    digits = 8 if row.elementwise else 3
+    return {
+        "gain": float(f"{1.0 / math.sqrt(square):.{digits}g}"),
+        "gain_centered": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
+    }
+
+
 def main() -> None:
     rows = [row for row in activations.ACTIVATIONS if row.hidden or row.elementwise]
     functions = {row.name: activations.reference(row.name) for row in rows}
     figures: dict[str, dict] = {}
     for row in rows:
-        mean, square = analysis.moments(row, functions[row.name])
-        digits = 8 if row.elementwise else 3
-        figures[row.name] = {
-            "gain": float(f"{1.0 / math.sqrt(square):.{digits}g}"),
-            "gain_centered": float(f"{1.0 / math.sqrt(square - mean**2):.{digits}g}"),
-        }
+        figures[row.name] = gains_of(row, functions[row.name])
         if row.elementwise:
             figures[row.name] |= {
                 "lipschitz": analysis.largest_slope(functions[row.name]),

@@ -2,10 +2,10 @@
 
 Command: python scripts/make_template.py FOLDER        (10 seconds)
 Result: FOLDER/{train,val,test}/{images,masks}/*.png and FOLDER/dataset.json; axial slices of 2 mm.
-Each split is a slab of its own, two slices away from the next, since neighbors look alike.
+Each split is a separate slab, two slices away from the next, since neighbors look alike.
 
 Source: ICBM 2009a nonlinear symmetric, Fonov et al., 2009, NeuroImage 47; comes with nilearn. It
-is the average of 152 people and no patient, so scores on it say nothing about patients.
+is the average of 152 people and not a patient, so scores on it say nothing about patients.
 """
 
 import json
@@ -19,6 +19,13 @@ from PIL import Image
 SLABS = {"test": (34, 46), "val": (58, 68)}  # slices from the neck up, of 95; the rest is train
 GAP = 2
 LEAST = 0.02  # share of a slice that is brain
+
+DESCRIPTION = {
+    "name": "MNI152 template",
+    "description": "The MNI152 template of the brain, an average of 152 healthy people that comes "
+    "with nilearn. It is a template and not a patient: scores on it say nothing about patients.",
+    "labels": {"0": "background", "1": "gray matter", "2": "white matter"},
+}
 
 
 def main(folder: str) -> None:
@@ -39,22 +46,17 @@ def main(folder: str) -> None:
         split = split_of(z)
         if split is None or (masks[:, :, z] > 0).mean() < LEAST:
             continue
-        pictures = {"images": (head[:, :, z] * scale).round().clip(0, 255), "masks": masks[:, :, z]}
-        for kind, picture in pictures.items():
-            path = Path(folder, split, kind, f"slice{z:02d}.png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            upright = np.rot90(picture.astype("uint8"))
-            Image.fromarray(upright).save(path)
+        image = (head[:, :, z] * scale).round().clip(0, 255)
+        write(Path(folder, split, "images", f"slice{z:02d}.png"), image)
+        write(Path(folder, split, "masks", f"slice{z:02d}.png"), masks[:, :, z])
         count += 1
-    described = {
-        "name": "MNI152 template",
-        "description": "The MNI152 template of the brain, an average of 152 healthy people that "
-        "comes with nilearn. It is a template and no patient: scores on it say nothing about "
-        "patients.",
-        "labels": {"0": "background", "1": "gray matter", "2": "white matter"},
-    }
-    Path(folder, "dataset.json").write_text(json.dumps(described, indent=2), "utf-8")
+    Path(folder, "dataset.json").write_text(json.dumps(DESCRIPTION, indent=2), "utf-8")
     print(f"{count} slices written to {folder}")
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.rot90(picture.astype("uint8"))).save(path)
 
 
 def split_of(z: int) -> str | None:

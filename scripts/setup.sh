@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv/ in the clone and install actzoo into it, from pinned versions; does nothing if it stands.
+# Make .venv/ in the clone and install actzoo into it, from pinned versions; does nothing if it is there.
 # Source it:  . scripts/setup.sh EXTRA     (EXTRA: test, dev or nothing)
 # With ACTZOO_BACKENDS=1, JAX and PyTorch too; PyTorch's usual package is several GB.
 set -euo pipefail

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import actzoo
 from actzoo import inference
+from actzoo.cli import summaries
 
 
 def main() -> None:
@@ -34,12 +35,7 @@ def main() -> None:
     test = result.metrics["test"]
     for name, dice in test["dice"].items():
         print(f"{name}: Dice {dice:.3f}, IoU {test['iou'][name]:.3f}")
-    for precision, row in result.verification.items():
-        print(
-            f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
-            f"agreement {row['agreement']:.3f}, "
-            + ("verified" if row["passed"] else "NOT within its limits")
-        )
+    print(summaries.verification_table(result.verification, "segmentation"))
     if given.ask:
         masks = Path(given.run, "masks")
         with inference.open_model(result.run.export / "model_int8.tflite") as model:

@@ -10,6 +10,7 @@ import argparse
 
 import actzoo
 from actzoo import inference
+from actzoo.cli import summaries
 
 
 def main() -> None:
@@ -33,12 +34,7 @@ def main() -> None:
     )
     test = result.metrics["test"]
     print(f"test accuracy {test['accuracy']:.3f}, macro recall {test['macro_recall']:.3f}")
-    for precision, row in result.verification.items():
-        print(
-            f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
-            f"agreement {row['agreement']:.3f}, "
-            + ("verified" if row["passed"] else "NOT within its limits")
-        )
+    print(summaries.verification_table(result.verification, "classification"))
     if given.ask:
         with inference.open_model(result.run.export / "model_dynamic.tflite") as model:
             for answer in model.predict(given.ask):

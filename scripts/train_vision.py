@@ -8,6 +8,7 @@ Result: RUN/model.keras, RUN/export/model_int8.tflite, RUN/report.html, and the 
 import argparse
 
 import actzoo
+from actzoo.cli import summaries
 
 
 def main() -> None:
@@ -30,13 +31,7 @@ def main() -> None:
     )
     test = result.metrics["test"]
     print(f"test accuracy {test['accuracy']:.3f}, macro recall {test['macro_recall']:.3f}")
-    for precision, row in result.verification.items():
-        if "size_bytes" in row:
-            print(
-                f"{precision}: {row['size_bytes']:,} bytes, {row['latency_ms']:.2f} ms, "
-                f"agreement {row['agreement']:.3f}, "
-                + ("verified" if row["passed"] else "NOT within its limits")
-            )
+    print(summaries.verification_table(result.verification, "classification"))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_the_template_is_cut_into_slabs_that_do_not_touch(tmp_path):
     assert "slices written" in run("make_template.py", tmp_path)
     source = data.open_source(str(tmp_path), note=lambda _: None)
     assert source.classes == ("background", "gray matter", "white matter")
-    assert "no patient" in source.fingerprint().about[0]
+    assert "not a patient" in source.fingerprint().about[0]
     numbers = {
         split: sorted(int(p.stem.removeprefix("slice")) for p in tmp_path.glob(f"{split}/images/*"))
         for split in ("train", "val", "test")

@@ -86,7 +86,7 @@
     return NaN;
   }
 
-  function said(y) {
+  function written(y) {
     if (Number.isNaN(y)) return "–";
     if (y > 7.9) return "> 8";
     if (y < -3.9) return "< −4";
@@ -120,15 +120,15 @@
       const [value, slope] = lines(name);
       if (byId("slopes").checked) element("path", { class: "slope", d: slope }, group);
       element("path", { class: "value", d: value }, group);
-      for (let x = -5 + 0.5 * place; x < 6; x += 2.5) { // marks tell curves apart without color
+      for (let x = -5 + 0.5 * place; x < 6; x += 2.5) { // marks distinguish curves without color
         const y = valueAt(value, x);
         if (y > -2 && y < 6) element("path", { class: "mark", d: MARKS[place], transform: `translate(${(x + LEFT) * UNIT},${(TOP - y) * UNIT})` }, group);
       }
     }
-    tell();
+    showValues();
   }
 
-  function tell() { // the values at the cursor
+  function showValues() { // the values at the cursor
     const x = Number(byId("at").value);
     byId("here").textContent = x.toFixed(2).replace("-", "−");
     byId("cursor").setAttribute("d", `M${(x + LEFT) * UNIT},0V160`);
@@ -144,7 +144,7 @@
       first.append(link);
       const cells = lines(name).map((d) => {
         const cell = document.createElement("td");
-        cell.textContent = said(valueAt(d, x));
+        cell.textContent = written(valueAt(d, x));
         return cell;
       });
       const last = document.createElement("td");
@@ -196,7 +196,7 @@
     card.querySelector("figure svg").style.cursor = "pointer";
   }
   byId("slopes").addEventListener("change", compare);
-  byId("at").addEventListener("input", tell);
+  byId("at").addEventListener("input", showValues);
   byId("empty").addEventListener("click", () => { chosen = []; used.clear(); compare(); });
   byId("fold").addEventListener("click", () => {
     const open = byId("compared").hidden;
@@ -207,7 +207,7 @@
   byId("plot").addEventListener("pointermove", (event) => {
     const box = byId("plot").getBoundingClientRect();
     byId("at").value = (event.clientX - box.left) / box.width * 2 * LEFT - LEFT;
-    tell();
+    showValues();
   });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select");
