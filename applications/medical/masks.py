@@ -61,23 +61,29 @@ def table_of(
     """
     present = sorted({0, *values})
     unknown = [value for value in present if value not in names and value != 0] if names else []
-    void = unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in present)
-    if void:
+    ignored = unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in present)
+    if ignored:
         unknown = []
     _check_named(unknown, names)
     known = sorted({0, *names}) if names and not unknown else present
     _check_count(known)
     table = {value: number for number, value in enumerate(known)}
-    notes = []
-    if void:
+    if ignored:
         table[IGNORE_INDEX] = IGNORE_INDEX
+    return table, _class_names(known, names, unknown), _notes_on(table)
+
+
+def _notes_on(table: Mapping[int, int]) -> list[str]:
+    """Return notes on values that are ignored, and on those that get another number."""
+    notes = []
+    if IGNORE_INDEX in table.values():
         notes.append(
             f"{IGNORE_INDEX} in masks has no name: such places are neither learned nor scored."
         )
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
         notes.append(f"Values of the masks were renumbered: {written}.")
-    return table, _class_names(known, names, unknown), notes
+    return notes
 
 
 def _check_named(unknown: Sequence[int], names: Mapping[int, str]) -> None:
