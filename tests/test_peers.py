@@ -484,6 +484,10 @@ def test_a_peers_name_takes_the_peers_arguments(spec, name, params):
     assert activations.parse(spec) == (name, params)
 
 
+def test_an_argument_is_given_in_one_word():
+    refused("torch:Softmax(dim=1, axis=2)", "axis is given twice")
+
+
 PICTURES = np.linspace(-9, 9, 240).reshape(2, 3, 8, 5)
 PICTURES[0, 0, 0] = [0, 1, 2, 3, 6]  # where formulas change, too
 SLOPED = {"negative_slope": 0.1, "max_value": 6, "threshold": 0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from actzoo import errors
 from actzoo.activations.catalog import ACTIVATIONS
 from actzoo.activations.spec import ActivationSpec
 
@@ -62,12 +63,20 @@ def read(
         given: Arguments, in the peer's words or in ours.
 
     Raises:
-        ActzooError: A value is not allowed.
+        ActzooError: A value is not allowed, or given in both words.
     """
     tables = WORDS.get(peer, {})
     words = {**tables.get("", {}), **tables.get(row.name, {})}
-    renamed = {words.get(name, name): value for name, value in given.items()}
-    renamed.pop("", None)
+    renamed: dict[str, object] = {}
+    for name, value in given.items():
+        ours = words.get(name, name)
+        if ours in renamed:
+            raise errors.InvalidValueError(
+                f"{row.name}: {ours} is given twice, once as {errors.shown(name)}.\nGive it once.",
+                given=dict(given),
+            )
+        if ours:
+            renamed[ours] = value
     if peer in ("keras", "keras2") and row.name == "relu" and renamed:
         name, arguments = relu(renamed)
         return ACTIVATIONS.get(name), arguments

@@ -116,7 +116,7 @@ def check_nan_comes_out(subject: Subject) -> None:
     if not np.isnan(y).any():
         subject.fail("NaN is swallowed; fix it, or say swallows_nan=True", x[0], y[0])
     if subject.row.ranks and 2 not in subject.row.ranks:
-        return  # it cannot stand behind Dense
+        return  # it cannot follow Dense
     inputs = keras.Input((4,))
     outputs = subject.layer()(keras.layers.Dense(4)(inputs))
     y = keras.Model(inputs, outputs).predict(np.full((1, 4), np.nan, "float32"), verbose=0)
