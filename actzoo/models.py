@@ -225,7 +225,7 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
         >>> model.output_shape
         (None, 3)
     """
-    weights = overrides.pop("weights", None)
+    start = overrides.pop("weights", None)
     config = make_config(name, overrides)
     if seed is None:
         model = MODELS.load(name)(config)
@@ -233,10 +233,10 @@ def build_model(name: str, *, seed: int | None = None, **overrides: Any) -> kera
         with initial_weights.unchanged_random_state():  # modules draw from it on import, too
             model = MODELS.load(name)(config)
             initial_weights.assign(model, seed)
-    if weights not in (None, "none"):
-        from actzoo import weights as weight_files  # the one upward call, see docs/design.md
+    if start not in (None, "none"):
+        from actzoo import weights  # the one upward call, see docs/design.md
 
-        weight_files.apply(model, weights)
+        weights.apply(model, start)
     return model
 
 

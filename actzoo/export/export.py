@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from actzoo import errors, models, run_folder
 from actzoo.artifacts import ARTIFACTS, Artifact
-from actzoo.export import calibration as calibration_samples
 from actzoo.export import metadata
+from actzoo.export.calibration import calibration_of_run, check_calibration
 from actzoo.export.folder import put_in_place
 from actzoo.export.job import ExportJob
 from actzoo.export.notes import Notes
@@ -116,7 +116,7 @@ def export_model(
     needs = next((row.name for row in rows if row.needs_calibration), None)
     samples = {}
     if needs is not None:
-        samples = calibration_samples.check_calibration(calibration, model, needs, said)
+        samples = check_calibration(calibration, model, needs, said)
     cases = as_reference(reference, samples or calibration, model, card)
     with _scratch_folder() as scratch, _running(converter) as worker:
         output = metadata.missing_output_activation(model, card, cases, said)
@@ -174,7 +174,7 @@ def export_run(
             model,
             folder,
             precision=precisions or data.plan.precisions,
-            calibration=calibration_samples.calibration_of_run(data),
+            calibration=calibration_of_run(data),
             task=data.plan.task,
             card=card,
             reference=reference_of_run(data),
