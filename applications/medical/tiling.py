@@ -49,6 +49,10 @@ def count_tiles(shape: Sequence[int], tile: Sequence[int], overlap: float) -> in
     )
 
 
+# Of a tile: its slice, its corner, and the part of each axis that no other tile covers better.
+_Place = tuple[int, list[int], tuple[tuple[int, int], ...]]
+
+
 class TileCutter:
     """Cuts scans into tiles and joins what a network gave for them; see `actzoo.data.Cutter`.
 
@@ -164,7 +168,7 @@ class TileCutter:
         )
 
     def _joined(
-        self, group: Sequence[tuple[tuple[int, list[int], Any], np.ndarray]],
+        self, group: Sequence[tuple[_Place, np.ndarray]],
         plane: Sequence[int], weights: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
         if len(group) == 1:
@@ -183,9 +187,7 @@ class TileCutter:
     def _plane(self, shape: Sequence[int]) -> tuple[int, ...]:
         return tuple(size for axis, size in enumerate(shape) if axis != self._axis)
 
-    def _places(
-        self, shape: Sequence[int]
-    ) -> Iterator[tuple[int, list[int], tuple[tuple[int, int], ...]]]:
+    def _places(self, shape: Sequence[int]) -> Iterator[_Place]:
         """Yield slice, corner and own place of each tile."""
         plane = tuple(shape) if len(shape) == 2 else self._plane(shape)
         along = [

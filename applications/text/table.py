@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NoReturn
 
 from actzoo import errors
 from actzoo.folders import SPLIT_NAMES, entries
@@ -338,7 +338,7 @@ def _check_keys(name: str, line: int, columns: Sequence[str], fields: Mapping[st
     )
 
 
-def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
+def _json_object(name: str, number: int, line: str) -> dict[str, object]:
     problem = None
     try:
         fields = json.loads(line, object_pairs_hook=_unique, parse_constant=_no_constant)
@@ -355,7 +355,7 @@ def _json_object(name: str, number: int, line: str) -> dict[str, Any]:
     raise refuse(name, number, problem, 'Each line is one object: {"text": "...", "label": "..."}')
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         twice = next(key for key in fields if sum(key == other for other, _ in pairs) > 1)
@@ -363,7 +363,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _no_constant(word: str) -> Any:
+def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
