@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
 
-T = TypeVar("T")
 S = TypeVar("S", bound="Source")
 # A preprocessing step: the value so far, and the step's settings by name.
 Step = Callable[..., object]
@@ -351,7 +350,20 @@ def get_domain(name: str) -> Domain[Source]:
 def _instance(name: str) -> Domain[Source]:
     if not name:
         return _NoDomain(DomainSpec("", "", "", "", (), ""))
-    made: Domain[Source] = DOMAINS.load(name)(DOMAINS.get(name))
+    row = DOMAINS.get(name)
+    try:
+        made = DOMAINS.load(name)(row)
+        problem = None if isinstance(made, Domain) else "is not a subclass of actzoo.domains.Domain"
+    except errors.ActzooError:
+        raise
+    except (ImportError, AttributeError, TypeError) as error:
+        problem = f"cannot be used: {errors.shown(error, 160)}"
+    if problem is not None:
+        raise errors.InvalidTypeError(
+            f"The target {errors.shown(row.target)} of the domain '{errors.shown(name)}' {problem}."
+            "\nCorrect it in the package that brings the domain, or uninstall that package.",
+            given=row.target,
+        )
     return made
 
 
@@ -389,38 +401,6 @@ def read_options(options: Sequence[DataOption], given: Mapping[str, Any]) -> dic
                 allowed=(allowed,),
             )
     return dict(given)
-
-
-def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str, float]) -> T:
-    """Return the settings of an augmenter, checked by name and value.
-
-    Args:
-        kind: A dataclass whose fields are bool, or numbers from 0.
-        given: Field -> value, as in the plan.
-        highest: Field -> its highest number, where that is not 1.
-
-    Raises:
-        UnknownNameError: There is no such setting.
-        InvalidValueError: A value is outside its range.
-    """
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for name, value in given.items():
-        if name not in fields:
-            raise errors.unknown_name("setting of the augmentation", name, fields)
-        if isinstance(fields[name].default, bool):
-            allowed, fits = "true or false", isinstance(value, bool)
-        else:
-            top = highest.get(name, 1.0)
-            allowed = f"a number from 0 to {top:g}"
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            fits = number and 0 <= value <= top
-        if not fits:
-            raise errors.InvalidValueError(
-                f"recipe.augmentation.{name} is {errors.shown(repr(value))}; it takes {allowed}.",
-                given=value,
-                allowed=(allowed,),
-            )
-    return kind(**given)
 
 
 def recognize(path: str, task: str | None = None) -> DomainSpec:

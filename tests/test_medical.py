@@ -53,7 +53,7 @@ from actzoo.applications.medical import (
     writing,
 )
 from actzoo.cli import summaries
-from actzoo.domains import read_settings
+from actzoo.data import read_settings
 from actzoo.preprocessing import apply
 
 

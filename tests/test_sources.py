@@ -9,7 +9,7 @@ from picture_files import encoded, noise, write_classes
 from scan_files import ball, disc, nifti, png, put, write_pictures, write_volumes
 from text_files import sentences, write_table
 
-from actzoo import data, domains, testing
+from actzoo import data, domains, errors, testing
 
 
 def photos(root):
@@ -178,3 +178,31 @@ def test_an_error_that_is_not_ours_is_named(toy, tmp_path, monkeypatch):
     checks = {check.name: check for check in testing.source_checks("toy", path)}
     with pytest.raises(testing.CheckFailedError, match="raises KeyError"):
         checks["nothing_is_refused"]()
+
+
+class Half(domains.Domain):
+    """A domain that does not say how its data is opened."""
+
+    def recognize(self, path):
+        return None
+
+
+@pytest.mark.parametrize(
+    "target, problem",
+    [
+        ("no_such_package:Domain", "cannot be used: No module named"),
+        ("test_sources:Absent", "cannot be used: module 'test_sources' has no"),
+        ("test_sources:Half", "cannot be used: Can't instantiate abstract class Half"),
+        ("shutil:which", "cannot be used|is not a subclass"),
+        ("builtins:repr", "is not a subclass of actzoo.domains.Domain"),
+    ],
+)
+def test_a_row_without_a_class_is_named_with_how_to_fix_it(monkeypatch, target, problem):
+    row = domains.DomainSpec(
+        name=target, summary="", task="classification", default_model="simple_net",
+        default_precisions=("float32",), target=target,
+    )  # fmt: skip
+    monkeypatch.setitem(domains.DOMAINS._rows, row.name, row)
+    with pytest.raises(errors.InvalidTypeError, match=problem) as refused:
+        domains.get_domain(row.name)
+    assert target in str(refused.value) and "uninstall that package" in str(refused.value)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         run_in_batches,
     )
     from actzoo.data.pipeline import feeding, training_batches
-    from actzoo.data.preparation import Augmenter, Cutter, Preparation, samples_of
+    from actzoo.data.preparation import Augmenter, Cutter, Preparation, read_settings, samples_of
     from actzoo.data.run_data import RunData
     from actzoo.data.source import (
         Example,
@@ -50,6 +50,7 @@ _TARGETS = {
     "notes_on_copies": "actzoo.data.source:notes_on_copies",
     "open_source": "actzoo.data.source:open_source",
     "training_batches": "actzoo.data.pipeline:training_batches",
+    "read_settings": "actzoo.data.preparation:read_settings",
     "rng": "actzoo.data.source:rng",
     "run_cases": "actzoo.data.cases:run_cases",
     "run_in_batches": "actzoo.data.cases:run_in_batches",
@@ -76,6 +77,7 @@ __all__ = [
     "load_training_samples",
     "notes_on_copies",
     "open_source",
+    "read_settings",
     "rng",
     "run_cases",
     "run_in_batches",

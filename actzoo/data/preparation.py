@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from actzoo import domains, preprocessing
+from actzoo import domains, errors, preprocessing
+
+T = TypeVar("T")
 
 
 class Augmenter(Protocol):
@@ -110,3 +112,35 @@ def samples_of(inputs: dict[str, np.ndarray], preparation: Preparation) -> dict[
     if preparation.cutter is not None:
         return dict(preparation.cutter.cut(inputs)[0])
     return {name: np.asarray(value)[None] for name, value in inputs.items()}
+
+
+def read_settings(kind: type[T], given: Mapping[str, Any], highest: Mapping[str, float]) -> T:
+    """Return the settings of an augmenter, checked by name and value.
+
+    Args:
+        kind: A dataclass whose fields are bool, or numbers from 0.
+        given: Field -> value, as in the plan.
+        highest: Field -> its highest number, where that is not 1.
+
+    Raises:
+        UnknownNameError: There is no such setting.
+        InvalidValueError: A value is outside its range.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name, value in given.items():
+        if name not in fields:
+            raise errors.unknown_name("setting of the augmentation", name, fields)
+        if isinstance(fields[name].default, bool):
+            allowed, fits = "true or false", isinstance(value, bool)
+        else:
+            top = highest.get(name, 1.0)
+            allowed = f"a number from 0 to {top:g}"
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fits = number and 0 <= value <= top
+        if not fits:
+            raise errors.InvalidValueError(
+                f"recipe.augmentation.{name} is {errors.shown(repr(value))}; it takes {allowed}.",
+                given=value,
+                allowed=(allowed,),
+            )
+    return kind(**given)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from actzoo.domains import read_settings
+from actzoo.data import read_settings
 from actzoo.tasks import IGNORE_INDEX
 
 MARGIN = 0.3  # of a side, mirrored around the tile before it is resampled

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from actzoo.applications.text import tokenizer
-from actzoo.domains import read_settings
+from actzoo.data import read_settings
 
 HIGHEST = {"mask": 0.9}  # of the settings that are not shares
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from actzoo import errors
-from actzoo.domains import read_settings
+from actzoo.data import read_settings
 
 STORED = 1.25  # side of the stored picture over the model's: room to zoom in without blur
 _LUMA = np.array([0.299, 0.587, 0.114])
