@@ -417,6 +417,14 @@ def test_the_parts_of_a_row_stand_side_by_side():
     assert [row["bars"] for row in figure["rows"]] == [[(0, 75), (75, 25)], [(0, 25), (25, 25)]]
 
 
+def test_a_count_of_0_is_shown(tmp_path):
+    run = fake_run.make_masks(tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text("utf-8"))
+    metrics["test"]["empty"] = metrics["val"]["empty"] = 0
+    (run / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    assert "Without foreground" in report.render(run).read_text("utf-8")
+
+
 # --- the console -------------------------------------------------------------------------------
 
 

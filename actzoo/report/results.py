@@ -39,7 +39,7 @@ def _score_rows(run: RunFiles, splits: Sequence[Mapping[str, Any]]) -> list[tupl
     return [
         (row.title, [row.shown(value) for value in values])
         for row, values in rows
-        if any(value is not None and (value or row.form != "count") for value in values)
+        if any(value is not None for value in values)
     ]
 
 
