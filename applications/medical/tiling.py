@@ -20,7 +20,6 @@ from actzoo.tasks import IGNORE_INDEX
 MULTIPLE = 16  # of a tile's sides: four levels below the first
 SMALL = 256  # up to this side, one tile holds a whole picture
 LARGE_TILE = 256  # of pictures that are larger
-SLICE_MOST = 256  # side of a slice that one tile holds
 
 
 def tile_side(sides: Sequence[int]) -> int:
