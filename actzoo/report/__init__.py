@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actzoo import errors, files, formatting
-from actzoo.report.view import view
 from actzoo.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ def render(run: RunFolder | str | os.PathLike[str]) -> Path:
     Raises:
         DiskError: It could not be written; an older page stays.
     """
+    # Here, so that commands which only read values of a run do not wait for charts and panels.
+    from actzoo.report.view import view
+
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     environment = _environment()
     style = _source(environment, "report.css.j2")
