@@ -106,6 +106,8 @@ class InputPlan:
         examples: Samples to show in all when training from scratch, where that depends on their
             size; None leaves it to the model.
         batch_size: Samples of a batch; likewise.
+        seen: What the model will have seen, as plain values, such as the range of spacings of the
+            training examples: it travels with the model, for `Domain.remarks`.
     """
 
     config: dict[str, Any]
@@ -115,6 +117,7 @@ class InputPlan:
     reasons: tuple[str, ...]
     examples: int | None = None
     batch_size: int | None = None
+    seen: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,6 +250,19 @@ class Domain(abc.ABC, Generic[S]):
             except OSError as error:
                 problem = f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
                 yield GivenInput(str(path), problem=problem)
+
+    def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return what a user should know of one input before trusting the answer.
+
+        Args:
+            content: Of the input, as the first preprocessing step takes it.
+            steps: The model's preprocessing.
+            seen: What the model saw in training; see `InputPlan.seen`.
+
+        Returns:
+            Short name of the remark, the same for all inputs -> one sentence about this one.
+        """
+        return {}
 
     def write_mask(
         self,

@@ -241,7 +241,8 @@ def evaluate(
         options: How the other data is opened, where otherwise than in training.
 
     Returns:
-        `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`.
+        `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`; `notes`, what to know
+        of other data before trusting the score.
 
     Raises:
         MissingFileError: The model, its data or the exported file is not there.
@@ -277,7 +278,25 @@ def evaluate(
         "precision": precision,
         "data": None if data is None else str(data),
         "test": assessed.score,
+        "notes": [] if data is None else _remarks(source, card),
     }
+
+
+def _remarks(source: Source, card: models.ModelCard) -> list[str]:
+    """Return what to know of examples before trusting their scores, each kind counted once."""
+    domain = domains.get_domain(card.domain)
+    if type(domain).remarks is domains.Domain.remarks:
+        return []  # nothing is opened a second time for a domain that says nothing
+    kinds: dict[str, tuple[str, int]] = {}
+    for index, name in enumerate(source.ids()):
+        remarks = domain.remarks(source.raw(index), card.preprocessing, card.seen)
+        for kind, sentence in remarks.items():
+            first, count = kinds.get(kind, (f"{errors.shown(name, 120)}: {sentence}", 0))
+            kinds[kind] = (first, count + 1)
+    return [
+        f"{count:,} of {len(source):,} examples: {kind}. The first is {first}"
+        for kind, (first, count) in kinds.items()
+    ]
 
 
 def _exported_file(path: Path, run: RunFolder | None, precision: str) -> Path:

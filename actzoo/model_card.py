@@ -27,6 +27,9 @@ class ModelCard:
         weights: Origin and license of the weights.
         limits: Limits that `verify` holds exported files to.
         data_options: How its data was opened; other data is opened the same way.
+        labels: Of masks: `{"name", "value"}` of each class, as in the user's own files; empty for
+            models without masks, and those of before.
+        seen: What the training examples were like; see `domains.InputPlan`.
         versions: Of the libraries that made it.
         sha256: File name -> hash of the files it describes.
         notes: What those who open the folder must know.
@@ -43,6 +46,8 @@ class ModelCard:
     weights: dict[str, Any] = dataclasses.field(default_factory=dict)
     limits: dict[str, Any] = dataclasses.field(default_factory=dict)
     data_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    labels: tuple[dict[str, Any], ...] = ()
+    seen: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     sha256: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: str = "Load with actzoo.load_model, or call actzoo.register() before Keras' own loader."
@@ -78,7 +83,7 @@ class ModelCard:
 
 def _checked(field: dataclasses.Field[Any], value: object, path: str | os.PathLike[str]) -> object:
     """Return a field's value as read from JSON; refuse another kind than the field has."""
-    is_list = field.name in ("classes", "preprocessing")
+    is_list = field.name in ("classes", "preprocessing", "labels")
     is_object = str(field.type).startswith("dict")
     kind: type = list if is_list else dict if is_object else object
     if not isinstance(value, kind):

@@ -116,6 +116,9 @@ class Plan:
         limits: That `verify` holds them to.
         reasons: Why, one sentence each.
         notes: Warnings met while planning.
+        understood: What the data was taken for: its kind, classes, sizes, what was set aside.
+        labels: Of masks: `{"name", "value"}` of each class, as in the user's own files.
+        seen: What the training examples were like; see `domains.InputPlan`.
         format: Of this file.
     """
 
@@ -138,6 +141,9 @@ class Plan:
     limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(SHARED_LIMITS))
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    understood: dict[str, str] = dataclasses.field(default_factory=dict)
+    labels: tuple[dict[str, Any], ...] = ()
+    seen: dict[str, Any] = dataclasses.field(default_factory=dict)
     format: int = files.FORMAT
 
     @classmethod

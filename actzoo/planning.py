@@ -94,6 +94,8 @@ def make_plan(
         limits=limits,
         reasons=(*draft.reasons, *limit_reasons),
         notes=(*draft.notes, *_activation_notes(config.get("activation"))),
+        labels=fingerprint.labels,
+        seen=files.plain(inputs.seen),
     )
     plan.check()
     return plan

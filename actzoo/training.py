@@ -184,6 +184,8 @@ def card_of(plan: Plan, origin: dict[str, Any]) -> models.ModelCard:
         weights={"license": "as the data it was trained on", **origin},
         limits=plan.limits,
         data_options=plan.data_options,
+        labels=plan.labels,
+        seen=plan.seen,
     )
 
 

@@ -73,6 +73,8 @@ def predict(
     else:
         console.say(summaries.answer_table(rows))
     for row in rows:
+        for sentence in row.get("notes", ()):
+            console.tell(f"note: {errors.shown(row['input'], 200)}: {sentence}")
         if "error" in row:
             name, problem = errors.shown(row["input"], 200), row["error"]
             console.tell(problem if name in problem else f"{name}: {problem}")

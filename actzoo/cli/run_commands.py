@@ -119,6 +119,8 @@ def evaluate(
     if as_json:
         console.say_json(scored)
         return
+    for sentence in scored.get("notes", ()):
+        console.tell(f"note: {sentence}")
     for name in ("val", "test"):
         if name in scored:
             title = "Validation" if name == "val" else "Test"

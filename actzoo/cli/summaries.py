@@ -105,6 +105,8 @@ def answer(answer: Prediction, top: int) -> dict[str, Any]:
     }
     if answer.shares:
         plain.update(mask=answer.mask, shares=dict(answer.shares))
+    if answer.notes:
+        plain["notes"] = list(answer.notes)
     return plain if answer.error is None else {**plain, "error": answer.error}
 
 

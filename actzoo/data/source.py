@@ -47,6 +47,12 @@ class Fingerprint:
         content_hash: Changes when any example or label does.
         notes: Warnings about the data, one sentence each.
         about: What the data says of itself, one sentence each, for the report.
+        kind: What the data was taken for and why, in one line; where it could be read in another
+            way, it ends with the option for that.
+        sizes: Sizes, lengths or spacings of the examples and the range of values, in one line.
+        set_aside: What was left out, each with its count and why.
+        labels: For masks, `{"name", "value"}` of each class in order: the number that the user's
+            own masks hold; perhaps its "color".
     """
 
     domain: str
@@ -57,6 +63,10 @@ class Fingerprint:
     content_hash: str
     notes: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
+    kind: str = ""
+    sizes: str = ""
+    set_aside: tuple[str, ...] = ()
+    labels: tuple[dict[str, Any], ...] = ()
 
 
 @runtime_checkable

@@ -35,6 +35,7 @@ class Prediction:
         error: Why there is no prediction.
         mask: The file that the predicted mask was written to.
         shares: Class -> share of the places, where each place has an answer.
+        notes: What to know before trusting the answer, one sentence each.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Prediction:
     error: str | None = None
     mask: str | None = None
     shares: dict[str, float] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +106,16 @@ class PredictionSession:
         count = len(next(iter(item.samples.values())))
         own = np.stack(list(itertools.islice(outputs, count)))
         try:
-            return self._answer(item.given, item.case, own)
+            answer = self._answer(item.given, item.case, own)
+            return dataclasses.replace(answer, notes=self._notes(item.given))
         except errors.DataError as error:
             return Prediction(item.given.name, None, None, {}, str(error))
+
+    def _notes(self, given: GivenInput) -> tuple[str, ...]:
+        if given.content is None:
+            return ()
+        remarks = self.domain.remarks(given.content, self.card.preprocessing, self.card.seen)
+        return tuple(remarks.values())
 
     def _prepare(self, given: GivenInput) -> dict[str, np.ndarray]:
         name = given.name
