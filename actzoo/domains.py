@@ -13,13 +13,12 @@ import dataclasses
 import functools
 import importlib
 import io
-import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypedDict, TypeVar
 
 from actzoo import archives, errors, files, folders, spellings
+from actzoo.data_options import DataOption
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,25 +37,6 @@ BUILTIN = (
     "actzoo.applications.vision",
     "actzoo.applications.text",
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class DataOption:
-    """One option of how a domain's data is opened; on the command line `--text-column`.
-
-    Attributes:
-        name: As `open` takes it ("text_column").
-        kind: bool, int, float or str.
-        help: One line.
-        least: Lowest number it takes.
-        inputs: Whether it matters for inputs alone, where `predict` reads no labels.
-    """
-
-    name: str
-    kind: type
-    help: str
-    least: float = -math.inf
-    inputs: bool = True
 
 
 @spellings.refuses_functions
@@ -264,6 +244,25 @@ class Domain(abc.ABC, Generic[S]):
         """
         return {}
 
+    def recognize_example(self, path: str, mask: str | None) -> str | None:
+        """Return the reason why a path, with its mask, is one example of such data, or None."""
+        return None
+
+    def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> S:
+        """Open one input as data of a single example.
+
+        Args:
+            path: Of the input.
+            mask: Of its mask; None where it has none, and the example no target then.
+            options: As in `open`.
+
+        Raises:
+            DataError: It cannot be used; says why, and what to do.
+        """
+        raise errors.DataError(
+            f"The domain {self.spec.name} opens no examples by themselves.", given=path
+        )
+
     def write_mask(
         self,
         name: str,
@@ -383,40 +382,24 @@ def _instance(name: str) -> Domain[Source]:
     return made
 
 
-def read_options(options: Sequence[DataOption], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with which data is opened, checked.
-
-    Args:
-        options: Of a domain's row.
-        given: Name -> value.
+def recognize_example(path: str, mask: str | None = None) -> DomainSpec:
+    """Return the domain of one input of a user's, and its mask if it has one.
 
     Raises:
-        UnknownNameError: There is no such option.
-        InvalidValueError: A value is of the wrong kind, or too low.
+        MissingFileError: It is no text, and there is nothing at the path.
+        DataError: No domain recognizes it.
     """
-    rows = {row.name: row for row in options}
-    for name, value in given.items():
-        if name not in rows:
-            raise errors.unknown_name("data option", name, [*rows, "allow_rare"])
-        row = rows[name]
-        takes = {
-            bool: (bool, "true or false"),
-            int: (int, "a whole number"),
-            float: (int | float, "a number"),
-            str: (str | os.PathLike, "text"),
-        }
-        kind, allowed = takes[row.kind]
-        fits = isinstance(value, kind) and (row.kind is bool or not isinstance(value, bool))
-        if fits and row.kind in (int, float):
-            fits = math.isfinite(value) and value >= row.least
-            allowed += "" if math.isinf(row.least) else f" from {row.least:g}"
-        if not fits:
-            raise errors.InvalidValueError(
-                f"The data option {name} is {errors.shown(repr(value))}; it takes {allowed}.",
-                given=value,
-                allowed=(allowed,),
-            )
-    return dict(given)
+    for spec in DOMAINS:
+        if get_domain(spec.name).recognize_example(path, mask) is not None:
+            return spec
+    folders.check_exists(path)
+    with_mask = "" if mask is None else f" with the mask {errors.shown(mask, 120)}"
+    raise errors.DataError(
+        f"{errors.shown(path, 200)}{with_mask} is not an input that actzoo recognizes.\n"
+        "Name its kind: domain=" + " or ".join(repr(spec.name) for spec in DOMAINS),
+        given=path,
+        allowed=tuple(spec.name for spec in DOMAINS),
+    )
 
 
 def recognize(path: str, task: str | None = None) -> DomainSpec:

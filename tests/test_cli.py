@@ -424,9 +424,9 @@ def test_curve_has_colors_on_a_terminal_only():
 
 @pytest.mark.parametrize("words", [["run"], ["--debug", "run"], ["run", "--debug"]])
 def test_options_of_kinds_of_data_from_elsewhere_are_offered(words, monkeypatch, toy, capsys):
-    from actzoo import domains
+    from actzoo import data_options, domains
 
-    own = domains.DataOption("grid_color", str, "Of the grid.")
+    own = data_options.DataOption("grid_color", str, "Of the grid.")
     row = dataclasses.replace(domains.DOMAINS.get("toy"), options=(own,))
     monkeypatch.setitem(domains.DOMAINS._rows, "toy", row)
     assert cli.run_command([*words, "--help"]) == 0

@@ -20,7 +20,7 @@ SOURCES = [*CORE, *APPLICATIONS]
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
     "errors": 0, "_lazy": 0, "spellings": 0, "registry": 0, "formatting": 0, "files": 0,
-    "findings": 0, "inspection": 0,
+    "findings": 0, "inspection": 0, "data_options": 0,
     "cache": 0, "archives": 0, "folders": 0,
     "artifacts": 1, "run_folder": 1, "stage_records": 1, "domains": 1,
     "activations": 2,
@@ -39,10 +39,10 @@ FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
     ("files", "spellings"), ("spellings", "errors"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
-    ("folders", "errors"),
+    ("folders", "errors"), ("data_options", "errors"),
     ("inspection", "cache"), ("inspection", "errors"), ("inspection", "files"),
     ("stage_records", "run_folder"), ("run_folder", "artifacts"),
-    ("data", "preprocessing"), ("data", "tasks"), ("models", "model_card"), ("models", "saving"),
+    ("data", "preprocessing"), ("data", "tasks"), ("data", "model_card"), ("models", "model_card"), ("models", "saving"),
     ("models", "initial_weights"),
     ("weights", "model_card"), ("weights", "saving"),
     ("saving", "model_card"), ("saving", "model_files"),

@@ -2,10 +2,12 @@
 
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 import sensor_domain
 from picture_files import encoded, noise, write_classes
+from PIL import Image
 from scan_files import ball, disc, nifti, png, put, write_pictures, write_volumes
 from text_files import sentences, write_table
 
@@ -206,3 +208,45 @@ def test_a_row_without_a_class_is_named_with_how_to_fix_it(monkeypatch, target, 
     with pytest.raises(errors.InvalidTypeError, match=problem) as refused:
         domains.get_domain(row.name)
     assert target in str(refused.value) and "uninstall that package" in str(refused.value)
+
+
+def test_one_input_is_read_as_training_reads_it(tmp_path):
+    rng = np.random.default_rng(0)
+    volume = rng.normal(50, 9, (20, 22, 12)).astype("float32")
+    mask = (volume > 55).astype("uint8") * 5
+    for name, values in (("scan", volume), ("mask", mask)):
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    scan = data.read_example(tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz")
+    low, high = np.percentile(volume, (0.5, 99.5))
+    cut = np.clip(volume, low, high)
+    np.testing.assert_allclose(
+        scan.inputs["image"][..., 0], (cut - cut.mean()) / cut.std(), atol=1e-4
+    )
+    np.testing.assert_array_equal(scan.target, mask // 5)
+    assert data.read_example(tmp_path / "scan.nii.gz").target is None
+
+    pixels = rng.integers(0, 255, (48, 48, 3)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    np.testing.assert_array_equal(data.read_example(tmp_path / "photo.png").inputs["image"], pixels)
+    words = data.read_example("a film that is long and a film that is good")
+    assert words.inputs["attention_mask"].sum() > 10
+    assert words.target is None
+
+
+@pytest.mark.parametrize(
+    ("path", "mask", "options", "error", "words"),
+    [
+        ("none.png", None, {}, errors.MissingFileError, "nothing at"),
+        ("cut.png", None, {}, errors.DataError, "damaged|ends early"),
+        ("cut.png", "none.png", {}, errors.MissingFileError, "no mask"),
+        ("cut.png", None, {"max_pixel": 9}, errors.UnknownNameError, "max_pixels"),
+        ("data.bin", None, {}, errors.DataError, "domain="),
+    ],
+)
+def test_one_input_that_cannot_be_read_says_why(tmp_path, path, mask, options, error, words):
+    Image.fromarray(np.zeros((48, 48), "uint8")).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-20])
+    (tmp_path / "data.bin").write_bytes(bytes(range(256)))
+    place = None if mask is None else tmp_path / mask
+    with pytest.raises(error, match=words):
+        data.read_example(tmp_path / path, place, **options)

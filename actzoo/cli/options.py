@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from actzoo import artifacts, domains, errors
+from actzoo import artifacts, data_options, domains, errors
 
 PRECISIONS = ", ".join(row.name for row in artifacts.BUILTIN)
 FORMATS = "; ".join(f"{row.name}: {row.summary}" for row in artifacts.BUILTIN)
@@ -163,9 +163,9 @@ def add_data_options(app: typer.Typer, name: str) -> None:
         row.callback.plain = command  # type: ignore[attr-defined]
 
 
-def _data_options(inputs_only: bool) -> list[domains.DataOption]:
+def _data_options(inputs_only: bool) -> list[data_options.DataOption]:
     """Return the options of all kinds of data, each name once."""
-    options: dict[str, domains.DataOption] = {}
+    options: dict[str, data_options.DataOption] = {}
     for spec in domains.DOMAINS:
         for option in spec.options:
             if option.inputs or not inputs_only:
@@ -173,7 +173,7 @@ def _data_options(inputs_only: bool) -> list[domains.DataOption]:
     return list(options.values())
 
 
-def _parameter(option: domains.DataOption) -> inspect.Parameter:
+def _parameter(option: data_options.DataOption) -> inspect.Parameter:
     flag = f"--{option.name.replace('_', '-')}"
     shown = typer.Option(flag, help=option.help, show_default=False)
     is_flag = option.kind is bool

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         run_cases,
         run_in_batches,
     )
+    from actzoo.data.one_example import read_example
     from actzoo.data.pipeline import feeding, training_batches
     from actzoo.data.preparation import Augmenter, Cutter, Preparation, read_settings, samples_of
     from actzoo.data.run_data import RunData
@@ -50,6 +51,7 @@ _TARGETS = {
     "notes_on_copies": "actzoo.data.source:notes_on_copies",
     "open_source": "actzoo.data.source:open_source",
     "training_batches": "actzoo.data.pipeline:training_batches",
+    "read_example": "actzoo.data.one_example:read_example",
     "read_settings": "actzoo.data.preparation:read_settings",
     "rng": "actzoo.data.source:rng",
     "run_cases": "actzoo.data.cases:run_cases",
@@ -77,6 +79,7 @@ __all__ = [
     "load_training_samples",
     "notes_on_copies",
     "open_source",
+    "read_example",
     "read_settings",
     "rng",
     "run_cases",

@@ -101,7 +101,7 @@ def load_training_samples(
     return stacked(inputs), np.asarray(targets)
 
 
-def read_example(source: Source, index: int, steps: preprocessing.Steps) -> Example:
+def prepared_example(source: Source, index: int, steps: preprocessing.Steps) -> Example:
     """Open and prepare one example."""
     example = source.load(int(index))
     return dataclasses.replace(example, inputs=preprocessing.apply(steps, example.inputs))
@@ -116,7 +116,7 @@ def read_examples(
     with ThreadPoolExecutor(4) as threads:
         for start in range(0, len(indices), 64):
             chosen = [int(i) for i in indices[start : start + 64]]
-            yield from threads.map(lambda index: read_example(source, index, steps), chosen)
+            yield from threads.map(lambda index: prepared_example(source, index, steps), chosen)
 
 
 def stacked(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

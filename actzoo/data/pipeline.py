@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo.data.cases import cached_examples, read_example, stacked
+from actzoo.data.cases import cached_examples, prepared_example, stacked
 from actzoo.data.preparation import Preparation
 from actzoo.data.source import Example, Source, rng
 
@@ -70,7 +70,7 @@ def training_batches(
         axis=1,
     )
     order = rng(seed, "order", epoch).permutation(len(samples))
-    read: Callable[[int], Example] = functools.partial(read_example, source, steps=stored)
+    read: Callable[[int], Example] = functools.partial(prepared_example, source, steps=stored)
     if rows is None and parts is not None:
         order = _by_example(order, samples[:, 0], rng(seed, "examples", epoch))
         read = functools.lru_cache(2 * MIXING_BUFFER)(read)

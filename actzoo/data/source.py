@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from actzoo import archives, domains, errors, folders, preprocessing
+from actzoo import archives, data_options, domains, errors, folders, preprocessing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def open_source(
     own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
     folders.check_exists(path)
     place = path if folders.is_scheme(path) else str(archives.folder_of(path))
-    source = domains.get_domain(spec.name).open(place, domains.read_options(spec.options, own))
+    source = domains.get_domain(spec.name).open(place, data_options.read_options(spec.options, own))
     check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:

@@ -232,7 +232,7 @@ def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> mod
     """
     if not options:
         return card
-    from actzoo import domains, preprocessing
+    from actzoo import data_options, domains, preprocessing
 
     if not card.domain:
         raise errors.InvalidValueError(
@@ -240,7 +240,7 @@ def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> mod
             f"{errors.shown(', '.join(options))}.",
             given=tuple(options),
         )
-    given = domains.read_options(domains.DOMAINS.get(card.domain).options, options)
+    given = data_options.read_options(domains.DOMAINS.get(card.domain).options, options)
     return dataclasses.replace(
         card,
         data_options={**card.data_options, **given},

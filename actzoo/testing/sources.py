@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import archives, data, domains, errors, files, preprocessing, tasks
-from actzoo.data.cases import as_numbers, read_example
+from actzoo import archives, data, data_options, domains, errors, files, preprocessing, tasks
+from actzoo.data.cases import as_numbers, prepared_example
 from actzoo.testing.checks import Check, CheckFailedError
 
 LOOKED_AT = 5  # examples that are opened, from the first to the last
@@ -319,7 +319,7 @@ def _augmenting_keeps_the_form(subject: _Subject) -> None:
 def _training_sample(subject: _Subject) -> tuple[dict[str, np.ndarray], Any]:
     """Return one sample of the first example, as the augmenter is given it."""
     preparation = subject.preparation
-    example = read_example(subject.source, 0, preparation.stored_steps)
+    example = prepared_example(subject.source, 0, preparation.stored_steps)
     if preparation.cutter is None:
         return example.inputs, example.target
     return preparation.cutter.sample(example.inputs, example.target, 0, data.rng(0, "sample"))
@@ -329,7 +329,7 @@ def _cutting_and_joining_fit(subject: _Subject) -> None:
     cutter = subject.preparation.cutter
     if cutter is None:
         return
-    example = read_example(subject.source, 0, cutter.case_steps)
+    example = prepared_example(subject.source, 0, cutter.case_steps)
     samples, masks = cutter.cut(example.inputs, example.target)
     counts = {name: len(value) for name, value in samples.items()}
     _require(set(counts.values()) == {len(masks)}, f"cut() gives {counts} and {len(masks)} masks")
@@ -344,7 +344,7 @@ def _cutting_and_joining_fit(subject: _Subject) -> None:
 
 
 def _lengths_are_places(subject: _Subject) -> None:
-    example = read_example(subject.source, 0, subject.preparation.case_steps)
+    example = prepared_example(subject.source, 0, subject.preparation.case_steps)
     length = subject.domain.length(example.inputs)
     if length is not None:
         longest = max(len(value) for value in example.inputs.values())
@@ -379,7 +379,7 @@ def _nothing_is_refused(subject: _Subject) -> None:
 def _wrong_data_is_refused(subject: _Subject, path: str) -> None:
     try:
         subject.domain.open(
-            path, domains.read_options(subject.domain.spec.options, subject.options)
+            path, data_options.read_options(subject.domain.spec.options, subject.options)
         )
     except errors.ActzooError as error:
         _require(bool(str(error).strip()), f"the error on {path} says nothing")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from actzoo.applications.medical import folder, inspection, masks, pictures, til
 from actzoo.applications.medical.inspection import PairInfo, Reading
 from actzoo.applications.medical.options import OPTIONS
 from actzoo.data import Example, Fingerprint
-from actzoo.domains import read_options
+from actzoo.data_options import read_options
 from actzoo.tasks import IGNORE_INDEX
 
 SALT = b"actzoo case "  # before an image's digest, so that no table of known digests finds it
@@ -51,6 +52,29 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     listing = folder.list_pairs(path)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
     return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
+
+
+def open_scan(path: str, mask: str | None, options: Mapping[str, Any]) -> Scans:
+    """Open one image with its mask, as data of a single case.
+
+    Args:
+        path: The image.
+        mask: Its mask; None for an image without.
+        options: See `Options`.
+
+    Raises:
+        DataError: They cannot be used; says why.
+    """
+    chosen = Options(**read_options(OPTIONS, options))
+    paths = [os.path.abspath(place) for place in (path, mask) if place is not None]
+    root = os.path.commonpath([os.path.dirname(place) for place in paths])
+    names = [os.path.relpath(place, root).replace(os.sep, "/") for place in paths]
+    pair = folder.Pair(names[0], names[1] if mask is not None else "", None, names[0])
+    facts = inspection.look(root, [pair], chosen)
+    values = {value for row in facts for value in row.values} - {0} or {1}
+    # Named, so that a mask of nothing but background is an example like another.
+    names_of = {0: masks.BACKGROUND, **{value: masks.label_of(value) for value in values}}
+    return Scans(root, folder.Listing((pair,), names_of, ()), facts, chosen)
 
 
 class Scans:
@@ -115,9 +139,8 @@ class Scans:
         raw = self._file(index)
         try:
             image = inspection.read_image(raw, self._options)
-            mask, _ = inspection.read_mask(
-                inspection.read_file(self._root, pair.mask), raw, self._options
-            )
+            mask_raw = inspection.read_mask_file(self._root, pair)
+            mask, _ = inspection.read_mask(mask_raw, raw, self._options)
         except errors.DataError as error:
             if pair.image in str(error) or pair.mask in str(error):
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,22 @@ class Medical(Domain["Scans"]):
         from actzoo.applications.medical import data
 
         return data.open_scans(path, options)
+
+    def recognize_example(self, path: str, mask: str | None) -> str | None:
+        """Return that a path is a volume, or has a mask, or None."""
+        from actzoo.applications.medical import folder
+
+        if not os.path.isfile(path):
+            return None
+        if mask is not None:
+            return "an image with its mask"
+        return "a volume" if folder.is_volume(path) else None
+
+    def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> Scans:
+        """Open one scan, and its mask if it has one."""
+        from actzoo.applications.medical import data
+
+        return data.open_scan(path, mask, options)
 
     def inputs(
         self, source: Scans, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]

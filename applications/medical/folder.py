@@ -43,7 +43,7 @@ class Pair:
 
     Attributes:
         image: Path relative to the folder, with `/`.
-        mask: Likewise.
+        mask: Likewise; empty where a single image is opened without one.
         split: Of its folder, or None.
         patient: What the name says about whose it is.
     """

@@ -93,12 +93,21 @@ def read_image(raw: bytes, reading: Reading) -> np.ndarray:
     return preprocessing.read_pixels(raw, reading.max_voxels, reading.fill_nan, reading.volume)
 
 
-def read_mask(raw: bytes, image_raw: bytes, reading: Reading) -> tuple[np.ndarray, list[Color]]:
+def read_mask(
+    raw: bytes | None, image_raw: bytes, reading: Reading
+) -> tuple[np.ndarray, list[Color]]:
     """Return a mask's values on the grid of its image, and the colors of its palette.
+
+    Args:
+        raw: Of the mask; None for an image without one, which is background everywhere.
+        image_raw: Of the image.
+        reading: How both are read.
 
     Raises:
         DataError: It cannot be read, or is on another grid.
     """
+    if raw is None:
+        return np.zeros(read_image(image_raw, reading).shape[:-1], "uint8"), []
     if not volumes.is_nifti(image_raw):
         size = pictures.read_size(image_raw, reading.max_voxels)
         if volumes.is_nifti(raw):
@@ -169,7 +178,8 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
 
 
 def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
-    image_raw, mask_raw = (read_file(root, name) for name in (pair.image, pair.mask))
+    image_raw = read_file(root, pair.image)
+    mask_raw = read_mask_file(root, pair)
     image = read_image(image_raw, reading)
     try:
         mask, palette = read_mask(mask_raw, image_raw, reading)
@@ -185,13 +195,18 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
     values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
     return PairInfo(
         hashlib.sha256(image_raw).hexdigest(),
-        hashlib.sha256(mask_raw).hexdigest(),
+        "" if mask_raw is None else hashlib.sha256(mask_raw).hexdigest(),
         tuple(mask.shape),
         image.shape[-1],
         spacing,
         values,
         {value: palette[value] for value in values if value < len(palette)},
     )
+
+
+def read_mask_file(root: str, pair: Pair) -> bytes | None:
+    """Return the bytes of a pair's mask; None where it has none."""
+    return read_file(root, pair.mask) if pair.mask else None
 
 
 def read_file(root: str, name: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from actzoo import errors
 from actzoo.applications.text import columns, labels, rows, table, tokenizer
 from actzoo.applications.text.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import read_options
+from actzoo.data_options import read_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +80,26 @@ def open_texts(
         "texts", rows.copies(read), read.ids, read.labels, read.splits, chosen.strict
     )
     return Texts(read, classes, notes, names)
+
+
+def open_text(text: str, options: Mapping[str, Any]) -> Texts:
+    """Open one text, as data of a single example.
+
+    Args:
+        text: The text itself, or the path of a file that holds nothing else.
+        options: See `Options`.
+
+    Raises:
+        MissingExtraError: A library is missing.
+        DataError: The file is not text.
+    """
+    tokenizer.check_installed()
+    chosen = Options(**read_options(OPTIONS, options))
+    place = Path(text)
+    if os.path.isfile(text):
+        text = "\n".join(table.lines_of(place, chosen.encoding))
+    one = rows.Rows([place.name], [text], ["example"], [None])
+    return Texts(one, ("example",), (), ("", ""))
 
 
 def _read_rows(

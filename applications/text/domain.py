@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,20 @@ class Text(Domain["Texts"]):
             ),
             examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
         )
+
+    def recognize_example(self, path: str, mask: str | None) -> str | None:
+        """Return that a path is a text file, or a sentence, or None."""
+        if mask is not None:
+            return None
+        if os.path.isfile(path):
+            return "a text file" if path.lower().endswith(".txt") else None
+        return "a sentence" if " " in path.strip() else None
+
+    def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> Texts:
+        """Open a file of one text, or a sentence."""
+        from actzoo.applications.text import data
+
+        return data.open_text(path, options)
 
     def steps(self) -> dict[str, Step]:
         """Return the one step, from a text to token ids."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.domains import DataOption
+from actzoo.data_options import DataOption
 
 OPTIONS = (
     DataOption("text_column", str, "Column of the texts."),

@@ -20,7 +20,7 @@ from actzoo.applications.vision import folder, images
 from actzoo.applications.vision.inspection import DEPTHS, inspect_files
 from actzoo.applications.vision.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
-from actzoo.domains import read_options
+from actzoo.data_options import read_options
 from actzoo.inspection import Inspection
 
 LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
@@ -66,6 +66,25 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         inspection=inspect_files(path, listing.paths, chosen.max_pixels),
         options=chosen,
         notes=listing.notes,
+    )
+
+
+def open_picture(path: str, options: Mapping[str, Any]) -> Pictures:
+    """Open one picture, as data of a single example.
+
+    Raises:
+        DataError: It cannot be read; says why.
+    """
+    chosen = Options(**read_options(OPTIONS, options))
+    place, name = os.path.split(path)
+    return Pictures(
+        ids=[name],
+        labels=np.zeros(1, np.int64),
+        splits=[None],
+        classes=("example",),
+        read=_FileReader(place, [name]),
+        inspection=inspect_files(place, [name], chosen.max_pixels),
+        options=chosen,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,22 @@ class Photos(Domain["Pictures"]):
         from actzoo.applications.vision import data
 
         return data.open_pictures(path, options)
+
+    def recognize_example(self, path: str, mask: str | None) -> str | None:
+        """Return that a path is a picture without a mask, or None; its first bytes say so."""
+        from actzoo.applications import picture_files
+
+        if mask is not None or not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            kind = picture_files.kind_of(file.read(64))
+        return None if kind is None else f"a {kind} picture"
+
+    def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> Pictures:
+        """Open one picture."""
+        from actzoo.applications.vision import data
+
+        return data.open_picture(path, options)
 
     def steps(self) -> dict[str, Step]:
         """Return the decoder and the resizer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actzoo.domains import DataOption
+from actzoo.data_options import DataOption
 
 OPTIONS = (
     DataOption("strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False),
