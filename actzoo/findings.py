@@ -32,6 +32,20 @@ class Finding:
     precision: str | None = None
 
 
+def result_findings(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what the last look at the results found, the weightiest first.
+
+    Args:
+        metrics: `metrics.json`, as read.
+    """
+    listed = metrics.get("findings")
+    return [
+        finding
+        for finding in (listed if isinstance(listed, list | tuple) else ())
+        if isinstance(finding, Mapping)
+    ]
+
+
 def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what `verify.json` found wrong, each once, although it is listed with every file.
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import activations, domains, errors, files, models, tasks, weights
+from actzoo import activations, domains, errors, files, models, overview, tasks, weights
 from actzoo.artifacts import DENSE_AGREEMENT, SHARED_LIMITS
 from actzoo.plan import Phase, Plan, Recipe
 
@@ -94,6 +94,7 @@ def make_plan(
         limits=limits,
         reasons=(*draft.reasons, *limit_reasons),
         notes=(*draft.notes, *_activation_notes(config.get("activation"))),
+        understood=overview.understood(source, split, domain.summary, notes),
         labels=fingerprint.labels,
         seen=files.plain(inputs.seen),
     )

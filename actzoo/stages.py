@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +147,7 @@ def run(
     *,
     resume: bool = False,
     force: bool = False,
+    planned: Callable[[Plan], None] | None = None,
     **given: object,
 ) -> RunResult:
     """Turn data into a trained model, verified device files and a report.
@@ -156,6 +157,7 @@ def run(
         out: The run folder; must not hold another run.
         resume: Go on with the run in `out`.
         force: Train even if the estimated memory is more than is free.
+        planned: Called with the plan before anything is trained.
         **given: Fields of `RunOptions`: `task`, `model`, `activation`, `weights`, `epochs`,
             `batch_size`, `seed`, `export`, `settings`, `options`.
 
@@ -171,6 +173,8 @@ def run(
         session.options.refuse_other_plan(session.plan, session.place)
     else:
         session.do("plan")
+    if planned is not None:
+        planned(session.plan)
     folder, results = session.folder, {}
     for name in list(STAGES)[1:]:
         if not (resume and STAGES[name].is_done(folder)):

@@ -51,6 +51,29 @@ def test_run_ends_with_the_score_the_files_and_the_report(tmp_path, monkeypatch,
     assert out.rstrip().endswith("report.html")
 
 
+def test_run_says_what_the_data_is_first_and_findings_before_the_score(
+    tmp_path, monkeypatch, capsys
+):
+    outcome = result_of(tmp_path / "run")
+    outcome.metrics["findings"] = [
+        {"code": "class_never_predicted", "what": "hat is never predicted.",
+         "why": "It has 3 training examples.", "suggestion": "Add examples of hat."}
+    ]  # fmt: skip
+    lines = {"data": "photos in 10 class folders", "looks wrong": "nothing"}
+
+    def run(*_, planned, **__):
+        planned(SimpleNamespace(understood=lines))
+        print("what a library prints")
+        return outcome
+
+    monkeypatch.setattr(stages, "run", run)
+    assert cli.run_command(["run", "photos", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Data         photos in 10 class folders\nLooks wrong  nothing\n")
+    words = ("hat is never predicted", "3 training examples", "Add examples", "Test accuracy")
+    assert sorted(words, key=out.index) == list(words)
+
+
 def test_run_ends_with_1_and_the_finding_where_verify_failed(tmp_path, monkeypatch, capsys):
     outcome = result_of(tmp_path / "run", passed=False)
     monkeypatch.setattr(stages, "run", lambda *a, **k: outcome)

@@ -110,6 +110,23 @@ def test_a_failed_verification_is_said_at_the_top_with_its_reason(tmp_path):
     assert "✓ Verified" not in words
 
 
+def test_findings_about_the_results_come_before_them(tmp_path):
+    run = fake_run.make(tmp_path / "run")
+    metrics, plan = (json.loads((run / name).read_text()) for name in ("metrics.json", "plan.json"))
+    metrics["findings"] = [
+        {"code": "leak", "what": "3 test photos are in train.", "why": "Too good.",
+         "suggestion": "Remove <them>."},
+        "not a finding",
+    ]  # fmt: skip
+    plan["understood"] = {"data": "photos in class folders", "set aside": "2 .txt files"}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / "plan.json").write_text(json.dumps(plan))
+    words = Page(report.render(run).read_text("utf-8")).words
+    order = ("3 test photos are in train.", "Too good. Remove <them>.", "are classified correctly")
+    assert sorted(order, key=words.index) == list(order)
+    assert "Set aside 2 .txt files" in words
+
+
 def test_a_finding_fails_the_seal_even_where_every_file_passed(tmp_path):
     run = fake_run.make(tmp_path / "run")
     verification = json.loads((run / "export" / "verify.json").read_text("utf-8"))

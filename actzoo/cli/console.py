@@ -23,7 +23,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from actzoo import errors, files
 
@@ -153,9 +153,9 @@ def quiet_start() -> Iterator[None]:
             sys.meta_path.remove(finder)
 
 
-def say(text: str = "") -> None:
-    """Print a result."""
-    print(text)
+def say(text: str = "", file: TextIO | None = None) -> None:
+    """Print a result, to stdout or where that was before `working`."""
+    print(text, file=file, flush=file is not None)
 
 
 def can_show(text: str) -> bool:

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from actzoo import errors, files, findings, formatting, run_folder
 from actzoo.cli import console, options, summaries
 from actzoo.cli.app import app
+
+if TYPE_CHECKING:
+    from actzoo.plan import Plan
+
+
+def say_understood(plan: Plan, file: TextIO | None = None) -> None:
+    """Print what a plan's data was taken for, before anything is done with it."""
+    for line in summaries.understood(plan.understood):
+        console.say(line, file)
+
+
+def say_findings(metrics: Mapping[str, Any]) -> None:
+    """Print what the last look at the results found, each with what to do."""
+    listed = findings.result_findings(metrics)
+    if not listed:
+        return
+    console.say("Findings" if listed[1:] else "A finding")
+    for finding in listed:
+        console.say(f"! {errors.shown(finding.get('what'), 400)}")
+        for key in ("why", "suggestion"):
+            if finding.get(key):
+                console.say(f"  {errors.shown(finding[key], 400)}")
+    console.say()
 
 
 @app.command()
@@ -32,9 +57,19 @@ def run(
     from actzoo import stages
 
     chosen = options.joined(run_options, data_options)
+    results = sys.stdout
     with console.working():
-        outcome = stages.run(data, out, resume=resume, force=force, **chosen)
+        outcome = stages.run(
+            data,
+            out,
+            resume=resume,
+            force=force,
+            planned=functools.partial(say_understood, file=results),
+            **chosen,
+        )
     task = outcome.metrics["task"]
+    console.say()
+    say_findings(outcome.metrics)
     console.say(summaries.score_line("Test", outcome.metrics["test"], task))
     console.say()
     folder = outcome.run
@@ -65,6 +100,8 @@ def plan(
     chosen = options.joined(run_options, data_options)
     with console.working():
         made = stages.plan(data, out, resume=resume, **chosen)
+    say_understood(made)
+    console.say()
     for reason in made.reasons:
         console.say(f"- {errors.shown(reason, 400)}")
     console.say(f"Plan      {console.path(run_folder.RunFolder(out).plan)}")
@@ -121,6 +158,7 @@ def evaluate(
         return
     for sentence in scored.get("notes", ()):
         console.tell(f"note: {sentence}")
+    say_findings(scored)
     for name in ("val", "test"):
         if name in scored:
             title = "Validation" if name == "val" else "Test"

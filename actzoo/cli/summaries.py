@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import artifacts, files, formatting, run_folder, tasks
+from actzoo import artifacts, errors, files, formatting, run_folder, tasks
 from actzoo.report.values import mapping
 
 if TYPE_CHECKING:
     from actzoo.inference import Prediction
+
+
+def understood(lines: Mapping[str, str]) -> list[str]:
+    """Return what data was taken for, a line each; see `overview.understood`."""
+    width = max(map(len, lines), default=0)
+    return [f"{name.capitalize():{width}}  {errors.shown(text, 600)}"
+            for name, text in lines.items()]  # fmt: skip
 
 
 def score_line(title: str, score: Mapping[str, Any], task: str) -> str:

@@ -41,6 +41,10 @@ def headline(run: RunFiles) -> dict[str, Any]:
         "start": "scratch" if plan.get("weights") in (None, "none") else "weights",
         **_score(run),
         "seal": _seal(run),
+        "findings": [
+            {key: finding.get(key) for key in ("what", "why", "suggestion")}
+            for finding in findings.result_findings(run.metrics.data)
+        ][:MOST_FINDINGS],
         "facts": _facts(run),
     }
 

@@ -10,10 +10,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from actzoo import formatting
 from actzoo.report import curves, exports, headline, panels, provenance, results, sites
 from actzoo.report.run_files import RunFiles
+from actzoo.report.values import mapping
 from actzoo.run_folder import RunFolder
 
+MOST_CHARACTERS = 600  # of a line on what the data was taken for
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError)
 
 
@@ -49,7 +52,11 @@ def _guarded(name: str, make: Callable[[], Any]) -> Any:
 def _data(run: RunFiles) -> dict[str, Any]:
     shown = _panels(run, "data")
     nothing = None if shown else "panels.json names nothing to show."
-    return {"gap": run.panels.gap or nothing, "panels": shown}
+    understood = [
+        (str(name).capitalize(), formatting.label(text, MOST_CHARACTERS))
+        for name, text in mapping(run.plan.data.get("understood")).items()
+    ]
+    return {"gap": run.panels.gap or nothing, "panels": shown, "understood": understood}
 
 
 def _results(run: RunFiles) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""What data was understood as, in five lines that a person can check at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from actzoo import errors, formatting
+
+if TYPE_CHECKING:
+    from actzoo.data import Source
+
+MOST_CLASSES = 8  # with more, the counts of the largest and smallest are shown
+MOST_SHOWN = 3  # things set aside, and warnings
+LONGEST = 160  # characters of one of them
+
+
+def understood(
+    source: Source, split: Mapping[str, np.ndarray], kind: str, notes: Sequence[str]
+) -> dict[str, str]:
+    """Return what data was taken for.
+
+    Args:
+        source: The opened data.
+        split: Split -> indices.
+        kind: What such data is called, where its source does not say.
+        notes: Warnings met so far.
+
+    Returns:
+        "data", "classes", "sizes", "set aside" and "looks wrong", a line each.
+    """
+    fingerprint = source.fingerprint()
+    return {
+        "data": fingerprint.kind or kind,
+        "classes": _classes(source, split),
+        "sizes": fingerprint.sizes or "not known",
+        "set aside": _some(fingerprint.set_aside, "nothing"),
+        "looks wrong": _some(notes, "nothing"),
+    }
+
+
+def _classes(source: Source, split: Mapping[str, np.ndarray]) -> str:
+    """Return the classes, each with the number of examples of every split that hold it."""
+    names = [errors.shown(name, 60) for name in source.classes]
+    totals = "/".join(f"{len(indices):,}" for indices in split.values())
+    head = f"{len(names):,}; {'/'.join(split)} {totals}"
+    held = _held(source)
+    if held is None:
+        return f"{head}; {', '.join(names[:MOST_CLASSES])}{', …' if names[MOST_CLASSES:] else ''}"
+    counts = np.stack([held[indices].sum(axis=0) for indices in split.values()], axis=1)
+    listed = [
+        f"{name} ({'/'.join(f'{count:,}' for count in row)})"
+        for name, row in zip(names, counts, strict=True)
+    ]
+    if len(names) <= MOST_CLASSES:
+        return f"{head}; {', '.join(listed)}"
+    order = np.argsort(-counts.sum(axis=1), kind="stable").tolist()
+    largest, smallest = (", ".join(listed[i] for i in part) for part in (order[:3], order[-3:]))
+    return f"{head}; largest: {largest}; smallest: {smallest}"
+
+
+def _held(source: Source) -> np.ndarray | None:
+    """Return bool `(n, classes)`, which classes each example holds; None where it is not known."""
+    labels = source.labels()
+    if labels is not None:
+        return np.arange(len(source.classes)) == np.asarray(labels)[:, None]
+    return getattr(source, "presence", lambda: None)()
+
+
+def _some(sentences: Sequence[str], nothing: str) -> str:
+    shown = [errors.shown(sentence, LONGEST).rstrip(".") for sentence in sentences[:MOST_SHOWN]]
+    more = len(sentences) - len(shown)
+    if more:
+        shown.append(f"and {formatting.number(more)} more")
+    return "; ".join(shown) or nothing
