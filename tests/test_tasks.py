@@ -61,6 +61,18 @@ def test_agreement_counts_first_classes():
     assert tasks.Classification().agreement(a, b) == 0.75
 
 
+def test_a_tie_that_rounding_settles_is_no_disagreement():
+    tied = np.full((6, 3), 1 / 3) + [[1e-4, 0, -1e-4]]
+    other = tied[:, ::-1]
+    assert tasks.Classification().agreement(tied, other) == 1.0
+    assert tasks.Segmentation().agreement(tied[None], other[None]) == 1.0
+    one = np.full((4, 1), 0.5)
+    assert tasks.Classification().agreement(one + 1e-4, one - 1e-4) == 1.0
+    sure = np.array([[0.5, 0.3, 0.2]] * 6)
+    assert tasks.Classification().agreement(sure, other) == 0.0
+    assert tasks.Segmentation().agreement(sure[None], other[None]) == 0.0
+
+
 def test_class_weights_lift_rare_classes_and_keep_the_mean():
     labels = np.array([0] * 90 + [1] * 10)
     weights = tasks.class_weights(labels, 2)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo.tasks.measures import LOSS, Measure, Presentation
-from actzoo.tasks.statistics import SMALLEST_PROBABILITY, wilson_interval
+from actzoo.tasks.statistics import (
+    SMALLEST_PROBABILITY,
+    TIE,
+    first_classes,
+    wilson_interval,
+)
 from actzoo.tasks.task import Assessment, Task
 
 if TYPE_CHECKING:
@@ -146,10 +151,12 @@ class Classification(Task):
         """Return the share of samples in which both give the same first class.
 
         Of a single output, which is the probability of a class against its absence, the side of
-        one half on which it is counts.
+        one half on which it is counts. Ties of the reference count as the same; see
+        `first_classes`.
         """
         if len(reference) == 0:
             return math.nan
         if reference.shape[-1] == 1:
-            return float(np.mean((reference > 0.5) == (candidate > 0.5)))
-        return float(np.mean(reference.argmax(axis=-1) == candidate.argmax(axis=-1)))
+            same = (reference > 0.5) == (candidate > 0.5)
+            return float(np.mean(same | (np.abs(reference - 0.5) <= TIE / 2)))
+        return float(np.mean(reference.argmax(axis=-1) == first_classes(reference, candidate)))

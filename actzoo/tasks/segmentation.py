@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo.tasks.measures import LOSS, Measure, Presentation
-from actzoo.tasks.statistics import SMALLEST_PROBABILITY, mean_interval, surface_distance
+from actzoo.tasks.statistics import (
+    SMALLEST_PROBABILITY,
+    first_classes,
+    mean_interval,
+    surface_distance,
+)
 from actzoo.tasks.task import Assessment, Task
 
 if TYPE_CHECKING:
@@ -164,11 +169,14 @@ class Segmentation(Task):
     ) -> float:
         """Return the mean Dice between the masks of two outputs `(n, ..., classes)`.
 
-        Over cases and classes, without the background; 1 where neither has any foreground.
+        Over cases and classes, without the background; 1 where neither has any foreground. Ties of
+        the reference count as the same; see `first_classes`.
         """
         if len(reference) == 0:
             return math.nan
-        counts = _counts_by_case(reference.argmax(axis=-1), candidate, cases, candidate.shape[-1])
+        size = candidate.shape[-1]
+        settled = first_classes(reference, candidate)[..., None] == np.arange(size)
+        counts = _counts_by_case(reference.argmax(axis=-1), settled, cases, size)
         values = [v for counted in counts for v in counted.dice()[1:] if v is not None]
         return float(np.mean(values)) if values else 1.0
 
