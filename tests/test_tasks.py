@@ -62,7 +62,7 @@ def test_agreement_counts_first_classes():
 
 
 def test_a_tie_that_rounding_settles_is_no_disagreement():
-    tied = np.full((6, 3), 1 / 3) + [[1e-4, 0, -1e-4]]
+    tied = np.tile(np.array([1e-4, 0, -1e-4]) + 1 / 3, (6, 1))
     other = tied[:, ::-1]
     assert tasks.Classification().agreement(tied, other) == 1.0
     assert tasks.Segmentation().agreement(tied[None], other[None]) == 1.0
