@@ -268,7 +268,7 @@ class Domain(abc.ABC, Generic[S]):
         name: str,
         content: bytes | None,
         mask: np.ndarray,
-        classes: Sequence[str],
+        labels: Sequence[Mapping[str, Any]],
         folder: Path,
     ) -> Path:
         """Write a predicted mask; by default as `<stem>_mask.npy`.
@@ -276,8 +276,10 @@ class Domain(abc.ABC, Generic[S]):
         Args:
             name: What the user calls the input; its last part names the file.
             content: The input's bytes; None where it was an array.
-            mask: Class indices, on the grid of the input.
-            classes: Names.
+            mask: The numbers of the user's own masks, on the grid of the input; class indices
+                where the model knows none.
+            labels: `{"name", "value"}` of each class, perhaps its "color"; empty where the model
+                knows none.
             folder: Where to; made where it is missing.
         """
         import numpy as np

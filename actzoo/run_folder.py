@@ -9,6 +9,7 @@ from pathlib import Path
 from actzoo.artifacts import ARTIFACTS
 
 ANSWERS = "predictions.csv"  # what `actzoo predict` writes
+LEGEND = "labels.json"  # beside predicted masks
 
 
 @dataclasses.dataclass(frozen=True)

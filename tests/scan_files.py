@@ -107,6 +107,11 @@ def write_volumes(root: Path, count: int = 4) -> Path:
     return root
 
 
+def label_rows(*values: int) -> tuple[dict[str, object], ...]:
+    """What a card says of the numbers in masks."""
+    return tuple({"name": f"label {value}", "value": value} for value in values)
+
+
 def opened(root: Path, **options: object) -> Scans:
     """The source of a folder, its options checked as the core checks them."""
     return open_scans(str(root), options)

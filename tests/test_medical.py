@@ -17,6 +17,7 @@ from scan_files import (
     ball,
     disc,
     indexed,
+    label_rows,
     needs_scans,
     nifti,
     opened,
@@ -602,12 +603,12 @@ def test_impossible_networks_are_refused(change, told):
 
 def test_a_picture_mask_is_written_at_its_own_size(tmp_path):
     image, mask = disc(0, 30, 50, foreground=1)
-    path = writing.write_mask("x/cell.v2.tif", png(image), mask, ("background", "a"), tmp_path)
+    path = writing.write_mask("x/cell.v2.tif", png(image), mask, label_rows(0, 1), tmp_path)
     assert path.name == "cell.v2_mask.png"
     np.testing.assert_array_equal(np.asarray(Image.open(path)), mask)
     np.testing.assert_array_equal(pictures.read_mask(path.read_bytes(), 10**6)[0], mask)
     with pytest.raises(errors.InvalidValueError, match="holds 1"):
-        writing.write_mask("x.png", png(image), mask, ("background",), tmp_path)
+        writing.write_mask("x.png", png(image), mask, label_rows(0), tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["pictures", "volumes"])

@@ -111,7 +111,7 @@ def answer(answer: Prediction, top: int) -> dict[str, Any]:
         "top": [{"label": name, "probability": value} for name, value in ranked],
     }
     if answer.shares:
-        plain.update(mask=answer.mask, shares=dict(answer.shares))
+        plain.update(mask=answer.mask, shares=dict(answer.shares), labels=list(answer.labels))
     if answer.notes:
         plain["notes"] = list(answer.notes)
     return plain if answer.error is None else {**plain, "error": answer.error}
@@ -140,7 +140,7 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
 
     classes = list(dict.fromkeys(name for row in answers for name in mapping(row.get("shares"))))
     shares_of = {name: f"share of {name}" for name in classes}
-    own = ["mask", *shares_of.values()] if classes else ["label", "probability"]
+    own = ["mask", "labels", *shares_of.values()] if classes else ["label", "probability"]
     columns = ["input", *own, "error"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -148,8 +148,14 @@ def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
     for row in answers:
         shares = mapping(row.get("shares"))
         cells = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
+        cells["labels"] = _legend(row)
         writer.writerow([_cell(cells.get(name)) for name in columns])
     return files.write_text(folder / run_folder.ANSWERS, text.getvalue())
+
+
+def _legend(row: Mapping[str, Any]) -> str:
+    """Return what the numbers in a mask mean, as in "0 background, 2 liver"."""
+    return ", ".join(f"{label['value']} {label['name']}" for label in row.get("labels", ()))
 
 
 def _cell(value: object) -> str:

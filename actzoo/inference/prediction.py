@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors, models, run_folder
+from actzoo.inference import label_numbers
 from actzoo.inference.input_checks import check_inputs
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Prediction:
         error: Why there is no prediction.
         mask: The file that the predicted mask was written to.
         shares: Class -> share of the places, where each place has an answer.
+        labels: What the numbers in the mask mean: `{"name", "value"}` of each class.
         notes: What to know before trusting the answer, one sentence each.
     """
 
@@ -45,6 +47,7 @@ class Prediction:
     error: str | None = None
     mask: str | None = None
     shares: dict[str, float] = dataclasses.field(default_factory=dict)
+    labels: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -63,6 +66,7 @@ class PredictionSession:
     def __init__(self, predictor: Predictor, card: models.ModelCard, out: Path | None) -> None:
         from actzoo import data, domains, tasks
 
+        label_numbers.check(card)
         self.predictor = predictor
         self.card = card
         self.out = out
@@ -160,14 +164,17 @@ class PredictionSession:
         counts = np.bincount(mask.reshape(-1), minlength=len(classes))
         shares = {str(c): float(n / mask.size) for c, n in zip(classes, counts, strict=True)}
         written = None if self.out is None else str(self._write(self.out, given, mask))
-        return Prediction(given.name, None, None, {}, mask=written, shares=shares)
+        legend = label_numbers.legend(self.card)
+        return Prediction(given.name, None, None, {}, mask=written, shares=shares, labels=legend)
 
     def _write(self, out: Path, given: GivenInput, mask: np.ndarray) -> Path:
         """Write a mask; files of one name go into folders of their own."""
         out.mkdir(parents=True, exist_ok=True)
+        label_numbers.write_legend(out, self.card)
+        numbers = label_numbers.numbered(mask, self.card.labels)
         with tempfile.TemporaryDirectory(dir=out, prefix=".") as scratch:
             made = self.domain.write_mask(
-                given.name, given.content, mask, self.card.classes, Path(scratch)
+                given.name, given.content, numbers, self.card.labels, Path(scratch)
             )
             target = out / made.name
             for number in itertools.count(2):

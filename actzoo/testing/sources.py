@@ -20,6 +20,7 @@ import numpy as np
 
 from actzoo import archives, data, data_options, domains, errors, files, preprocessing, tasks
 from actzoo.data.cases import as_numbers, prepared_example
+from actzoo.inference import label_numbers
 from actzoo.testing.checks import Check, CheckFailedError
 
 LOOKED_AT = 5  # examples that are opened, from the first to the last
@@ -356,11 +357,11 @@ def _masks_are_written(subject: _Subject) -> None:
         return
     mask = np.asarray(subject.source.load(0).target).astype("uint8")
     mask[mask >= len(subject.source.classes)] = 0
+    labels = subject.source.fingerprint().labels
+    numbers = label_numbers.numbered(mask, labels)
     with tempfile.TemporaryDirectory() as name:
         for content in (subject.source.raw(0), None):
-            path = subject.domain.write_mask(
-                "input", content, mask, subject.source.classes, Path(name)
-            )
+            path = subject.domain.write_mask("input", content, numbers, labels, Path(name))
             inside = path.is_file() and path.parent == Path(name)
             _require(inside, f"write_mask() returns {path}, which is not a file of the folder")
 

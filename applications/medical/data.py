@@ -204,7 +204,11 @@ class Scans:
             content_hash=digest.hexdigest(),
             notes=self._notes,
             about=self._about,
+            labels=masks.labels_of(self.classes, self._table, self._colors()),
         )
+
+    def _colors(self) -> dict[int, inspection.Color]:
+        return {value: color for row in self._facts for value, color in row.colors.items()}
 
     def _details(self) -> dict[str, Any]:
         facts = self._facts

@@ -149,15 +149,15 @@ class Medical(Domain["Scans"]):
         name: str,
         content: bytes | None,
         mask: np.ndarray,
-        classes: Sequence[str],
+        labels: Sequence[Mapping[str, Any]],
         folder: Path,
     ) -> Path:
         """Write a mask in the form of its scan; that of an array as an array."""
         if content is None:
-            return super().write_mask(name, content, mask, classes, folder)
+            return super().write_mask(name, content, mask, labels, folder)
         from actzoo.applications.medical import writing
 
-        return writing.write_mask(name, content, mask, classes, folder)
+        return writing.write_mask(name, content, mask, labels, folder)
 
     def panels(self, evaluation: Evaluation) -> list[Panel]:
         """Return examples, the worst cases and scores by class."""

@@ -7,6 +7,7 @@ are renumbered by one table for the whole data set, which is among its notes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -126,6 +127,29 @@ def _class_names(
     given = {0: BACKGROUND, **({known[1]: FOREGROUND} if alone else {}), **names}
     # By the value itself, so that other data with fewer classes names them alike.
     return tuple(given.get(value, label_of(value)) for value in known)
+
+
+def labels_of(
+    classes: Sequence[str], table: Mapping[int, int], colors: Mapping[int, Sequence[int]]
+) -> tuple[dict[str, Any], ...]:
+    """Return name, value and, where masks have a palette, color of each class, in order.
+
+    Args:
+        classes: Names.
+        table: Value -> class index; see `table_of`. Of several values of one class the first is
+            taken.
+        colors: Value -> color.
+    """
+    values: dict[int, int] = {}
+    for value, index in table.items():
+        values.setdefault(index, value)
+    labels = []
+    for index, name in enumerate(classes):
+        label: dict[str, Any] = {"name": name, "value": values[index]}
+        if label["value"] in colors:
+            label["color"] = list(colors[label["value"]])
+        labels.append(label)
+    return tuple(labels)
 
 
 def label_of(value: int) -> str:

@@ -7,6 +7,8 @@ JPEG without its end and a PNG with a wrong checksum are refused: they were cut 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -116,10 +118,22 @@ def _decoded(raw: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def encode_mask(mask: np.ndarray) -> bytes:
-    """Return a mask `(height, width)` as PNG of class indices, with a palette to see them by."""
-    image = Image.fromarray(mask.astype("uint8"))
-    image.putpalette([channel for color in _palette() for channel in color])
+def encode_mask(mask: np.ndarray, labels: Sequence[Mapping[str, Any]] = ()) -> bytes:
+    """Return a mask `(height, width)` as PNG, in the form of the masks that its model learned from.
+
+    Args:
+        mask: Numbers, uint8 or uint16.
+        labels: Of the classes. With colors, they are the PNG's palette; without, it is gray, so
+            that any program reads the numbers. Empty for class indices, which get a palette to
+            see them by.
+    """
+    image = Image.fromarray(mask)
+    colors = dict(enumerate(_palette()))
+    if labels:
+        colors = {label["value"]: label["color"] for label in labels if "color" in label}
+    if colors and mask.dtype == np.uint8:
+        every = [colors.get(value, (0, 0, 0)) for value in range(256)]
+        image.putpalette([channel for color in every for channel in color])
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()

@@ -347,14 +347,14 @@ def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:
     """Return a canonical mask as `.nii.gz`, in the orientation, shape and affine of its image.
 
     Args:
-        mask: `(x, y, z)` class indices.
+        mask: `(x, y, z)`, uint8 or uint16.
         raw: Bytes of the image, whose header is kept where it says how voxels are placed.
         header: Of the same.
     """
     nibabel = _nibabel()
     stored = nibabel.orientations.apply_orientation(mask, _inverse(header.orientation))
     parsed = _parsed(_first_bytes(raw))
-    image = nibabel.Nifti1Image(np.asarray(stored, "uint8"), parsed.get_best_affine())
+    image = nibabel.Nifti1Image(np.asarray(stored), parsed.get_best_affine())
     image.header["xyzt_units"] = parsed["xyzt_units"]
     for name in ("sform", "qform"):
         with contextlib.suppress(Exception):  # a damaged one beside the other, which is used

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,20 @@ _ENDLESS = 1 << 62  # the scan was read before, within its limit
 
 
 def write_mask(
-    name: str, raw: bytes, mask: np.ndarray, classes: Sequence[str], folder: Path
+    name: str,
+    raw: bytes,
+    mask: np.ndarray,
+    labels: Sequence[Mapping[str, Any]],
+    folder: Path,
 ) -> Path:
     """Write a mask as PNG, or as NIfTI in the orientation and affine of its volume.
 
     Args:
         name: What the user called the scan; its last part names the file.
         raw: Bytes of the scan.
-        mask: Class indices on the grid that `read_scan` gives.
-        classes: Names.
+        mask: Label numbers on the grid that `read_scan` gives, uint8 or uint16.
+        labels: `{"name", "value"}` of each class, and its "color" where the data has a palette;
+            empty where the numbers are class indices.
         folder: Made where it is missing.
 
     Returns:
@@ -35,14 +41,16 @@ def write_mask(
     stem = Path(name).name
     ending = next((e for e in (*VOLUMES, *PICTURES) if stem.lower().endswith(e)), "")
     stem = stem[: len(stem) - len(ending)] or "scan"
-    if mask.size and int(mask.max()) >= len(classes):
+    unknown = sorted(set(np.unique(mask).tolist()) - {label["value"] for label in labels})
+    if labels and unknown:
         raise errors.InvalidValueError(
-            f"The mask holds {int(mask.max())}, but there are {len(classes)} classes.",
-            given=int(mask.max()),
+            f"The mask holds {unknown[0]}, which is no label of the model's.\n"
+            f"Its labels are {', '.join(str(label['value']) for label in labels)}.",
+            given=unknown[0],
         )
     if volumes.is_nifti(raw):
         header = volumes.read_header(raw, _ENDLESS, 0)
         content, suffix = volumes.mask_file(mask, raw, header), ".nii.gz"
     else:
-        content, suffix = pictures.encode_mask(mask), ".png"
+        content, suffix = pictures.encode_mask(mask, labels), ".png"
     return files.write_bytes(Path(folder) / f"{stem}_mask{suffix}", content)

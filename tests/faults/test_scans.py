@@ -14,6 +14,7 @@ from scan_files import (
     ball,
     disc,
     indexed,
+    label_rows,
     nifti,
     opened,
     png,
@@ -269,7 +270,7 @@ def test_orientation_changes_nothing(tmp_path, codes):
     stored = nifti(image, affine(1, 2, 3), codes)
     raw = gzip.compress(stored.to_bytes(), mtime=0)
     np.testing.assert_array_equal(read_scan(raw)["image"][..., 0], image)
-    path = writing.write_mask("a/scan.nii.gz", raw, mask, ("background", "a", "b"), tmp_path)
+    path = writing.write_mask("a/scan.nii.gz", raw, mask, label_rows(0, 1, 2), tmp_path)
     written = nibabel.load(path)
     assert path.name == "scan_mask.nii.gz" and written.get_data_dtype() == np.uint8
     np.testing.assert_allclose(written.affine, stored.affine, atol=1e-5)
