@@ -14,6 +14,7 @@ import json
 import math
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 from actzoo import errors, spellings
 
 FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
+# Standard input, and what a shell's <(...) hands over.
+_OPENED_BEFORE = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -214,6 +217,35 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a JSON number")
+
+
+def special_kind(path: str | os.PathLike[str]) -> str | None:
+    """Return what a path is that can be opened but is not a file, or None.
+
+    Opening a pipe waits for a writer, and opening a device may do anything.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return None
+    kinds = {stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket", stat.S_ISCHR: "device"}
+    kinds[stat.S_ISBLK] = "device"
+    return next((kind for is_kind, kind in kinds.items() if is_kind(mode)), None)
+
+
+def refuse_special(path: str | os.PathLike[str]) -> None:
+    """Refuse a pipe, a socket or a device, unless the caller's shell opened it for us.
+
+    Raises:
+        DataError: It is one; the reason is `given`.
+    """
+    kind = special_kind(path)
+    if kind is None or os.fspath(path).startswith(_OPENED_BEFORE):
+        return
+    why = f"it is a {kind}, not a file"
+    raise errors.DataError(
+        f"{errors.shown(path, 200)} is not opened: {why}.\nCopy its content into a file.", given=why
+    )
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -1,15 +1,22 @@
 """Folders and files as users give them: what is there, without what systems put beside it.
 
-The names of splits are here, too, since every kind of data may come in folders or files of them.
+One rule says what a folder holds, for training, evaluation and prediction alike: what begins with a
+dot, what operating systems and programs add, what actzoo itself wrote, and what is not a file is
+left out, and `LeftOut` says so by name. The names of splits are here, too, since every kind of data
+may come in folders or files of them.
 """
 
 from __future__ import annotations
 
+import collections
+import csv
+import dataclasses
 import os
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from actzoo import errors
+from actzoo import errors, files
 
 # What folders and files of a split are called, in small letters.
 SPLIT_NAMES = {
@@ -17,30 +24,137 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test",
 }  # fmt: skip
-_SYSTEM = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"))
+ANSWERS = "predictions.csv"  # what `actzoo predict` writes
+# What systems and programs put beside the user's files, in small letters: never data.
+_SYSTEM = frozenset((
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini",
+    "$recycle.bin", "system volume information", "found.000", "lost+found", "__macosx",
+    "network trash folder", "temporary items", "__pycache__",
+    "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot",
+    ".ds_store", ".localized", ".directory", ".nomedia", ".picasa.ini", ".picasaoriginals",
+    ".git", ".gitignore", ".gitattributes", ".gitkeep", ".keep", ".svn", ".hg", ".dvc",
+    ".ipynb_checkpoints", ".cache", ".thumbnails", ".thumbs", ".@__thumb", ".appledouble",
+    ".trash", ".trashes", ".spotlight-v100", ".fseventsd", ".temporaryitems",
+    ".documentrevisions-v100", ".apdisk", ".snapshot", ".snapshots", ".zfs", ".stfolder",
+    ".stversions", ".sync", ".dropbox.cache", ".idea", ".vscode", ".venv", ".mypy_cache",
+    ".ruff_cache", ".pytest_cache",
+))  # fmt: skip
+_SYSTEM_BEGINNINGS = ("._", "~$", ".~lock.", ".trash-", ".nfs", ".fuse_hidden", ".syncthing.")
+_SYSTEM_ENDINGS = (":zone.identifier", "\uf03azone.identifier")
+LONGEST_ENDING = 8  # of a file; what is longer may be part of its name
 
 
-def entries(folder: str) -> tuple[list[str], list[str]]:
-    """Return the names of a folder's folders and files, sorted, without hidden and system ones.
+@dataclasses.dataclass
+class LeftOut:
+    """What listing folders left out, by name, so that nothing is missed in silence.
+
+    Attributes:
+        root: Folder that names are relative to.
+        system: Names of systems and programs (Thumbs.db, @eaDir, .git) -> how many.
+        hidden: Paths of other files and folders that begin with a dot.
+        outputs: Path of a folder that actzoo wrote -> what it is.
+        special: Paths of what can be opened but is not a file: pipes, sockets, devices.
+        unread: Ending -> how many files that are not data.
+        unlisted: Paths of folders that cannot be listed, where a walk goes on without them.
+    """
+
+    root: str
+    system: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    hidden: list[str] = dataclasses.field(default_factory=list)
+    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
+    special: list[str] = dataclasses.field(default_factory=list)
+    unread: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    unlisted: list[str] = dataclasses.field(default_factory=list)
+
+    def path(self, folder: str, name: str) -> str:
+        """Return a path relative to the root, with `/`."""
+        return os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+
+    def summary(self) -> tuple[str, ...]:
+        """Return what was left out, for `Fingerprint.set_aside`."""
+        system = [f"{name} ({count:,})" for name, count in sorted(self.system.items())]
+        outputs = [f"{name}/ ({what})" for name, what in self.outputs.items()]
+        kinds = {
+            "of systems and programs": system,
+            "hidden": sorted(set(self.hidden)),
+            "written by actzoo": outputs,
+            "pipes, sockets or devices": sorted(set(self.special)),
+        }
+        return tuple(f"{kind}: {_some(names)}" for kind, names in kinds.items() if names)
+
+    def notes(self, is_data: Callable[[str], bool], noun: str) -> list[str]:
+        """Return warnings on what a user may miss.
+
+        Args:
+            is_data: Whether a file is data, by its name.
+            noun: What data is called ("pictures").
+        """
+        notes = []
+        hidden = [name for name in sorted(set(self.hidden)) if self._holds(name, is_data)]
+        if hidden:
+            notes.append(
+                f"Hidden folders that hold {noun} were left out: {_some(hidden)}. To use them, "
+                "rename them without the dot."
+            )
+        for name, what in self.outputs.items():
+            notes.append(f"{errors.shown(name, 120)}/ is {what} and was left out of the data.")
+        if self.special:
+            named = _some(sorted(set(self.special)))
+            notes.append(f"Pipes, sockets or devices, which were not opened: {named}.")
+        return notes
+
+    def _holds(self, name: str, is_data: Callable[[str], bool]) -> bool:
+        inside = os.path.join(self.root, *name.split("/"))
+        return os.path.isdir(inside) and any(
+            is_data(file) for _, _, listed in os.walk(inside) for file in listed
+        )
+
+
+def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], list[str]]:
+    """Return the names of a folder's folders and files, sorted.
+
+    Left out are hidden and system ones, pipes and devices, and folders that actzoo wrote: runs,
+    exports, answers of `predict`. A link to nothing counts as a file, which then cannot be read.
+
+    Args:
+        folder: Any.
+        left_out: Takes what is left out.
 
     Raises:
         DataError: The folder cannot be listed.
     """
-    folders: list[str] = []
-    files: list[str] = []
+    left_out = left_out or LeftOut(folder)
+    inner: list[str] = []
+    found: list[str] = []
     try:
         with os.scandir(folder) as listed:
             for entry in listed:
-                if entry.name.startswith(".") or entry.name.lower() in _SYSTEM:
+                if _is_hidden(entry.name, folder, left_out):
                     continue
-                (folders if _is_folder(entry) else files).append(entry.name)
+                if not _is_folder(entry):
+                    _add_file(entry, folder, found, left_out)
+                elif (what := written_by_actzoo(entry.path)) is not None:
+                    left_out.outputs[left_out.path(folder, entry.name)] = what
+                else:
+                    inner.append(entry.name)
     except OSError as error:
         raise errors.DataError(
             f"The folder {errors.shown(folder, 200)} cannot be listed: {error.strerror}.\n"
             "Change its permissions, or remove it.",
             given=folder,
         ) from error
-    return sorted(folders), sorted(files)
+    return sorted(inner), sorted(found)
+
+
+def _is_hidden(name: str, folder: str, left_out: LeftOut) -> bool:
+    small = name.lower()
+    if small in _SYSTEM or small.startswith(_SYSTEM_BEGINNINGS) or small.endswith(_SYSTEM_ENDINGS):
+        left_out.system[name if small in _SYSTEM else "system files"] += 1
+        return True
+    if small.startswith("."):
+        left_out.hidden.append(left_out.path(folder, name))
+        return True
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -50,29 +164,142 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def files_of(given: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """Return files; a folder stands for all files below it that are not hidden.
+def _add_file(entry: os.DirEntry[str], folder: str, found: list[str], left_out: LeftOut) -> None:
+    try:
+        special = not entry.is_file() and files.special_kind(entry.path) is not None
+    except OSError:
+        special = False
+    if special:
+        left_out.special.append(left_out.path(folder, entry.name))
+    else:
+        found.append(entry.name)
+
+
+def written_by_actzoo(folder: str) -> str | None:
+    """Return what a folder is that actzoo wrote, or None: such folders are never data."""
+
+    def has(*names: str) -> bool:
+        return all(os.path.exists(os.path.join(folder, name)) for name in names)
+
+    if has("stages") and (has("plan.json") or has(".lock")):
+        return "a run of actzoo"
+    if has("export.json", "model.json"):
+        return "an export of actzoo"
+    if has(ANSWERS) and is_table_of_answers(os.path.join(folder, ANSWERS)):
+        return "what `actzoo predict` wrote"
+    return None
+
+
+def is_table_of_answers(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file is a table that `actzoo predict` wrote."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, ValueError, csv.Error):
+        return False
+    return header[:1] == ["input"] and header[-1:] == ["error"]
+
+
+def same_name(name: str) -> str:
+    """Return a name in the form in which names are compared: composed (NFC).
+
+    "é" is one character on most systems and two on macOS; both are one name.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def files_of(
+    given: Sequence[str | os.PathLike[str]],
+    takes: Callable[[str], bool] | None = None,
+    left_out: LeftOut | None = None,
+    without: Sequence[str | os.PathLike[str]] = (),
+) -> list[Path]:
+    """Return files; a folder stands for all files below it, as `entries` lists them.
+
+    Links to folders are followed, and each folder is listed once, however often links lead there.
+    A folder below a given one that cannot be listed stands for itself.
+
+    Args:
+        given: Files and folders; files are returned as they are.
+        takes: Whether a file in a folder is wanted, by its name; None takes all.
+        left_out: Takes what is left out.
+        without: Folders to leave out.
 
     Raises:
         MissingFileError: A folder holds none.
+        DataError: A given folder cannot be listed.
     """
-    files: list[Path] = []
+    chosen: list[Path] = []
+    passed = {identity for folder in without if (identity := _identity(os.fspath(folder)))}
     for path in map(Path, given):
         if not path.is_dir():
-            files.append(path)
+            chosen.append(path)
             continue
-        inside = sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
+        own = left_out or LeftOut(str(path))
+        before = own.unread.total()
+        inside = [
+            Path(file) for file in _walk(str(path), passed, own) if _is_taken(file, takes, own)
+        ]
         if not inside:
+            unread = own.unread.total() - before
+            holds = f"{unread:,} files, none of which is an input" if unread else "no files"
             raise errors.MissingFileError(
-                f"The folder {errors.shown(path, 200)} holds no files.", given=str(path)
+                f"The folder {errors.shown(path, 200)} holds {holds}.", given=str(path)
             )
-        files += inside
-    return files
+        chosen += inside
+    return chosen
+
+
+def _is_taken(file: str, takes: Callable[[str], bool] | None, left_out: LeftOut) -> bool:
+    if takes is None or takes(os.path.basename(file)) or file in left_out.unlisted:
+        return True
+    ending = os.path.splitext(file)[1].lower()
+    left_out.unread[ending if len(ending) < LONGEST_ENDING else "other"] += 1
+    return False
+
+
+def _walk(root: str, passed: set[tuple[int, int]], left_out: LeftOut) -> Iterator[str]:
+    """Yield the files below a folder in the order of their paths; those behind links come last."""
+    seen = set(passed)
+    waiting, links = [(root, True)], collections.deque[str]()
+    while waiting or links:
+        place, is_folder = waiting.pop() if waiting else (links.popleft(), True)
+        if not is_folder:
+            yield place
+            continue
+        identity = _identity(place)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        try:
+            inner, found = entries(place, left_out)
+        except errors.DataError:
+            if place == root:
+                raise
+            left_out.unlisted.append(place)
+            yield place
+            continue
+        linked = {name for name in inner if os.path.islink(os.path.join(place, name))}
+        links += [os.path.join(place, name) for name in inner if name in linked]
+        names = {**dict.fromkeys(found, False), **dict.fromkeys(inner, True)}
+        waiting += [
+            (os.path.join(place, name), names[name])
+            for name in sorted(names, reverse=True)
+            if name not in linked
+        ]
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        state = os.stat(folder)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(errors.shown(name, 120) for name in names[:most]) + more
 
 
 def is_scheme(path: str) -> bool:

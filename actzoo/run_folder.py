@@ -6,9 +6,10 @@ import dataclasses
 import os
 from pathlib import Path
 
+from actzoo import folders
 from actzoo.artifacts import ARTIFACTS
 
-ANSWERS = "predictions.csv"  # what `actzoo predict` writes
+ANSWERS = folders.ANSWERS
 LEGEND = "labels.json"  # beside predicted masks
 
 
@@ -110,9 +111,14 @@ class RunFolder:
         """Recorded inputs and outputs, `reference.npz`."""
         return ExportFolder(self.export).reference
 
+    @property
+    def records(self) -> Path:
+        """What each stage read and said; its presence marks a folder as a run."""
+        return self.path / "stages"
+
     def record(self, stage: str) -> Path:
         """Return the path of a stage's record."""
-        return self.path / "stages" / f"{stage}.json"
+        return self.records / f"{stage}.json"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -154,7 +154,7 @@ def running(run: RunFolder, stage: str) -> Iterator[StageLog]:
     """
     lock = run.path / ".lock"
     try:
-        run.path.mkdir(parents=True, exist_ok=True)
+        run.records.mkdir(parents=True, exist_ok=True)
         _take_lock(lock)
     except OSError as error:
         raise files.disk_error(error, lock) from error
@@ -164,8 +164,9 @@ def running(run: RunFolder, stage: str) -> Iterator[StageLog]:
         yield StageLog(run, stage)
     finally:
         files.remove(lock)
-        with contextlib.suppress(OSError):
-            run.path.rmdir()  # only where a refused plan left it empty
+        with contextlib.suppress(OSError):  # only where a refused plan left them empty
+            run.records.rmdir()
+            run.path.rmdir()
 
 
 def _take_lock(lock: Path) -> None:

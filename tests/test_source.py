@@ -39,7 +39,7 @@ FRIENDS = {
     ("_lazy", "errors"), ("registry", "errors"), ("registry", "_lazy"), ("files", "errors"),
     ("files", "spellings"), ("spellings", "errors"),
     ("formatting", "errors"), ("archives", "cache"), ("archives", "errors"), ("archives", "files"),
-    ("folders", "errors"), ("data_options", "errors"),
+    ("folders", "errors"), ("folders", "files"), ("data_options", "errors"),
     ("inspection", "cache"), ("inspection", "errors"), ("inspection", "files"),
     ("stage_records", "run_folder"), ("run_folder", "artifacts"),
     ("data", "preprocessing"), ("data", "tasks"), ("data", "model_card"),
