@@ -27,7 +27,8 @@ def names_of(root, **settings):
 SYSTEM = (
     "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r", ".DS_Store", "._a.jpg", "~$a.csv",
     ".~lock.a.csv#", "a.jpg:Zone.Identifier", "@eaDir/a.jpg", "$RECYCLE.BIN/a.jpg",
-    "#recycle/a.jpg", "System Volume Information/a.jpg", "lost+found/a.jpg", "__MACOSX/a.jpg", ".git/a.jpg",
+    "#recycle/a.jpg", "System Volume Information/a.jpg", "lost+found/a.jpg",
+    "__MACOSX/a.jpg", ".git/a.jpg",
     ".ipynb_checkpoints/a.jpg", ".Trash-1000/a.jpg", ".@__thumb/a.jpg",
 )  # fmt: skip
 
