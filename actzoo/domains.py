@@ -88,6 +88,7 @@ class InputPlan:
         batch_size: Samples of a batch; likewise.
         seen: What the model will have seen, as plain values, such as the range of spacings of the
             training examples: it travels with the model, for `Domain.remarks`.
+        notes: Warnings about the examples as the model reads them, one sentence each.
     """
 
     config: dict[str, Any]
@@ -98,6 +99,7 @@ class InputPlan:
     examples: int | None = None
     batch_size: int | None = None
     seen: dict[str, Any] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

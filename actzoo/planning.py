@@ -136,6 +136,7 @@ class _Draft:
         """Fit the model to its inputs, and one that starts from scratch to the amount of data."""
         self.config.update(inputs.config)
         self.reasons += inputs.reasons
+        self.notes += inputs.notes
         if options.activation is not None:
             self.config["activation"] = options.activation
         if fresh_count is not None:

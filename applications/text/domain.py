@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import errors
 from actzoo.applications.text.options import OPTIONS
 from actzoo.domains import Domain, DomainSpec, GivenInput, InputPlan
 
@@ -45,7 +44,6 @@ VOCABULARY = 8_000  # tokens at most, unless asked for
 PER_TOKEN = 20  # words of the training texts for each token of the vocabulary, at least
 SMALLEST_VOCABULARY = 1_000
 SHOWN = 40_000  # training texts in all for two classes; for 77, about 3.6 times as many
-UNREADABLE_SHARE = 0.01  # of texts with unknown tokens only; more are refused
 
 
 class Text(Domain["Texts"]):
@@ -79,20 +77,23 @@ class Text(Domain["Texts"]):
 
         Args:
             source: The texts.
-            split: Split -> indices; nothing but "train" is looked at.
+            split: Split -> indices; the others than "train" are only asked for what is unknown.
             overrides: `vocabulary_size` and `max_length` where they are asked for or given weights
                 have them; "preprocessing" of given weights, whose tokenizer is kept.
 
         Raises:
             DataError: Too many texts hold nothing that the tokenizer knows.
         """
-        from actzoo.applications.text import augmentation, tokenizer
+        from actzoo.applications.text import augmentation, knowledge
 
-        texts = [source.text(int(index)) for index in split["train"]]
-        settings, why_tokens = _vocabulary(texts, overrides)
-        lengths, known = tokenizer.count_tokens(texts, settings)
-        unknown = _check_known(source, split, known)
+        texts = {
+            name: [source.text(int(index)) for index in indices] for name, indices in split.items()
+        }
+        settings, why_tokens = _vocabulary(texts["train"], overrides)
+        counts = knowledge.count(texts, settings)
         inherited, asked = "preprocessing" in overrides, overrides.get("max_length")
+        some_unknown = knowledge.check(source, split["train"], counts["train"], inherited)
+        lengths = counts["train"].lengths
         length, why_length = _length(lengths, asked, exact=not inherited)
         size = settings["vocabulary"].count(" ") + 1
         masking = augmentation.Settings()
@@ -104,12 +105,14 @@ class Text(Domain["Texts"]):
             reasons=(
                 "texts are read from the column '{}', labels from '{}'".format(*source.columns),
                 why_tokens,
-                *unknown,
+                knowledge.shares(counts),
                 why_length,
                 f"in training {masking.mask:.0%} of the tokens are hidden, so that the model does "
                 "not lean on single words",
             ),
             examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
+            seen={"unknown_tokens": round(counts["train"].unknown_share, 6)},
+            notes=(*some_unknown, *knowledge.notes(texts, counts, settings, inherited)),
         )
 
     def recognize_example(self, path: str, mask: str | None) -> str | None:
@@ -150,6 +153,12 @@ class Text(Domain["Texts"]):
 
         return reading.read_given(given, options)
 
+    def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> dict[str, str]:
+        """Return that a text is not known, or longer than what the model reads."""
+        from actzoo.applications.text import knowledge
+
+        return knowledge.remarks(content, steps)
+
     def traveling_files(self, steps: Steps) -> dict[str, bytes]:
         """Return `tokenizer.json` and `vocab.txt`."""
         from actzoo.applications.text import tokenizer
@@ -171,10 +180,11 @@ def _vocabulary(texts: Sequence[str], overrides: Mapping[str, Any]) -> tuple[dic
         if step.get("step") == "tokenize":
             kept = {name: value for name, value in step.items() if name != "length"}
             return kept, "the tokenizer of the given weights is kept"
-    words = sum(len(text.split()) for text in texts)
+    words = tokenizer.count_words(texts)
     most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))
     vocabulary = tokenizer.train(texts, int(overrides.get("vocabulary_size", most)))
-    return {"step": "tokenize", "vocabulary": vocabulary, "lowercase": True}, (
+    settings = {"vocabulary": vocabulary, "lowercase": True, "split_unknown": True}
+    return {"step": "tokenize", **settings}, (
         f"a WordPiece vocabulary of {vocabulary.count(' ') + 1:,} tokens, learned from the "
         f"{len(texts):,} training texts ({words:,} words) alone"
     )
@@ -207,22 +217,3 @@ def _length(lengths: np.ndarray, asked: int | None, *, exact: bool) -> tuple[int
     cut = int((lengths > length).sum())
     cuts = f"{cut:,} of {len(lengths):,} are cut" if cut else "none is cut"
     return length, f"{length} tokens a text: {why} (median {int(np.median(lengths))}); {cuts}"
-
-
-def _check_known(source: Texts, split: Mapping[str, np.ndarray], known: np.ndarray) -> list[str]:
-    """Refuse many texts without a token that the tokenizer knows; return a note on a few."""
-    unknown = (known == 0).nonzero()[0]
-    ids = source.ids()
-    named = ", ".join(errors.shown(ids[int(split["train"][i])], 80) for i in unknown[:10])
-    if len(unknown) > UNREADABLE_SHARE * len(known):
-        raise errors.DataError(
-            f"{len(unknown):,} of {len(known):,} training texts hold only tokens that the "
-            f"tokenizer does not know: {named}.\n"
-            "Are they of another language than the given weights? Train from scratch: "
-            "--weights none",
-            given=len(unknown),
-            fix="--weights none",
-        )
-    if not len(unknown):
-        return []
-    return [f"{len(unknown):,} training texts hold only tokens that are not known: {named}"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from actzoo.applications.text import tokenizer
+from actzoo.applications.text import knowledge
 
 if TYPE_CHECKING:
     from actzoo.applications.text.data import Texts
@@ -34,8 +34,10 @@ def panels(evaluation: Evaluation) -> list[Panel]:
 def _lengths(evaluation: Evaluation) -> Panel:
     step = evaluation.steps[-1]
     source = cast("Texts", evaluation.source)
-    texts = [source.text(int(index)) for index in evaluation.splits["train"]]
-    lengths, _ = tokenizer.count_tokens(texts, step)
+    indices = {"train": evaluation.splits["train"], "test": evaluation.test_indices}
+    texts = {name: [source.text(int(i)) for i in own] for name, own in indices.items()}
+    counts = knowledge.count(texts, step)
+    lengths = counts["train"].lengths
     return {
         "title": "Length of the training texts",
         "kind": "histogram",
@@ -44,7 +46,7 @@ def _lengths(evaluation: Evaluation) -> Panel:
         "mark": int(step["length"]),
         "mark_label": "the model's length",
         "about": f"{int((lengths > step['length']).sum()):,} of {len(lengths):,} texts are longer "
-        "than the model's input and are cut.",
+        f"than the model's input and are cut; {knowledge.shares(counts)}.",
     }
 
 

@@ -5,12 +5,19 @@ plan repeats itself and `predict` needs no other file. Rules of normalization, t
 because one library applies them: Unicode form NFC; control and format characters (zero-width ones,
 byte order marks, direction overrides) are dropped; white space is one space; CJK characters are
 alone; lower case; accents are kept, unless `strip_accents` says otherwise, as BERT's own does.
+
+WordPiece makes a whole word unknown for one letter that it cannot continue with, and for being
+long: in scripts without spaces that is a whole sentence. `split_unknown` divides words there, so
+that `[UNK]` stands for one letter. Tokenizers of before lack the setting and stay as they were.
 """
 
 from __future__ import annotations
 
 import collections
 import functools
+import itertools
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +29,15 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PADDING, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-LETTERS = 1000  # kept in the alphabet; rarer ones are unknown
+LETTERS = 1000  # kept in the alphabet at least; rarer ones are unknown
 LEAST_FREQUENCY = 2
 _INNER = 0xF0000  # first of the code points that letters after the first are written with
 _IDEOGRAPHS = "\u2e80"  # from here on mostly letters that are words alone
-LONGEST_WORD = 100  # characters; longer ones are unknown
+LONGEST_WORD = 100  # characters; longer ones are divided, or unknown to tokenizers of before
+_UNSPACED = re.compile(  # letters of scripts that write no spaces between words
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_LETTERS_PER_WORD = 4  # of those scripts, roughly
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -62,7 +73,8 @@ def train(texts: Iterable[str], size: int) -> str:
     letters: collections.Counter[str] = collections.Counter()
     for word, count in words.items():
         letters.update(dict.fromkeys(word, count))
-    kept = sorted(letters, key=lambda letter: (-letters[letter], letter))[:LETTERS]
+    most = max(LETTERS, size // 2)
+    kept = sorted(letters, key=lambda letter: (-letters[letter], letter))[:most]
     inner = {letter: chr(_INNER + number) for number, letter in enumerate(sorted(kept))}
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -79,10 +91,16 @@ def train(texts: Iterable[str], size: int) -> str:
 
 
 def _recoded(words: Mapping[str, int], inner: Mapping[str, str]) -> Iterator[str]:
-    """Yield each word as often as it occurs, its letters after the first as code points of ours."""
+    """Yield each word as often as it occurs, its letters after the first as code points of ours.
+
+    Words are divided at letters that are not kept, and where they are too long.
+    """
     for word, count in sorted(words.items()):
-        if len(word) <= LONGEST_WORD and all(letter in inner for letter in word):
-            yield " ".join([word[0] + "".join(inner[letter] for letter in word[1:])] * count)
+        for is_kept, letters in itertools.groupby(word, inner.__contains__):
+            run = "".join(letters) if is_kept else ""
+            for start in range(0, len(run), LONGEST_WORD):
+                part = run[start : start + LONGEST_WORD]
+                yield " ".join([part[0] + "".join(inner[letter] for letter in part[1:])] * count)
 
 
 def _wordpieces(tokens: Iterable[str], inner: Mapping[str, str]) -> Iterator[str]:
@@ -91,6 +109,14 @@ def _wordpieces(tokens: Iterable[str], inner: Mapping[str, str]) -> Iterator[str
     for token in tokens:
         plain = "".join(outer.get(letter, letter) for letter in token)
         yield f"##{plain}" if token[0] in outer else plain
+
+
+def count_words(texts: Iterable[str]) -> int:
+    """Return roughly how many words texts hold, also in scripts without spaces."""
+    count = 0
+    for text in texts:
+        count += len(text.split()) + len(_UNSPACED.findall(text)) // _LETTERS_PER_WORD
+    return count
 
 
 def _count_words(texts: Iterable[str]) -> collections.Counter[str]:
@@ -124,19 +150,26 @@ def _pipeline(tokenizer: Tokenizer, lowercase: bool, strip_accents: bool) -> Tok
 
 
 @functools.lru_cache(maxsize=8)
-def make(vocabulary: str, lowercase: bool = True, strip_accents: bool = False) -> Tokenizer:
+def make(
+    vocabulary: str,
+    lowercase: bool = True,
+    strip_accents: bool = False,
+    split_unknown: bool = False,
+) -> Tokenizer:
     """Return the tokenizer of a vocabulary, without truncation or padding.
 
     Args:
         vocabulary: Tokens joined by spaces.
         lowercase: Fold capitals.
         strip_accents: Fold accented letters.
+        split_unknown: Divide words at letters that the vocabulary cannot spell them with, and
+            every `LONGEST_WORD` letters.
 
     Raises:
         InvalidValueError: A special token is missing, or a token occurs twice.
     """
     check_installed()
-    from tokenizers import Tokenizer, decoders, models, processors
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
     tokens = vocabulary.split(" ")
     ids = {token: number for number, token in enumerate(tokens)}
@@ -150,14 +183,43 @@ def make(vocabulary: str, lowercase: bool = True, strip_accents: bool = False) -
         )
     model = models.WordPiece(ids, unk_token=UNKNOWN, max_input_chars_per_word=LONGEST_WORD)
     tokenizer = _pipeline(Tokenizer(model), lowercase, strip_accents)
+    if split_unknown:
+        divide = pre_tokenizers.Split(Regex(_spelling_pattern(ids)), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([tokenizer.pre_tokenizer, divide])
     tokenizer.post_processor = processors.BertProcessing((LAST, ids[LAST]), (FIRST, ids[FIRST]))
     tokenizer.decoder = decoders.WordPiece()
     return tokenizer
 
 
+def _spelling_pattern(tokens: Iterable[str]) -> str:
+    """Return the expression that matches each part of a word: spelled letters, or one other.
+
+    Letters are written as they are, since libraries on devices differ in how they escape them.
+    """
+    known = set(tokens)
+    spelled = sorted(t for t in known if len(t) == 1 and f"##{t}" in known and _is_inside(t))
+    if not spelled:
+        return "."
+    runs = []
+    for _, run in itertools.groupby(enumerate(spelled), lambda pair: ord(pair[1]) - pair[0]):
+        letters = [letter for _, letter in run]
+        runs.append(letters[0] if len(letters) == 1 else f"{letters[0]}-{letters[-1]}")
+    among = "".join(runs)
+    return f"[{among}]{{1,{LONGEST_WORD}}}|[^{among}]"
+
+
+def _is_inside(letter: str) -> bool:
+    """Say whether a character can be inside a word, where punctuation is alone."""
+    return letter.isalnum() or not (letter.isascii() or unicodedata.category(letter)[0] in "PZC")
+
+
 def _made(step: Mapping[str, Any]) -> Tokenizer:
-    options = bool(step.get("lowercase", True)), bool(step.get("strip_accents", False))
-    return make(str(step["vocabulary"]), *options)
+    return make(
+        str(step["vocabulary"]),
+        bool(step.get("lowercase", True)),
+        bool(step.get("strip_accents", False)),
+        bool(step.get("split_unknown", False)),
+    )
 
 
 def count_tokens(texts: Sequence[str], step: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -180,12 +242,31 @@ def count_tokens(texts: Sequence[str], step: Mapping[str, Any]) -> tuple[np.ndar
     return lengths, known
 
 
+def unknown_parts(texts: Iterable[str], step: Mapping[str, Any]) -> collections.Counter[str]:
+    """Return what is unknown in texts, as it is written there, and how often.
+
+    Args:
+        texts: Any number.
+        step: Settings of `tokenize`.
+    """
+    tokenizer = _made(step)
+    unknown = tokenizer.token_to_id(UNKNOWN)
+    parts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        encoded = tokenizer.encode(text)
+        for token, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
+            if token == unknown:
+                parts[text[start:end]] += 1
+    return parts
+
+
 def tokenize(
     value: bytes | str | Mapping[str, np.ndarray],
     length: int,
     vocabulary: str,
     lowercase: bool = True,
     strip_accents: bool = False,
+    split_unknown: bool = False,
 ) -> dict[str, np.ndarray]:
     """Turn a text into the inputs of an encoder; a preprocessing step.
 
@@ -195,6 +276,7 @@ def tokenize(
         vocabulary: Tokens joined by spaces.
         lowercase: Fold capitals.
         strip_accents: Fold accented letters.
+        split_unknown: See `make`.
 
     Returns:
         `input_ids`, `token_type_ids`, `attention_mask`, int32 `(length,)` each.
@@ -207,7 +289,7 @@ def tokenize(
             return {name: np.asarray(value[name]) for name in INPUTS}
         value = str(value["text"])
     text = _decoded(value) if isinstance(value, bytes) else value
-    tokenizer = make(vocabulary, lowercase, strip_accents)
+    tokenizer = make(vocabulary, lowercase, strip_accents, split_unknown)
     ids = tokenizer.encode(text).ids
     if len(ids) <= 2:
         raise errors.DataError("The text is empty: it holds nothing that can be read.", given=text)
