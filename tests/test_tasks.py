@@ -146,6 +146,44 @@ def test_ignored_places_change_nothing():
     assert plain == more
 
 
+def test_ignored_places_count_in_no_score_of_distances_either():
+    rng = np.random.default_rng(2)
+    spacing = (0.7, 1.5)
+    target, outputs = (rng.integers(0, 3, (14, 17)).astype("uint8") for _ in range(2))
+    target[9:12, 2:8] = tasks.IGNORE_INDEX
+    target[target == 2] = 0  # "two" is predicted alone
+    plain, row = _rows(target, outputs, spacing)
+    outputs[9:12, 2:8] = 2 - outputs[9:12, 2:8]  # other answers where none is asked for
+    assert _rows(target, outputs, spacing) == (plain, row)
+    known = target != tasks.IGNORE_INDEX
+    edges = [_outline((mask == 1) & known) * np.array(spacing) for mask in (target, outputs)]
+    between = np.linalg.norm(edges[0][:, None] - edges[1][None], axis=-1)
+    both = np.concatenate([between.min(axis=1), between.min(axis=0)])
+    assert row["hd95_mm_one"] == pytest.approx(np.quantile(both, 0.95))
+    assert row["hd95_mm_two"] == pytest.approx(np.hypot(14 * 0.7, 17 * 1.5))
+    wider = [
+        np.pad(mask, ((3, 2), (4, 1)), constant_values=fill)
+        for mask, fill in ((target, tasks.IGNORE_INDEX), (outputs, 1))
+    ]
+    assert _rows(*wider, spacing) == (plain, row)
+    nothing = np.full((4, 4), tasks.IGNORE_INDEX, "uint8")
+    assert _rows(nothing, nothing * 0 + 1, spacing)[1]["hd95_mm_one"] is None
+
+
+def _rows(target, answer, spacing):
+    result = assessed([target], [np.eye(3, dtype="float32")[answer]], spacing)
+    return result.score, result.rows[0]
+
+
+def _outline(mask):
+    """The places of a mask with a neighbor outside it, one after another."""
+    padded = np.pad(mask, 1)
+    return np.array([
+        (y, x) for y, x in np.argwhere(mask)
+        if not padded[y : y + 3, x + 1].all() or not padded[y + 1, x : x + 3].all()
+    ])  # fmt: skip
+
+
 def test_empty_and_empty_is_left_out_and_empty_against_something_is_0():
     nothing = np.zeros((4, 4), "uint8")
     sure = np.eye(3)[nothing].astype("float32")

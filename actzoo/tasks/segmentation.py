@@ -38,7 +38,8 @@ class Segmentation(Task):
     Dice and intersection over union are computed per case and averaged over cases, never over
     batches. A class that is neither in a case's truth nor in its prediction has no overlap to
     measure there, so that case is left out of its mean; where only one of the two is empty, the
-    overlap is 0. Means over classes leave the background out.
+    overlap is 0. Means over classes leave the background out. Places marked `IGNORE_INDEX` belong
+    to no class, neither in the truth nor in the prediction, and count in no score.
     """
 
     name = "segmentation"
@@ -140,10 +141,7 @@ class Segmentation(Task):
             counted = _Counts.of(target, probabilities, len(classes))
             row = counted.row(classes)
             if distances and spacing is not None:
-                for number, name in enumerate(classes[1:], 1):
-                    row[f"hd95_mm_{name}"] = surface_distance(
-                        target == number, mask == number, spacing
-                    )
+                row.update(_distances(np.asarray(target), mask, spacing, classes))
             rows.append(row)
             counts.append(counted)
             outputs.append(mask)
@@ -179,6 +177,28 @@ class Segmentation(Task):
         counts = _counts_by_case(reference.argmax(axis=-1), settled, cases, size)
         values = [v for counted in counts for v in counted.dice()[1:] if v is not None]
         return float(np.mean(values)) if values else 1.0
+
+
+def _distances(
+    target: np.ndarray, mask: np.ndarray, spacing: Sequence[float], classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Return the distance between the surfaces of each class but the background.
+
+    What is ignored belongs to no class, and a margin of it does not enlarge the case.
+    """
+    known = target != IGNORE_INDEX
+    if not known.all():
+        sides = [np.flatnonzero(known.any(axis=_others(known.ndim, k))) for k in range(known.ndim)]
+        part = tuple(slice(*(side[[0, -1]] + (0, 1))) if len(side) else slice(0) for side in sides)
+        target, mask, known = target[part], mask[part], known[part]
+    return {
+        f"hd95_mm_{name}": surface_distance(target == number, (mask == number) & known, spacing)
+        for number, name in enumerate(classes[1:], 1)
+    }
+
+
+def _others(count: int, axis: int) -> tuple[int, ...]:
+    return tuple(k for k in range(count) if k != axis)
 
 
 def _counts_by_case(
