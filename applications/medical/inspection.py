@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import masks, pictures, preprocessing, volumes
+from actzoo.applications.medical import grids, masks, pictures, preprocessing, volumes
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.pictures import Color
 from actzoo.applications.medical.volumes import unreadable
@@ -119,17 +119,19 @@ def read_mask(
     image = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
     volume = _volume_of_mask(raw, reading)
     header = volumes.read_header(raw, reading.max_voxels, volume)
-    differ = volumes.differences(image, header)
+    differ = grids.differences(image, header)
     if differ and not reading.resample_masks:
         raise unreadable(f"{differ} (--resample-masks resamples masks to their images' grid)")
     mask = masks.whole_numbers(volumes.read_volume(raw, header, volume, may_be_empty=True))
-    return volumes.resampled(mask, header, image) if differ else mask, []
+    if differ or grids.is_turned(header, image):
+        mask = grids.resampled(mask, header, image)
+    return mask, []
 
 
 def _volume_of_mask(raw: bytes, reading: Reading) -> int | None:
     """Return which volume of a mask to take: of several the image's, of one the only one."""
     shape = volumes.read_header(raw, reading.max_voxels, 0).shape
-    return 0 if shape[3:] == (1,) else reading.volume
+    return reading.volume if shape[3:] else None
 
 
 def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.ndarray:

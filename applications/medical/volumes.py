@@ -29,7 +29,6 @@ EXTRA_BYTES = 1 << 20  # header extensions and padding that a file may hold besi
 LARGEST_RATIO = 300  # of a scan's voxels over its gzip; noise alone keeps it below 20
 HARMLESS_BYTES = 16 << 20  # below this, any ratio is taken
 ISOTROPIC = 1.5  # coarsest over finest spacing, up to which slices may be cut along any axis
-TOLERANCE = 1e-3  # of spacings and affines
 FLAT = 1e-6  # volume of a voxel over the product of its sides, at least
 _BROKEN = (OSError, EOFError, zlib.error, struct.error)
 _UNITS = {1: 1000.0, 2: 1.0, 3: 1e-3}  # of xyzt_units: m, mm, um
@@ -142,14 +141,14 @@ def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header
         raise unreadable("its header says that the voxels begin within the header")
     shape = tuple(int(n) for n in header.get_data_shape())
     if any(size < 1 for size in shape):
-        raise unreadable(f"its header claims the shape {_by(shape)}")
+        raise unreadable(f"its header claims the shape {by(shape)}")
     voxels = int(np.prod(shape[:3], dtype=object)) if shape else 0
     if voxels > max_voxels:
         raise unreadable(
-            f"its header claims {_by(shape)} = {voxels:,} voxels; the limit is {max_voxels:,} "
+            f"its header claims {by(shape)} = {voxels:,} voxels; the limit is {max_voxels:,} "
             "(--max-voxels raises it)"
         )
-    _check_axes(shape, volume)
+    shape = _checked_axes(shape, volume)
     _check_spacing(header)
     affine = np.asarray(header.get_best_affine(), "float64")
     unit = _UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
@@ -173,34 +172,57 @@ def _parsed(start: bytes) -> Nifti1Header:
         raise unreadable("its header is damaged") from error
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def by(shape: tuple[int, ...]) -> str:
+    """Return a shape for a message, as "12 x 1,400"."""
     return " x ".join(f"{size:,}" for size in shape)
 
 
-def _check_axes(shape: tuple[int, ...], volume: int | None) -> None:
+def _checked_axes(shape: tuple[int, ...], volume: int | None) -> tuple[int, ...]:
+    """Return the axes that count: three, or four where a file holds several volumes.
+
+    Raises:
+        DataError: It holds something else, or not the volume that is asked for.
+    """
+    stored = shape
+    while len(shape) > 4 and shape[-1] == 1:
+        shape = shape[:-1]
     if len(shape) == 4 and min(shape[:3]) > 1:
+        if shape[3] == 1 and volume in (None, 0):
+            return shape[:3]
         if volume is None:
             raise unreadable(
-                f"it has four axes, {_by(shape)}, so it holds {shape[3]} volumes "
+                f"it has four axes, {by(shape)}, so it holds {shape[3]} volumes "
                 "(--volume 0 takes the first)"
             )
         if not 0 <= volume < shape[3]:
             many = f"{shape[3]} volumes, so --volume is 0 to {shape[3] - 1}"
             one = "one volume, so --volume is 0"
             raise unreadable(f"it holds {one if shape[3] == 1 else many}")
-        return
+        return shape
     if len(shape) != 3 or min(shape) < 2:
         raise unreadable(
-            f"its shape is {_by(shape) or 'empty'}; a volume has three axes of two or more "
-            "(single slices are read as PNG or TIFF)"
+            f"its shape is {by(stored) or 'empty'}; a volume has three axes of two or more "
+            f"({_way_to_three_axes(shape)})"
         )
+    return shape
+
+
+def _way_to_three_axes(shape: tuple[int, ...]) -> str:
+    if len(shape) > 4 and min(shape[:3]) > 1:
+        return "save each of the values that it holds for a voxel as a volume of its own"
+    if len(shape) == 4 and shape[3] > 1:
+        return (
+            f"are its {shape[3]} slices neighbors in space, save them along the third axis; if "
+            "they follow one another in time, save each as PNG or TIFF"
+        )
+    return "single slices are read as PNG or TIFF"
 
 
 def _check_spacing(header: Nifti1Header) -> None:
     """Refuse a header that does not say where voxels are; never a silent 1 mm."""
     zooms = np.asarray(header["pixdim"][1:4], "float64")
     if not np.isfinite(zooms).all() or (zooms <= 0).any():
-        raise unreadable(f"its spacing is {_numbers(zooms)} mm; each must be above 0")
+        raise unreadable(f"its spacing is {numbers(zooms)} mm; each must be above 0")
     codes = int(header["qform_code"]), int(header["sform_code"])
     if max(codes) <= 0:
         raise unreadable(
@@ -222,8 +244,9 @@ def _is_flat(axes: np.ndarray) -> bool:
     return not abs(np.linalg.det(axes)) > FLAT * np.prod(sides)
 
 
-def _numbers(values: Iterable[float]) -> str:
-    return " x ".join(f"{float(value):.5g}" for value in values)
+def numbers(values: Iterable[float], digits: int = 5) -> str:
+    """Return numbers for a message, as "1 x 1 x 2.5"."""
+    return " x ".join(f"{float(value):.{digits}g}" for value in values)
 
 
 def _scaling(header: Nifti1Header) -> tuple[float, float]:
@@ -299,41 +322,6 @@ def without_identity(raw: bytes) -> bytes:
     start = header.binaryblock
     clean = start + bytes(max(0, offset - len(start))) + content[max(offset, len(start)) :]
     return gzip.compress(clean, 6, mtime=0) if packed else clean
-
-
-def differences(image: Header, mask: Header) -> str | None:
-    """Return how a mask's grid differs from its image's, with both values; None if it does not."""
-    if image.shape[:3] != mask.shape[:3]:
-        return f"the image has {_by(image.shape[:3])} voxels, the mask {_by(mask.shape[:3])}"
-    finest = min(image.spacing)
-    if not np.allclose(image.spacing, mask.spacing, rtol=TOLERANCE, atol=TOLERANCE * finest):
-        return f"the image's spacing is {_numbers(image.spacing)} mm, the mask's " + _numbers(
-            mask.spacing
-        )
-    apart = np.abs(image.affine - mask.affine)
-    # Never half a voxel, however far from the origin it is.
-    allowed = np.minimum(TOLERANCE * (finest + np.abs(mask.affine)), finest / 2)
-    if (apart > allowed).any():
-        k, j = np.unravel_index((apart / allowed).argmax(), (4, 4))
-        return (
-            f"the image's affine holds {image.affine[k, j]:.5g} in row {k}, column {j}, the "
-            f"mask's {mask.affine[k, j]:.5g}"
-        )
-    return None
-
-
-def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
-    """Return a canonical mask on the canonical grid of an image, by nearest neighbor.
-
-    What is outside the mask is background.
-    """
-    from scipy import ndimage
-
-    to_mask = np.linalg.inv(canonical_affine(header)) @ canonical_affine(image)
-    moved: np.ndarray = ndimage.affine_transform(
-        mask, to_mask[:3, :3], to_mask[:3, 3], image.canonical_shape, order=0, cval=0
-    )
-    return moved
 
 
 def canonical_affine(header: Header) -> np.ndarray:

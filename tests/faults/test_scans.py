@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import struct
 import tracemalloc
 
@@ -22,9 +23,10 @@ from scan_files import (
     write_pictures,
     write_volumes,
 )
+from scipy.spatial.transform import Rotation
 
 from actzoo import data, errors, tasks
-from actzoo.applications.medical import masks, preprocessing, volumes, writing
+from actzoo.applications.medical import grids, inspection, masks, preprocessing, volumes, writing
 from actzoo.applications.medical.preprocessing import read_scan
 
 
@@ -165,6 +167,34 @@ def test_of_a_mask_with_one_volume_that_one_is_taken(tmp_path):
     assert "it holds one volume, so --volume is 0" in refused(tmp_path, volume=1)
 
 
+@pytest.mark.parametrize("shape", [(12, 14, 10, 1), (12, 14, 10, 1, 1)])
+def test_a_lone_channel_is_no_further_axis(tmp_path, shape):
+    image, mask = ball()
+    put(tmp_path / "images" / "a.nii.gz", packed(image.reshape(shape)))
+    put(tmp_path / "masks" / "a.nii.gz", packed(mask.reshape(shape)))
+    for options in ({}, {"volume": 0}):
+        example = opened(tmp_path, **options).load(0)
+        np.testing.assert_array_equal(example.inputs["image"][..., 0], image)
+        np.testing.assert_array_equal(example.target, mask)
+    written = writing.write_mask(
+        "a.nii.gz", packed(image.reshape(shape)), mask, label_rows(0, 1, 2), tmp_path
+    )
+    np.testing.assert_array_equal(np.asarray(nibabel.load(written).dataobj), mask)
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((12, 14, 1, 10), "neighbors in space, save them along the third axis"),
+        ((12, 14, 10, 1, 3), "a volume of its own"),
+        ((12, 14, 1, 1), "PNG or TIFF"),
+    ],
+)
+def test_other_axes_are_refused_with_what_to_do(shape, told):
+    with pytest.raises(errors.DataError, match=" x ".join(map(str, shape)) + ".*" + told):
+        read_scan(packed(np.ones(shape, "int16")))
+
+
 # --- 56 ----------------------------------------------------------------------------------------
 
 
@@ -196,9 +226,9 @@ def test_the_finest_voxels_are_read_and_differences_seen(size):
         return volumes.read_header(packed(values, matrix))
 
     image = header(size, size, size)
-    assert volumes.differences(image, header(size, size, size * 1.0005)) is None
-    assert "spacing" in volumes.differences(image, header(size, size, size * 1.1))
-    assert "column 3" in volumes.differences(image, header(size, size, size, away=2 * size))
+    assert grids.differences(image, header(size, size, size * 1.0005)) is None
+    assert "spacing" in grids.differences(image, header(size, size, size * 1.1))
+    assert "column 3" in grids.differences(image, header(size, size, size, away=2 * size))
 
 
 def test_no_orientation_at_all_is_refused():
@@ -249,8 +279,73 @@ def test_resampling_takes_the_nearest_voxel(tmp_path):
     fine = affine(0.5, 0.5, 0.5)
     fine[:3, 3] -= 0.25
     header = volumes.read_header(packed(twice, fine))
-    back = volumes.resampled(twice, header, volumes.read_header(packed(image)))
+    back = grids.resampled(twice, header, volumes.read_header(packed(image)))
     np.testing.assert_array_equal(back, mask)
+
+
+OBLIQUE = np.array([[1.1, 0.2, 0.1, 5], [-0.15, 1.9, 0.1, -6], [0.05, -0.1, 2.8, 7], [0, 0, 0, 1]])
+HALFWAY = np.array([[1, -1, 0, 3], [1, 1, 0, 1], [0, 0, 1, 2], [0, 0, 0, 1]]) * [[2**-0.5]] * 3
+TURNS = [
+    np.array([*zip(axes, flips, strict=True)])
+    for axes in itertools.permutations(range(3))
+    for flips in itertools.product((1.0, -1.0), repeat=3)
+]
+
+
+def on_grid(mask, matrix, image_matrix, shape=(12, 14, 10), turn=TURNS[0], **options):
+    """A mask, stored along a turn of its axes, as it is read for an image."""
+    stored = nibabel.Nifti1Image(mask, matrix).as_reoriented(turn).to_bytes()
+    image = nibabel.Nifti1Image(np.zeros(shape, "uint8"), image_matrix).to_bytes()
+    return inspection.read_mask(stored, image, inspection.Reading(**options))[0]
+
+
+@pytest.mark.parametrize("matrix", [affine(1, 2, 3), OBLIQUE, HALFWAY], ids=str)
+def test_one_grid_stored_in_another_orientation_needs_no_option(matrix):
+    matrix = np.vstack([matrix[:3], [0, 0, 0, 1]])
+    mask = (np.random.default_rng(0).random((12, 14, 10)) > 0.5).astype("uint8")
+    expected = on_grid(mask, matrix, matrix)
+    for turn in TURNS:
+        np.testing.assert_array_equal(on_grid(mask, matrix, matrix, turn=turn), expected)
+    moved = matrix + 0.7 * np.eye(4, k=3)
+    with pytest.raises(errors.DataError, match=r"affine .* --resample-masks|affine"):
+        on_grid(mask, moved, matrix, turn=TURNS[-1])
+
+
+@pytest.mark.parametrize("matrix", [affine(1, 2, 3), OBLIQUE], ids=["upright", "oblique"])
+@pytest.mark.parametrize(("step", "shift"), [(1, 0.5), (1, -0.5), (2, 0), (3, 0), (3, 1), (0.5, 0)])
+def test_a_mask_of_the_whole_volume_stays_whole(matrix, step, shift):
+    shape = [-(-n // step) for n in (12, 14, 10)]
+    grid = matrix @ np.diag([step, step, step, 1])
+    grid[:3, 3] += matrix[:3, :3] @ np.full(3, shift)
+    whole = np.ones(np.array(shape, int), "uint8")
+    for turn in TURNS:
+        assert on_grid(whole, grid, matrix, turn=turn, resample_masks=True).all()
+
+
+@pytest.mark.parametrize("step", [0.5, 0.7, 1, 1.5, 3])
+@pytest.mark.parametrize("angle", [0.0, 0.2, 0.8])
+def test_a_ball_keeps_its_volume_on_another_grid(step, angle):
+    middle, radius, size = np.array([15.3, 16.1, 15.8]), 12, int(44 / step)
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec(np.array([1, 2, 3]) / 14**0.5 * angle).as_matrix() * step
+    matrix[:3, 3] = middle - matrix[:3, :3] @ np.full(3, size / 2) + 0.37
+    places = matrix[:3, :3] @ np.indices((size,) * 3).reshape(3, -1) + matrix[:3, 3:]
+    ball = (((places - middle[:, None]) ** 2).sum(0) < radius**2).reshape((size,) * 3)
+    found = on_grid(ball.astype("uint8"), matrix, np.eye(4), (32, 33, 31), resample_masks=True)
+    assert found.sum() == pytest.approx(ball.sum() * step**3, rel=0.02)
+
+
+def test_a_mask_that_lies_elsewhere_is_refused():
+    away = affine(1, 1, 1) + 100 * np.eye(4, k=3)
+    with pytest.raises(errors.DataError, match="the mask is elsewhere: its grid is 105 to 116"):
+        on_grid(np.ones((12, 14, 10), "uint8"), away, affine(1, 1, 1), resample_masks=True)
+
+
+def test_differences_are_shown_with_the_digits_that_differ():
+    near, matrix = affine(0.1, 0.1, 0.1), affine(0.1, 0.1, 0.1)
+    matrix[0, 3], near[0, 3] = 12345.62, 12345.69
+    with pytest.raises(errors.DataError, match=r"12345\.6\d* in row 0, .* mask's 12345\.7"):
+        on_grid(np.ones((12, 14, 10), "uint8"), near, matrix)
 
 
 def test_a_picture_and_its_mask_of_another_size(tmp_path):
