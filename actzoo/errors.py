@@ -11,6 +11,9 @@ import difflib
 import heapq
 import itertools
 import operator
+import os
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping
 
 Note = Callable[[str], None]  # takes one warning sentence; it reaches stderr, record and report
@@ -105,6 +108,36 @@ def _escape(character: str) -> str:
     return (
         f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
     )
+
+
+def command(*words: str | os.PathLike[str]) -> str:
+    """Return a command of actzoo as it can be pasted into a shell.
+
+    Args:
+        *words: What follows `actzoo`; see `quoted`.
+    """
+    return " ".join(["actzoo", *map(quoted, words)])
+
+
+def quoted(word: str | os.PathLike[str]) -> str:
+    """Return a word of a command as a shell reads it.
+
+    Args:
+        word: A path that is given as one, not as a text, is never taken for an option. What
+            cannot be shown appears as the bytes that it stands for.
+    """
+    text = os.fspath(word)
+    if isinstance(word, os.PathLike) and text.startswith("-"):
+        text = os.path.join(os.curdir, text)
+    if sys.platform == "win32":
+        import subprocess
+
+        return subprocess.list2cmdline([text])
+    if text.isprintable():
+        return shlex.quote(text)
+    shown_as = {c: "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in set(text)}
+    safe = "".join(c if c.isprintable() and c not in "'\\" else shown_as[c] for c in text)
+    return f"$'{safe}'"
 
 
 def unknown_name(

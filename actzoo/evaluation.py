@@ -314,8 +314,7 @@ def _exported_file(path: Path, run: RunFolder | None, precision: str) -> Path:
         wanted = ",".join([*exported.precisions(), precision])
         raise errors.MissingFileError(
             f"The run has no {errors.shown(file.name)}.\n"
-            f"Export it: actzoo export {errors.shown(path, 120)} --precision "
-            f"{errors.shown(wanted)}",
+            f"Export it: {errors.command('export', path, '--precision', wanted)}",
             given=precision,
         )
     return file

@@ -284,7 +284,7 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> TrainRe
     if folder.model.exists() and STAGES["train"].is_done(folder):
         raise errors.InvalidValueError(
             f"{errors.shown(folder.path, 200)} is trained already.\n"
-            f"To train again: actzoo run {errors.shown(folder.plan, 200)} --out ANOTHER",
+            f"To train again: {errors.command('run', folder.plan, '--out', 'ANOTHER')}",
             given=str(folder.path),
         )
     trained: TrainResult = session.do("train")

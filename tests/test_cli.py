@@ -13,7 +13,6 @@ import fake_run
 import pytest
 
 from actzoo import cli, errors, evaluation, files, inference, run_folder, stages
-from actzoo.cli import console
 
 
 def run_cli(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -265,7 +264,7 @@ def test_interruption_ends_with_130_and_the_command_that_goes_on(monkeypatch, ca
     lines = capsys.readouterr().err.rstrip().splitlines()
     assert "3 whole epochs" in lines[-2]
     expected = ["run", "my photos", "--out", "o", "--resume"]
-    assert lines[-1] == console.command_line(expected)
+    assert lines[-1] == errors.command(*expected)
 
 
 SLEEPER = """

@@ -115,7 +115,7 @@ def _refused(error: BaseException, words: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         again = [*words, "--resume"] if command in RESUMABLE and "--resume" not in words else words
         console.tell(f"{str(error) or 'Interrupted.'} To go on:")
-        console.tell(console.command_line(again))
+        console.tell(errors.command(*again))
         return 130
     if isinstance(error, UsageError):
         console.tell(_usage(error, words))

@@ -204,18 +204,6 @@ def say_json(data: object) -> None:
     print(text if can_show(text) else json.dumps(json.loads(text), indent=2))
 
 
-def command_line(arguments: Sequence[str]) -> str:
-    """Return a command as it is typed."""
-    words = ["actzoo", *arguments]
-    if sys.platform == "win32":
-        import subprocess
-
-        return subprocess.list2cmdline(words)
-    import shlex
-
-    return shlex.join(words)
-
-
 # --- interruption ------------------------------------------------------------------------------
 
 

@@ -105,7 +105,7 @@ def plan(
     for reason in made.reasons:
         console.say(f"- {errors.shown(reason, 400)}")
     console.say(f"Plan      {console.path(run_folder.RunFolder(out).plan)}")
-    console.say(f"Go on     {console.command_line(['train', str(out)])}")
+    console.say(f"Go on     {errors.command('train', out)}")
 
 
 @app.command()

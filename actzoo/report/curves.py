@@ -20,7 +20,7 @@ def training(run: RunFiles) -> dict[str, Any]:
     """Return the section on training."""
     if not run.history:
         what = "is empty" if run.run.history.is_file() else "is missing"
-        return {"gap": f"history.csv {what}. `actzoo train {run.name}` makes it."}
+        return {"gap": f"history.csv {what}. `{run.command('train')}` makes it."}
     phases = _phases(run)
     best = None if run.task is None else measures.best_epoch(run.curves, run.task.monitor)
     recipe = mapping(run.plan.data.get("recipe"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from actzoo import artifacts, findings, formatting, stage_records
+from actzoo import artifacts, errors, findings, formatting, stage_records
 from actzoo.report.run_files import RunFiles
 from actzoo.report.values import mapping, objects, sequence
 
@@ -54,20 +54,20 @@ def how_to_repeat(run: RunFiles) -> dict[str, Any]:
 
 def _commands(run: RunFiles) -> list[tuple[str, str]]:
     precisions = [str(name) for name in sequence(run.export.data.get("precisions"))]
-    here = _quoted(run.run.path.name or "RUN")
-    model = f"{here}/export/{artifacts.smallest(precisions).file}"
+    here = Path(run.run.path.name or "RUN")
+    model = here / "export" / artifacts.smallest(precisions).file
     return [
         (
             "Repeat the run; the same data and machine give the same weights, bit for bit",
-            f"actzoo run {here}/plan.json --out again",
+            errors.command("run", here / "plan.json", "--out", "again"),
         ),
         (
             "Verify again that the exported files compute what was trained",
-            f"actzoo verify {here}",
+            errors.command("verify", here),
         ),
         (
             "Predict with the exported file",
-            f"actzoo predict {model} {run.presentation.predict_arguments}",
+            f"{errors.command('predict', model)} {run.presentation.predict_arguments}",
         ),
     ]
 
@@ -99,7 +99,3 @@ def _brief(value: object) -> str:
         )
         return ", ".join(parts) or "none"
     return formatting.label(formatting.plain(value))
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w.+-]+", name) else f'"{name}"'

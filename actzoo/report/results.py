@@ -85,7 +85,8 @@ def single_predictions(run: RunFiles) -> dict[str, Any]:
     """Return what single predictions show, by the columns that the task names."""
     path, shown = run.run.predictions, run.presentation
     if not path.is_file():
-        return {"gap": f"evaluation/{path.name} is missing. `actzoo evaluate {run.name}` makes it."}
+        command = run.command("evaluate")
+        return {"gap": f"evaluation/{path.name} is missing. `{command}` makes it."}
     if shown.confidence and (
         levels := predictions.confidence_levels(run_files.rows(path), shown.confidence)
     ):

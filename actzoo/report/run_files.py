@@ -16,7 +16,7 @@ from actzoo.artifacts import ARTIFACTS
 from actzoo.formatting import finite
 from actzoo.report.panels import Pictures
 from actzoo.report.values import mapping, sequence, whole
-from actzoo.run_folder import ExportFolder, RunFolder
+from actzoo.run_folder import RunFolder
 from actzoo.tasks import measures
 
 Columns = Mapping[str, Sequence[float | None]]
@@ -65,21 +65,25 @@ class RunFiles:
     @classmethod
     def open(cls, run: RunFolder) -> RunFiles:
         """Read the files of a run folder."""
-        name = errors.shown(run.path.name or "RUN")
+        place = Path(run.path.name or "RUN")
         read = functools.partial(read_json, run)
         return cls(
             run,
-            name,
-            plan=read(run.plan, "plan", f"actzoo plan DATA --out {name}"),
-            card=read(run.card, "model card", f"actzoo train {name}"),
-            metrics=read(run.metrics, "metrics", f"actzoo evaluate {name}"),
-            panels=read(run.panels, "panels", f"actzoo evaluate {name}"),
-            diagnostics=read(run.diagnostics, "diagnostics", f"actzoo diagnose {name}"),
-            verification=read(run.verification, "verification", f"actzoo verify {name}"),
-            export=read(ExportFolder(run.export).record, "export record", f"actzoo export {name}"),
+            errors.shown(place),
+            plan=read(run.plan, "plan", errors.command("plan", "DATA", "--out", place)),
+            card=read(run.card, "model card", errors.command("train", place)),
+            metrics=read(run.metrics, "metrics", errors.command("evaluate", place)),
+            panels=read(run.panels, "panels", errors.command("evaluate", place)),
+            diagnostics=read(run.diagnostics, "diagnostics", errors.command("diagnose", place)),
+            verification=read(run.verification, "verification", errors.command("verify", place)),
+            export=read(run.export_record, "export record", errors.command("export", place)),
             history=list(rows(run.history)),
             pictures=Pictures(run.evaluation),
         )
+
+    def command(self, name: str) -> str:
+        """Return a command for this run, as it is typed beside its folder."""
+        return errors.command(name, Path(self.run.path.name or "RUN"))
 
     @functools.cached_property
     def task(self) -> tasks.Task | None:
