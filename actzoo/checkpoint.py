@@ -41,15 +41,20 @@ class Checkpoint:
     def add(self, row: dict[str, Any], model: keras.Model) -> None:
         """Take in a whole epoch; remember its weights if it is the best so far.
 
+        Of epochs whose score is the same, as where validation has nothing to find, the one with the
+        lowest loss is the best.
+
         Args:
             row: Its numbers, by column of `history.csv`.
             model: The whole model.
         """
         value = self._sign * row[self._column]
+        kept = self.history[self.best_epoch - 1]["val_loss"] if self.best_epoch else None
         self.history.append(row)
         self.epoch_of_phase += 1
         self.epochs_without_gain += 1
-        better = value < self.best_value or not math.isfinite(self.best_value)
+        better = (value, row["val_loss"]) < (self.best_value, np.inf if kept is None else kept)
+        better |= not math.isfinite(self.best_value)
         if self.best_weights is None or (better and math.isfinite(value)):
             self.best_value = value
             self.best_epoch = row["epoch"]

@@ -143,11 +143,27 @@ def train(
             board.on_train_end()
     for layer in model.layers:
         layer.trainable = True
+    _note_on_choice(state, data.task, note)
     models.save_model(model, run.path, card_of(plan, report.origin))
     traveling = domains.get_domain(plan.domain).traveling_files(plan.preprocessing)
     for name, content in traveling.items():
         files.write_bytes(run.path / name, content)
     return TrainResult(run, state.best_epoch, len(state.history), tuple(state.history))
+
+
+def _note_on_choice(state: Checkpoint, task: tasks.Task, note: errors.Note) -> None:
+    """Say that the score which should choose an epoch could not: it was the same in all."""
+    key = task.monitor[0]
+    values = {row[f"val_{key}"] for row in state.history}
+    if key == "loss" or len(values) > 1 or len(state.history) < 2:
+        return
+    measure = task.presentation.measure(key) or task.presentation.headline
+    note(
+        f"The validation {measure.name} is {measure.figure(values.pop())} in all "
+        f"{len(state.history)} epochs, so it could not choose one: epoch {state.best_epoch} was "
+        "kept, which has the lowest validation loss. Look whether validation examples hold what is "
+        "to be found."
+    )
 
 
 def _check_inputs(model: keras.Model, data: RunData) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -183,6 +184,8 @@ def best_epoch(
 ) -> int | None:
     """Return the epoch that was kept, counted from 1, or None where it is not known.
 
+    Of several with the same score, it is the one with the lowest loss.
+
     Args:
         columns: Of the history, one value per epoch.
         monitor: See `Task`.
@@ -190,5 +193,10 @@ def best_epoch(
     key, direction = monitor
     sign = -1.0 if direction == "max" else 1.0
     numbered: Iterable[tuple[int, float | None]] = enumerate(columns.get(f"val_{key}", ()), 1)
-    known = [(sign * value, epoch) for epoch, value in numbered if value is not None]
-    return min(known)[1] if known else None
+    losses = dict(enumerate(columns.get("val_loss", ()), 1))
+    known = [
+        (sign * value, math.inf if (loss := losses.get(epoch)) is None else loss, epoch)
+        for epoch, value in numbered
+        if value is not None
+    ]
+    return min(known)[2] if known else None
