@@ -105,6 +105,7 @@ class Plan:
         classes: Names, in the order of the outputs.
         num_examples: Split -> count.
         split_seed: Of the split, where the data brings none.
+        split_digest: Seed and digest of the split that was drawn with it; "" in plans of before.
         preprocessing: Steps from the user's file to the input.
         inputs: Input name -> `{"shape", "dtype", "range"}` of one sample on the device.
         model: Architecture.
@@ -136,6 +137,7 @@ class Plan:
     num_examples: dict[str, int]
     data_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     split_seed: int = 0
+    split_digest: str = ""
     weights: str = "none"
     io_dtype: str = "float32"
     limits: dict[str, float] = dataclasses.field(default_factory=lambda: dict(SHARED_LIMITS))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from actzoo import activations, domains, errors, files, models, overview, tasks, weights
 from actzoo.artifacts import DENSE_AGREEMENT, SHARED_LIMITS
+from actzoo.data import split_digest
 from actzoo.plan import Phase, Plan, Recipe
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def make_plan(
         num_examples={name: len(indices) for name, indices in split.items()},
         data_options=dict(options.options),
         split_seed=options.seed or 0,
+        split_digest=f"{options.seed or 0}:{split_digest(split)}",
         preprocessing=tuple(inputs.steps),
         inputs=files.plain(inputs.inputs),
         model=spec.name,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actzoo.data.source import (
         Example,
         Fingerprint,
+        HasPresence,
         Source,
         check_classes,
         counts_by_split,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         open_source,
         rng,
     )
-    from actzoo.data.splitting import FRACTIONS, SPLITS, split
+    from actzoo.data.splitting import FRACTIONS, SPLITS, split, split_digest
 
 _TARGETS = {
     "RunData": "actzoo.data.run_data:RunData",
@@ -37,6 +38,7 @@ _TARGETS = {
     "Case": "actzoo.data.cases:Case",
     "Cutter": "actzoo.data.preparation:Cutter",
     "Example": "actzoo.data.source:Example",
+    "HasPresence": "actzoo.data.source:HasPresence",
     "FRACTIONS": "actzoo.data.splitting:FRACTIONS",
     "Fingerprint": "actzoo.data.source:Fingerprint",
     "Preparation": "actzoo.data.preparation:Preparation",
@@ -58,6 +60,7 @@ _TARGETS = {
     "run_in_batches": "actzoo.data.cases:run_in_batches",
     "samples_of": "actzoo.data.preparation:samples_of",
     "split": "actzoo.data.splitting:split",
+    "split_digest": "actzoo.data.splitting:split_digest",
 }
 
 __all__ = [
@@ -68,6 +71,7 @@ __all__ = [
     "Cutter",
     "Example",
     "Fingerprint",
+    "HasPresence",
     "Preparation",
     "RunData",
     "Source",
@@ -86,6 +90,7 @@ __all__ = [
     "run_in_batches",
     "samples_of",
     "split",
+    "split_digest",
     "training_batches",
 ]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from actzoo import errors, tasks
 from actzoo.data.preparation import Preparation
-from actzoo.data.source import Source, open_source
-from actzoo.data.splitting import split
+from actzoo.data.source import Source, open_source, to_stderr
+from actzoo.data.splitting import may_differ, split, split_digest
 
 if TYPE_CHECKING:
     from actzoo.plan import Plan
@@ -49,11 +49,12 @@ class RunData:
 
         Raises:
             MissingFileError: There is no data at the plan's place.
-            DataError: It is not the data the plan was made from.
+            DataError: It is not the data the plan was made from, or is divided otherwise.
         """
         source = open_source(plan.data, plan.domain, plan.data_options, note)
         _check_same_data(source, plan)
         splits = split(source, seed=plan.split_seed, note=note, options=plan.data_options)
+        _check_same_split(source, splits, plan, note or to_stderr)
         return cls.of(plan, source, splits)
 
     @classmethod
@@ -87,3 +88,25 @@ def _check_same_data(source: Source, plan: Plan) -> None:
         given=plan.data,
         fix="actzoo plan DATA --out RUN",
     )
+
+
+def _check_same_split(
+    source: Source, splits: Mapping[str, np.ndarray], plan: Plan, note: errors.Note
+) -> None:
+    """Refuse a split that is not the plan's: examples it held out may have been trained on."""
+    seed, _, digest = plan.split_digest.partition(":")
+    if digest and seed == str(plan.split_seed) and digest != split_digest(splits):
+        raise errors.DataError(
+            f"The data at {errors.shown(plan.data, 200)} is divided into other splits than when "
+            "the plan was made, by another version of actzoo: what is held out now was trained "
+            "on.\nUse the version that made the plan, or plan and train again: actzoo run DATA "
+            "--out RUN",
+            given=plan.data,
+            fix="actzoo run DATA --out RUN",
+        )
+    if not digest and may_differ(source):
+        note(
+            "The plan is of an earlier version of actzoo, which divided such data (with masks, "
+            "copies or patients) otherwise: if its model was trained then, examples that are held "
+            "out now may have been trained on. Plan and train again for scores to trust."
+        )

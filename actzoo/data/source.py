@@ -117,6 +117,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class HasPresence(Protocol):
+    """What a source with masks may add: with it, splits are drawn by what masks hold."""
+
+    def presence(self) -> np.ndarray | None:
+        """Return which classes each example holds, bool `(n, classes)`, without opening any."""
+        ...
+
+
 def rng(seed: int, *words: object) -> np.random.Generator:
     """Return a generator that is a pure function of its arguments.
 

@@ -160,6 +160,7 @@ def _every_list_has_the_length(subject: _Subject) -> None:
         "identities": source.identities(),
         "splits": source.splits(),
         "groups": source.groups(),
+        "presence": source.presence() if isinstance(source, data.HasPresence) else None,
     }
     for name, values in lists.items():
         have = len(source) if values is None else len(values)
@@ -184,13 +185,23 @@ def _classes_fit_labels(subject: _Subject) -> None:
 
 
 def _masks_hold_classes(subject: _Subject) -> None:
-    source = subject.source
+    source, count = subject.source, len(subject.source.classes)
     if source.labels() is not None:
         return
-    allowed = {*range(len(source.classes)), tasks.IGNORE_INDEX}
+    presence = source.presence() if isinstance(source, data.HasPresence) else None
+    if presence is not None:
+        given = presence.shape, presence.dtype
+        fits = given == ((len(source), count), np.dtype(bool))
+        _require(fits, f"presence() is {given[1]} {given[0]}, not bool {len(source), count}")
     for index in subject.indices():
-        values = set(np.unique(source.load(index).target).tolist())
-        _require(values <= allowed, f"the mask of load({index}) holds {sorted(values - allowed)}")
+        held = set(np.unique(source.load(index).target).tolist()) - {tasks.IGNORE_INDEX}
+        strange = sorted(held - {*range(count)})
+        _require(not strange, f"the mask of load({index}) holds {strange}")
+        said = held if presence is None else set(np.flatnonzero(presence[index]).tolist())
+        _require(
+            said == held,
+            f"the mask of load({index}) holds {sorted(held)}, presence() says {sorted(said)}",
+        )
 
 
 def _ids_are_unique_and_stable(subject: _Subject) -> None:

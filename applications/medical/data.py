@@ -157,6 +157,14 @@ class Scans:
     def labels(self) -> None:
         """Return None: each image has a mask."""
 
+    def presence(self) -> np.ndarray:
+        """Return which classes each mask holds, bool `(n, classes)`."""
+        held = np.zeros((len(self), len(self.classes)), bool)
+        for index, row in enumerate(self._facts):
+            numbers = {self._table[value] for value in row.values} - {IGNORE_INDEX}
+            held[index, sorted(numbers)] = True
+        return held
+
     def samples_per_example(self, steps: Sequence[Mapping[str, Any]]) -> list[int] | None:
         """Return how many training samples each image holds: its slices, or its tiles."""
         tile = steps[-1] if steps else {}
