@@ -1,20 +1,22 @@
 """Picture files: opened by their content, within a limit, whole or refused.
 
 What photos and scans have in common. A file's name is never looked at. Pillow alone is too lenient:
-a JPEG without its end and a PNG with a wrong checksum were cut or damaged, and are refused.
+a JPEG without its end and a PNG with a wrong checksum were cut or damaged, and are refused. What
+lies behind a picture's end (a film, a second picture) is none of its business.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import logging
 import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Callable
 
+import PIL
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -27,17 +29,12 @@ from PIL import (
 )
 
 from actzoo import errors
+from actzoo.applications import deep_pictures, picture_ends
+from actzoo.applications.deep_pictures import DeepPicture
+from actzoo.applications.picture_kinds import kind_of, what_else
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Each format by its first bytes. Opened by its own class: `Image.open` would try some forty
-# formats, and has a pixel limit that only a process-wide setting changes.
-_FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
-    ("JPEG", (b"\xff\xd8\xff",)),
-    ("PNG", (_PNG,)),
-    ("GIF", (b"GIF87a", b"GIF89a")),
-    ("BMP", (b"BM",)),
-    ("TIFF", (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-)
+# Each format is opened by its own class: `Image.open` would try some forty formats, and has a
+# pixel limit that only a process-wide setting changes.
 _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
@@ -47,40 +44,73 @@ _OPENERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
     "WebP": WebPImagePlugin.WebPImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
-_OTHERS = (  # what is often found under a picture's name
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"<", "markup (HTML, XML or SVG)"),
-    (b"\x1f\x8b", "a gzip file"),
-)
+_ORIENTATION = 0x0112  # the tag of TIFF and EXIF
+_WHOLE_NUMBERS = {3: "H", 4: "I"}  # kinds of an EXIF entry
+_SAID_IN = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")  # of a header's info
 
 
-def kind_of(raw: bytes) -> str | None:
-    """Return the format of a picture by its first bytes, or None."""
-    for kind, beginnings in _FORMATS:
-        if raw.startswith(beginnings):
-            return kind
-    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
-        return "WebP"
-    if _brand(raw) in (b"avif", b"avis") and AvifImagePlugin.SUPPORTED:
-        return "AVIF"
-    return None
+@dataclasses.dataclass(frozen=True)
+class PictureFile:
+    """A picture file whose header was read; nothing of it is decoded yet.
 
+    Attributes:
+        kind: Format.
+        width: In pixels, as stored: before any turn.
+        height: Likewise.
+    """
 
-def _brand(raw: bytes) -> bytes:
-    return raw[8:12] if raw[4:8] == b"ftyp" else b""
+    kind: str
+    width: int
+    height: int
+    _reader: PictureReader = dataclasses.field(repr=False)
+    _raw: bytes = dataclasses.field(repr=False)
+    _header: Image.Image | deep_pictures.TiffHeader = dataclasses.field(repr=False)
 
+    def load(self) -> Image.Image | DeepPicture:
+        """Decode it; a picture of more than 8 bits a value keeps all of them.
 
-def _what_else(raw: bytes) -> str:
-    """Return what a file is that is not a picture of a format that is read."""
-    if not raw:
-        return "the file is empty"
-    what = next((name for begin, name in _OTHERS if raw.lstrip()[:4].startswith(begin)), "")
-    if _brand(raw):
-        what = "a HEIC photo or a film; save it as JPEG"
-    elif not what and not any(byte < 9 for byte in raw[:512]):
-        what = "text"
-    return f"the file holds {what}" if what else "its format is not known"
+        Raises:
+            DataError: It is damaged or ends early, or its colors are of a kind that is not read.
+        """
+        header = self._header if isinstance(self._header, Image.Image) else None
+        if fault := picture_ends.why_not_whole(self.kind, self._raw):
+            raise self._reader.refuse(fault)
+        try:
+            with QUIET:
+                deep = header is None or deep_pictures.is_deep(self.kind, self._raw, header)
+                if header is not None and not (deep and self.kind == "TIFF"):
+                    header.load()  # a deep PNG, too: it may say behind its pixels how to turn it
+                if deep:
+                    return deep_pictures.decode(self.kind, self._raw)
+                return deep_pictures.brightened(header)
+        except deep_pictures.NotReadError as error:
+            raise self._reader.refuse(str(error)) from error
+        except Exception as error:
+            raise self._reader.damaged(self.kind) from error
+
+    @property
+    def pages(self) -> int:
+        """How many frames or pages it has."""
+        if isinstance(self._header, deep_pictures.TiffHeader):
+            return self._header.pages
+        return int(getattr(self._header, "n_frames", 1))
+
+    @property
+    def has_more_pages(self) -> bool:
+        """Whether it is animated or has several pages; does not count them."""
+        if isinstance(self._header, deep_pictures.TiffHeader):
+            return self._header.pages > 1
+        return bool(getattr(self._header, "is_animated", False))
+
+    @property
+    def orientation(self) -> int:
+        """How it is to be turned, 1 to 8 as in EXIF; 1 where nothing is said.
+
+        Complete after `load`: a PNG may say it behind its pixels.
+        """
+        if isinstance(self._header, deep_pictures.TiffHeader):
+            return self._header.orientation
+        return _orientation(self._header)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,22 +129,19 @@ class PictureReader:
     option: str
     smallest: int = 1
 
-    def open(self, raw: bytes, max_pixels: int) -> tuple[str, Image.Image]:
-        """Return format and header; nothing is decoded.
+    def open(self, raw: bytes, max_pixels: int) -> PictureFile:
+        """Read the header; nothing is decoded.
 
         Raises:
             DataError: It is not a picture that is read, or larger than allowed.
         """
         kind = kind_of(raw)
         if kind is None:
-            raise self.refuse(_what_else(raw))
+            raise self.refuse(what_else(raw))
         if kind not in self.kinds:
             raise self.refuse(f"it is a {kind} file; the formats are {', '.join(self.kinds)}")
-        try:
-            image = _OPENERS[kind](io.BytesIO(raw))
-        except Exception as error:
-            raise self.refuse(f"the header of this {kind} file is damaged") from error
-        columns, rows = image.size
+        header = self._header(kind, raw)
+        columns, rows = header.width, header.height
         if rows * columns > max_pixels:
             raise self.refuse(
                 f"it has {columns:,} x {rows:,} pixels; the limit is {max_pixels:,} in all "
@@ -124,28 +151,68 @@ class PictureReader:
             raise self.refuse(
                 f"it has {columns:,} x {rows:,} pixels; each side needs {self.smallest} or more"
             )
-        return kind, image
+        return PictureFile(kind, columns, rows, self, raw, header)
 
-    def check_whole(self, kind: str, raw: bytes) -> None:
-        """Refuse what Pillow lets pass: a JPEG without its end, a PNG with wrong checksums."""
-        if kind == "JPEG" and raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda"):
-            raise self.refuse("this JPEG file ends early")
-        if kind != "PNG":
-            return
-        position, name = len(_PNG), b""
-        while name != b"IEND":
-            if position + 12 > len(raw):
-                raise self.refuse("this PNG file ends early")
-            (length,) = struct.unpack(">I", raw[position : position + 4])
-            name = raw[position + 4 : position + 8]
-            end = position + 8 + length
-            if raw[end : end + 4] != struct.pack(">I", zlib.crc32(raw[position + 4 : end])):
-                raise self.refuse("this PNG file is damaged (a checksum is wrong)")
-            position = end + 4
+    def _header(self, kind: str, raw: bytes) -> Image.Image | deep_pictures.TiffHeader:
+        try:
+            with QUIET:
+                return _OPENERS[kind](io.BytesIO(raw))
+        except Exception as error:
+            if kind == "TIFF":
+                with contextlib.suppress(Exception):
+                    return deep_pictures.read_tiff_header(raw)
+            if kind in ("AVIF", "WebP"):  # whose decoders want the whole file at once
+                raise self.damaged(kind) from error
+            rare = "damaged, or its kind is not read; save it as PNG"
+            why = (
+                picture_ends.why_not_whole(kind, raw) or f"the header of this {kind} file is {rare}"
+            )
+            raise self.refuse(why) from error
 
     def damaged(self, kind: str) -> errors.DataError:
         """Return the error of a file that cannot be decoded."""
+        if kind == "AVIF":
+            return self.refuse(
+                f"this AVIF file is damaged, or Pillow {PIL.__version__} cannot read its kind; "
+                "save it as PNG"
+            )
         return self.refuse(f"this {kind} file is damaged or ends early")
+
+
+def _orientation(header: Image.Image) -> int:
+    """Return the orientation by EXIF, else by what Pillow finds elsewhere, else 1.
+
+    EXIF is read by hand first: Pillow gives up on a whole block for one broken entry.
+    """
+    if isinstance(header, TiffImagePlugin.TiffImageFile) and _ORIENTATION in header.tag_v2:
+        return int(header.tag_v2[_ORIENTATION])
+    if found := _exif_orientation(header.info.get("exif", b"")):
+        return found
+    if not any(place in header.info for place in _SAID_IN):
+        return 1
+    try:
+        return int(header.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a broken block says nothing
+        return 1
+
+
+def _exif_orientation(block: bytes) -> int | None:
+    block = block[6:] if block[:6] == b"Exif\0\0" else block
+    order = {b"II": "<", b"MM": ">"}.get(bytes(block[:2]))
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", block, 4)
+        (count,) = struct.unpack_from(f"{order}H", block, start)
+        for entry in range(count):
+            place = start + 2 + 12 * entry
+            tag, kind = struct.unpack_from(f"{order}HH", block, place)
+            if tag == _ORIENTATION and kind in _WHOLE_NUMBERS:
+                (turn,) = struct.unpack_from(order + _WHOLE_NUMBERS[kind], block, place + 8)
+                return int(turn)
+    except struct.error:
+        pass
+    return None
 
 
 # Our messages say what is wrong with a file; Pillow's own go to those who configure logging.

@@ -280,9 +280,10 @@ def test_real_photos_open_without_a_word_and_leave_no_trace():
 
 
 def planned(overrides=None, **changes):
-    return domains.get_domain("vision").inputs(
-        SimpleNamespace(fingerprint=lambda: fingerprint(**changes)), {}, overrides or {}
+    source = SimpleNamespace(
+        fingerprint=lambda: fingerprint(**changes), value_ranges=lambda train: {}
     )
+    return domains.get_domain("vision").inputs(source, {}, overrides or {})
 
 
 def fingerprint(count=3000, side=200, loss=0.1, gray=0.0):
@@ -335,6 +336,7 @@ class Evaluation:
     labels: np.ndarray
     probabilities: np.ndarray
     folder: object
+    steps: tuple = STEPS
 
 
 def test_panels_show_samples_and_the_surest_mistakes_first(tmp_path):

@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from actzoo import errors
-from actzoo.applications import picture_files
+from actzoo.applications.deep_pictures import DeepPicture
 from actzoo.applications.medical.volumes import unreadable
-from actzoo.applications.picture_files import QUIET, PictureReader
+from actzoo.applications.picture_files import PictureReader
+from actzoo.applications.picture_kinds import kind_of
 
 Color = tuple[int, int, int]
 _READER = PictureReader(("PNG", "JPEG", "TIFF", "BMP"), unreadable, "--max-voxels", smallest=2)
-_INDEXED = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # one number per pixel
+_INDEXED = ("1", "L", "P")  # one number per pixel
+COLORED = (
+    "the mask has colors; a mask holds one number per pixel (write the class indices as a gray PNG)"
+)
 
 
 def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
@@ -29,8 +32,8 @@ def read_size(raw: bytes, max_pixels: int) -> tuple[int, int]:
     Raises:
         DataError: It is not a picture, or larger than allowed.
     """
-    _, image = _READER.open(raw, max_pixels)
-    return image.size[1], image.size[0]
+    file = _READER.open(raw, max_pixels)
+    return file.height, file.width
 
 
 def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
@@ -42,16 +45,24 @@ def read_picture(raw: bytes, max_pixels: int) -> np.ndarray:
         DataError: It is not a whole picture.
     """
     image = _decoded(raw, max_pixels)
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.mode in _INDEXED and image.mode != "P":
-        values = np.asarray(image)
-        return (values if values.dtype == np.uint8 else values.astype("float32"))[..., None]
-    if image.mode in ("LA", "La"):
-        return np.asarray(image.convert("LA"))[..., :1].copy()
-    colors = np.asarray(image.convert("RGB"))  # of RGBA, convert drops the fourth channel
-    gray = bool((colors[..., :1] == colors[..., 1:]).all())
+    if isinstance(image, DeepPicture):
+        colors = _measured(image).astype("float32")
+    elif image.mode == "1":
+        colors = np.asarray(image.convert("L"))[..., None]
+    elif image.mode in ("L", "LA", "La"):
+        colors = np.asarray(image.convert("LA"))[..., :1]
+    else:
+        colors = np.asarray(image.convert("RGB"))  # of RGBA, convert drops the fourth channel
+    gray = bool((colors[..., :1] == colors).all())
     return colors[..., :1].copy() if gray else colors.copy()
+
+
+def _measured(picture: DeepPicture) -> np.ndarray:
+    """Return values that count from black to white, as they do in nearly all files."""
+    values = picture.colors
+    if not picture.white_is_zero:
+        return values
+    return np.iinfo(values.dtype).max - values if values.dtype.kind == "u" else -values
 
 
 def without_identity(raw: bytes, max_pixels: int) -> bytes:
@@ -81,12 +92,16 @@ def read_mask(raw: bytes, max_pixels: int) -> tuple[np.ndarray, list[Color]]:
     Raises:
         DataError: It is a JPEG, whose values are blurred, or has colors instead of numbers.
     """
-    if picture_files.kind_of(raw) == "JPEG":
+    if kind_of(raw) == "JPEG":
         raise unreadable(
             "a mask cannot be a JPEG, which blurs values (0 to 5 and 251 to 255 for 0 and 255); "
             "write masks as PNG, from their source again"
         )
     image = _decoded(raw, max_pixels)
+    if isinstance(image, DeepPicture):
+        if (image.colors[..., :1] != image.colors).any():
+            raise unreadable(COLORED)
+        return image.colors[..., 0].copy(), []
     if image.mode == "1":
         return np.asarray(image).astype("uint8"), []
     if image.mode in _INDEXED:
@@ -94,28 +109,15 @@ def read_mask(raw: bytes, max_pixels: int) -> tuple[np.ndarray, list[Color]]:
         return np.asarray(image), list(zip(channels, channels, channels, strict=False))
     colors = np.asarray(image.convert("RGB"))
     if (colors[..., :1] != colors[..., 1:]).any():
-        raise unreadable(
-            "the mask has colors; a mask holds one number per pixel (write the class indices as "
-            "a gray PNG)"
-        )
+        raise unreadable(COLORED)
     return colors[..., 0].copy(), []
 
 
-def _decoded(raw: bytes, max_pixels: int) -> Image.Image:
-    kind, image = _READER.open(raw, max_pixels)
-    if getattr(image, "n_frames", 1) > 1:
-        raise unreadable(
-            f"it holds {image.n_frames} pages or frames; split it into single pictures"  # type: ignore[attr-defined]
-        )
-    try:
-        with QUIET:
-            image.load()
-        _READER.check_whole(kind, raw)
-    except errors.ActzooError:
-        raise
-    except Exception as error:
-        raise _READER.damaged(kind) from error
-    return image
+def _decoded(raw: bytes, max_pixels: int) -> Image.Image | DeepPicture:
+    file = _READER.open(raw, max_pixels)
+    if file.pages > 1:
+        raise unreadable(f"it holds {file.pages} pages or frames; split it into single pictures")
+    return file.load()
 
 
 def encode_mask(mask: np.ndarray, labels: Sequence[Mapping[str, Any]] = ()) -> bytes:

@@ -17,7 +17,7 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.vision import folder, images
-from actzoo.applications.vision.inspection import DEPTHS, inspect_files
+from actzoo.applications.vision.inspection import inspect_files
 from actzoo.applications.vision.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.data_options import read_options
@@ -33,11 +33,13 @@ class Options:
     Attributes:
         strict: Refuse what would otherwise be set aside.
         max_pixels: Limit of one picture, height times width.
+        white: In pictures of more than 8 bits a value; None finds it from them.
         data_dir: Where TensorFlow Datasets are.
     """
 
     strict: bool = False
     max_pixels: int = images.MAX_PIXELS
+    white: float | None = None
     data_dir: str | None = None
 
 
@@ -162,11 +164,14 @@ class Pictures:
     def load(self, index: int) -> Example:
         """Decode a picture to `{"image": uint8 (height, width, 3)}`.
 
+        One of more than 8 bits a value keeps its own: the first step brings them to 8 bits, by the
+        range that the plan found for all pictures.
+
         Raises:
             DataError: The file is gone or has become unreadable.
         """
         try:
-            inputs = images.decode_image(self.raw(index), self._options.max_pixels)
+            inputs = images.read_picture(self.raw(index), self._options.max_pixels).inputs
         except errors.DataError as error:
             name = self._ids[index]
             if name in str(error):
@@ -195,6 +200,26 @@ class Pictures:
     def groups(self) -> list[str]:
         """Return a digest of each picture's pixels: copies of one are never divided."""
         return [bytes(digest).hex() for digest in self._rows["pixels"]]
+
+    def value_ranges(self, train: Sequence[int] | np.ndarray | None) -> dict[str, list[float]]:
+        """Return black and white in pictures of more than 8 bits a value, by the form of values.
+
+        Args:
+            train: Pictures whose values decide; all of them where it is None, or where none of
+                these has such values.
+        """
+        chosen = self._rows if train is None else self._rows[np.asarray(train, dtype=np.int64)]
+        ranges = {}
+        for code, form in enumerate(images.FORMS):
+            own = self._rows["form"] == code
+            if form == images.BYTES or not own.any():
+                continue
+            rows = chosen[chosen["form"] == code]
+            rows = rows if len(rows) else self._rows[own]
+            low, high = float(rows["low"].min()), float(rows["high"].max())
+            black, white = images.value_range(form, low, high)
+            ranges[form] = [black, self._options.white or white]
+        return ranges
 
     def fingerprint(self) -> Fingerprint:
         """Return counts, sizes and the hash of the content."""
@@ -299,13 +324,7 @@ def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
             f"{animated.sum():,} pictures have several frames or pages; the first was taken: "
             f"{some(animated)}."
         )
-    for code in np.unique(rows["depth"]):
-        if code:
-            chosen = rows["depth"] == code
-            notes.append(
-                f"{chosen.sum():,} pictures with more than 8 bits a value were read "
-                f"{DEPTHS[code]}: {some(chosen)}."
-            )
+    notes += _notes_on_depth(rows, some)
     heights, widths = rows["height"].astype(float), rows["width"].astype(float)
     long = np.maximum(heights, widths) > LONGEST * np.minimum(heights, widths)
     if long.any():
@@ -313,4 +332,28 @@ def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
             f"{long.sum():,} pictures are over {LONGEST:g} times as long as wide; most of them is "
             f"lost when they are cropped: {some(long)}."
         )
+    return notes
+
+
+def _notes_on_depth(rows: np.ndarray, some: Callable[[np.ndarray], str]) -> list[str]:
+    """Return notes on pictures with more than 8 bits a value."""
+    notes = []
+    for code, form in enumerate(images.FORMS):
+        chosen = rows["form"] == code
+        if form == images.BYTES or not chosen.any():
+            continue
+        low, high = float(rows["low"][chosen].min()), float(rows["high"][chosen].max())
+        notes.append(
+            f"{chosen.sum():,} pictures with more than 8 bits a value hold {low:,.6g} to "
+            f"{high:,.6g} ({images.depth_words(form, low, high)}); one range brings all of them to "
+            f"8 bits, as the plan says: {some(chosen)}."
+        )
+        middle = float(np.median(rows["high"][chosen]))
+        if low >= 0 and middle * images.DARK < high:
+            notes.append(
+                f"Half of the pictures with more than 8 bits a value hold at most {middle:,.6g}, "
+                f"one holds {high:,.6g}, beside which they are nearly black: "
+                f"{some(chosen & (rows['high'] == high))}. If that is not meant, say what is "
+                f"white: --white {images.value_range(form, 0.0, middle)[1]:g}."
+            )
     return notes

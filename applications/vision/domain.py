@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors
@@ -102,13 +102,14 @@ class Photos(Domain["Pictures"]):
         fit, why_fit = _fit(details["median_crop_loss"])
         resize = {"step": "resize_image", "height": height, "width": width, "fit": fit}
         augmentation, why_augmentation = _augmentation(details)
+        ranges = source.value_ranges(split.get("train"))
         shape = [height, width, 3]
         return InputPlan(
             config={"input_shape": shape},
             inputs={"image": {"shape": shape, "dtype": "float32", "range": [0, 255]}},
-            steps=(_decoding(details), resize),
+            steps=(_decoding(details, ranges), resize),
             augmentation=augmentation,
-            reasons=(why_size, why_fit, why_augmentation),
+            reasons=(why_size, why_fit, why_augmentation, *_why_ranges(ranges)),
         )
 
     def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> PhotoAugmenter:
@@ -141,12 +142,25 @@ def _size(fingerprint: Fingerprint, overrides: Mapping[str, Any]) -> tuple[int, 
     return height, width, f"pictures of {height} x {width} px, as the model asks"
 
 
-def _decoding(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first step, with the limit of pixels where it is unusual."""
+def _decoding(details: Mapping[str, Any], ranges: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return the first step, with the settings that are unusual."""
     from actzoo.applications.vision.images import MAX_PIXELS
 
     limit = details.get("max_pixels", MAX_PIXELS)
-    return {"step": "decode_image", **({} if limit == MAX_PIXELS else {"max_pixels": limit})}
+    step: dict[str, Any] = {"step": "decode_image"}
+    if limit != MAX_PIXELS:
+        step["max_pixels"] = limit
+    if ranges:
+        step["ranges"] = {form: list(limits) for form, limits in ranges.items()}
+    return step
+
+
+def _why_ranges(ranges: Mapping[str, Sequence[float]]) -> list[str]:
+    return [
+        f"{black:,.6g} is black and {white:,.6g} white in pictures of more than 8 bits a value "
+        f"({form}), by the highest value in training; --white sets another"
+        for form, (black, white) in ranges.items()
+    ]
 
 
 def _side(shorter: int, count: int) -> tuple[int, str]:

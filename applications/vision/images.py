@@ -8,32 +8,36 @@ wrong checksum are refused, since they are files that were cut or damaged.
 from __future__ import annotations
 
 import dataclasses
-import io
-import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image
 
 from actzoo import errors
-from actzoo.applications import picture_files
+from actzoo.applications.deep_pictures import DeepPicture
+from actzoo.applications.picture_files import QUIET, PictureReader
 
 MAX_PIXELS = 100_000_000
 LARGEST_SIDE = 8192  # of a resized picture, in pixels
 BACKGROUND = (255, 255, 255)  # shows through where a picture is transparent: paper is white
 FITS = ("crop", "stretch", "pad")
-ORIENTATION = 0x0112  # the EXIF tag
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WebP", "AVIF")
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
 }
+# Of a data set whose pictures have more than 8 bits a value, what is white: the least of these
+# that its pictures stay below. Shares of 1 may overshoot a little where a tool resized them.
+WHITES = (255, 1023, 4095, 16383, 65535)
+OVERSHOOT = 1.05
+DARK = 8  # a white that is so many times the highest value would make pictures black
+FORMS = BYTES, INTEGER, FLOAT = ("8 bits", "integer", "float")  # of a picture's values
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,36 +45,62 @@ class Picture:
     """A decoded picture and what is worth saying about its file.
 
     Attributes:
-        pixels: uint8 `(height, width, 3)`.
+        pixels: uint8 `(height, width, 3)`; of more than 8 bits a value, `(height, width, 1 or 3)`
+            as in the file, and a last channel where it is transparent.
         is_animated: There are more frames; only the first was read.
-        depth: "" for 8-bit values, else how they were scaled to 8 bits, in words.
-        is_gray: All three channels are equal.
+        is_gray: All channels are equal.
+        white_is_zero: Values of more than 8 bits count from white to black.
     """
 
     pixels: np.ndarray
     is_animated: bool
-    depth: str
     is_gray: bool
+    white_is_zero: bool = False
+
+    @property
+    def form(self) -> str:
+        """What the values are: one of `FORMS`."""
+        if self.pixels.dtype == np.uint8:
+            return BYTES
+        return FLOAT if self.pixels.dtype.kind == "f" else INTEGER
+
+    @property
+    def colors(self) -> np.ndarray:
+        """The pixels without opacity."""
+        count = self.pixels.shape[2]
+        return self.pixels[..., : count - (count in (2, 4))]
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What `decode_image` takes of a picture that is decoded already."""
+        said = {"white_is_zero": np.array(True)} if self.white_is_zero else {}
+        return {"image": self.pixels, **said}
 
 
 # --- the steps ---------------------------------------------------------------------------------
 
 
-def decode_image(value: object, max_pixels: int = MAX_PIXELS) -> dict[str, np.ndarray]:
+def decode_image(
+    value: object,
+    max_pixels: int = MAX_PIXELS,
+    ranges: Mapping[str, Sequence[float]] | None = None,
+) -> dict[str, np.ndarray]:
     """Decode a picture file; the first preprocessing step of every vision model.
 
-    - EXIF orientation is applied.
+    - The orientation of EXIF is applied.
     - Of an animation or a document of many pages, the first is taken.
     - Gray, palette and 1-bit pictures get three channels; CMYK becomes RGB.
     - Transparency is laid over white.
-    - More than 8 bits a value are scaled by the largest value in the picture: up to 255 as they
-      are, up to 4,095 as 12-bit, above as 16-bit values. Floating point: up to 1 as a share, up
-      to 255 as they are, above as 12- or 16-bit values.
+    - More than 8 bits a value become 8 by one range for all pictures, so that equal values stay
+      equal. Where none is known, the picture's own values decide, see `value_range`.
 
     Args:
         value: Bytes of a file, or a picture that is decoded already: an array
-            `(height, width, 3)`, or a mapping that holds it as "image"; passed on.
+            `(height, width, 3)`, or a mapping that holds it as "image"; passed on. One of more
+            than 8 bits a value as `Pictures.load` gives it.
         max_pixels: Limit of height times width, read from the header before any memory is used.
+        ranges: Black and white in pictures of more than 8 bits a value, of "integer" and of
+            "float" ones; what is outside is cut off.
 
     Returns:
         `{"image": uint8 (height, width, 3)}`.
@@ -79,8 +109,41 @@ def decode_image(value: object, max_pixels: int = MAX_PIXELS) -> dict[str, np.nd
         DataError: The bytes are not a whole picture; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        return {"image": read_picture(bytes(value), max_pixels).pixels}
-    return {"image": _opened(value)}
+        picture = read_picture(bytes(value), max_pixels)
+    elif (known := _deep_inputs(value)) is not None:
+        picture = known
+    else:
+        return {"image": _opened(value)}
+    if picture.form == BYTES:
+        return {"image": picture.pixels}
+    black, white = (ranges or {}).get(picture.form) or value_range(
+        picture.form, float(picture.colors.min()), float(picture.colors.max())
+    )
+    return {"image": _as_bytes(picture, float(black), float(white))}
+
+
+def value_range(form: str, low: float, high: float) -> tuple[float, float]:
+    """Return black and white of pictures with more than 8 bits a value.
+
+    Args:
+        form: Of the values, "integer" or "float".
+        low: Lowest value of all pictures.
+        high: Highest.
+    """
+    if low < 0:
+        return low, high
+    whites = (1, *WHITES) if form == FLOAT else WHITES
+    room = OVERSHOOT if form == FLOAT else 1.0
+    white = next((white for white in whites if high <= room * white), high)
+    return 0.0, float(white if high * DARK >= white else high or 1.0)
+
+
+def depth_words(form: str, low: float, high: float) -> str:
+    """Return what `value_range` takes values for, in words."""
+    _, white = value_range(form, low, high)
+    if low < 0 or white not in (1, *WHITES):
+        return "from lowest to highest"
+    return "shares of 1" if white == 1 else f"{int(white).bit_length()}-bit values"
 
 
 def resize_image(
@@ -167,7 +230,7 @@ def _unreadable(why: str) -> errors.DataError:
     return errors.DataError(f"Not a readable picture: {why}.", given=why)
 
 
-_READER = picture_files.PictureReader(FORMATS, _unreadable, "--max-pixels")
+_READER = PictureReader(FORMATS, _unreadable, "--max-pixels")
 
 
 def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -176,52 +239,30 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         DataError: The bytes are not a whole picture; says why, in our words.
     """
-    with picture_files.QUIET:
-        return _read(raw, max_pixels)
+    with QUIET:  # here once, since each first entry changes the process's filters
+        file = _READER.open(raw, max_pixels)
+        loaded = file.load()
+    if isinstance(loaded, DeepPicture):
+        pixels = _stacked(loaded)
+        gray = bool((loaded.colors[..., :1] == loaded.colors).all())
+    else:
+        pixels = np.array(_to_rgb(loaded))
+        gray = bool((pixels[..., :1] == pixels[..., 1:]).all())
+    turn = _TURNS.get(file.orientation)
+    upright = pixels if turn is None else np.ascontiguousarray(turn(pixels))
+    white_is_zero = isinstance(loaded, DeepPicture) and loaded.white_is_zero
+    return Picture(upright, file.has_more_pages, gray, white_is_zero)
 
 
-def _read(raw: bytes, max_pixels: int) -> Picture:
-    kind, image = _READER.open(raw, max_pixels)
-    try:
-        animated = bool(getattr(image, "is_animated", False))
-        image.load()
-        _READER.check_whole(kind, raw)
-        turn = _TURNS.get(_orientation(image))
-        depth, pixels = _deep_values(kind, raw, image)
-        flat = _to_rgb(image) if pixels is None else Image.fromarray(pixels)
-        if turn is not None:
-            flat = flat.transpose(turn)
-        array = np.array(flat)
-    except errors.ActzooError:
-        raise
-    except Exception as error:
-        raise _READER.damaged(kind) from error
-    gray = bool((array[..., :1] == array[..., 1:]).all())
-    return Picture(array, animated, depth, gray)
-
-
-def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 where there is none or it cannot be read.
-
-    Read by hand: Pillow gives up on a whole block for one broken entry.
-    """
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return int(image.tag_v2.get(ORIENTATION, 1))
-    block = image.info.get("exif", b"")
-    block = block[6:] if block[:6] == b"Exif\0\0" else block
-    order = {b"II": "<", b"MM": ">"}.get(bytes(block[:2]))
-    if order is None:
-        return 1
-    try:
-        (start,) = struct.unpack_from(f"{order}I", block, 4)
-        (count,) = struct.unpack_from(f"{order}H", block, start)
-        for entry in range(count):
-            tag, kind = struct.unpack_from(f"{order}HH", block, start + 2 + 12 * entry)
-            if tag == ORIENTATION and kind == 3:
-                return int(struct.unpack_from(f"{order}H", block, start + 10 + 12 * entry)[0])
-    except struct.error:
-        pass
-    return 1
+def _stacked(picture: DeepPicture) -> np.ndarray:
+    """Return colors and opacity as one array `(height, width, 1 to 4)`."""
+    channels = [picture.colors]
+    if picture.opacity is not None:
+        channels.append(picture.opacity[..., None])
+    pixels = np.concatenate(channels, axis=2)
+    if not np.isfinite(pixels).all():
+        raise _unreadable("it holds values that are not numbers")
+    return pixels
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -234,42 +275,29 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _deep_values(kind: str, raw: bytes, image: Image.Image) -> tuple[str, np.ndarray | None]:
-    """Return how values of more than 8 bits were scaled, and the result `(h, w, 3)`, or None."""
-    values = _stored_values(kind, raw, image)
-    if values is None:
-        return "", None
-    if not np.isfinite(values).all():
-        raise _unreadable("it holds values that are not numbers")
-    scale, offset, depth = _scaling(values)
-    scaled = np.rint((values.astype("float64") - offset) * scale).astype("uint8")
-    if scaled.ndim == 2:
-        scaled = np.repeat(scaled[..., None], 3, axis=2)
-    return depth, scaled
-
-
-def _stored_values(kind: str, raw: bytes, image: Image.Image) -> np.ndarray | None:
-    """Return the values of a picture with more than 8 bits a value, else None."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return np.asarray(image)
-    if kind != "PNG" or raw[24] != 16 or image.mode != "RGB":
+def _deep_inputs(value: object) -> Picture | None:
+    """Return a picture of more than 8 bits a value that is decoded already, else None."""
+    pixels = value.get("image") if isinstance(value, Mapping) else None
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.dtype == np.uint8:
         return None
-    # Pillow keeps the high bytes of 16-bit colors only; 12-bit data would become 0 to 15.
-    # Reading the same file as if it were little-endian gives the low bytes.
-    again = PngImagePlugin.PngImageFile(io.BytesIO(raw))
-    again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]
-    return np.asarray(image).astype("uint16") * 256 + np.asarray(again)
+    return Picture(pixels, False, False, "white_is_zero" in value)
 
 
-def _scaling(values: np.ndarray) -> tuple[float, float, str]:
-    """Return the scale and offset that map values to 8 bits, and a description."""
-    low, high = float(values.min()), float(values.max())
-    if low < 0:
-        return 255 / max(high - low, 1e-9), low, "from its own lowest to highest"
-    if values.dtype.kind == "f" and high <= 1:
-        return 255.0, 0.0, "as shares of 1"
-    if high <= 255:
-        return 1.0, 0.0, "as 8-bit values"
-    if high <= 4095:
-        return 255 / 4095, 0.0, "as 12-bit values"
-    return 255 / max(high, 65535.0), 0.0, "as 16-bit values"
+def _as_bytes(picture: Picture, black: float, white: float) -> np.ndarray:
+    """Return a picture of more than 8 bits a value as uint8 `(height, width, 3)`."""
+    colors, count = picture.colors.astype("float64"), picture.pixels.shape[2]
+    shown = np.rint((np.clip(colors, black, white) - black) * (255 / max(white - black, 1e-9)))
+    if picture.white_is_zero:
+        shown = 255 - shown
+    if count != colors.shape[2]:
+        opacity = picture.pixels[..., -1:].astype("float64")
+        opaque = _opaque(picture, float(opacity.max()), white)
+        shown = np.rint(255 - (255 - shown) * np.clip(opacity / opaque, 0, 1))
+    return np.repeat(shown, 3 // shown.shape[2], axis=2).astype("uint8")
+
+
+def _opaque(picture: Picture, highest: float, white: float) -> float:
+    """Return full opacity, which may be on the depth of the colors or on that of the file."""
+    if picture.form == FLOAT:
+        return 1.0 if highest <= OVERSHOOT else white
+    return white if highest <= white else float(np.iinfo(picture.pixels.dtype).max)

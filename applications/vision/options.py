@@ -7,5 +7,12 @@ from actzoo.data_options import DataOption
 OPTIONS = (
     DataOption("strict", bool, "Refuse what is otherwise set aside or only noted.", inputs=False),
     DataOption("max_pixels", int, "Largest picture, height times width.", least=1),
+    DataOption(
+        "white",
+        float,
+        "Value of white in pictures of more than 8 bits a value.",
+        least=1e-6,
+        inputs=False,
+    ),
     DataOption("data_dir", str, "Where prepared TensorFlow Datasets are.", inputs=False),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from actzoo import errors, files
+from actzoo import errors, files, preprocessing
 from actzoo.data import rng
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _name(evaluation: Evaluation, index: int) -> str:
 
 def _thumbnail(evaluation: Evaluation, index: int) -> str:
     """Write a small JPEG, named by its number since names of files may hold anything."""
-    image = Image.fromarray(evaluation.source.load(index).inputs["image"])
+    decoded = preprocessing.apply(evaluation.steps[:1], evaluation.source.load(index).inputs)
+    image = Image.fromarray(decoded["image"])
     image.thumbnail((SIDE, SIDE))
     content = io.BytesIO()
     image.save(content, "JPEG", quality=80)
