@@ -9,47 +9,71 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import lzma
 import os
+import posixpath
 import re
 import shutil
 import tarfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
-from actzoo import cache, errors, files
+from actzoo import archive_members, cache, errors, files
+from actzoo.archive_members import ENDINGS, Member, UnreadableError
 
-ENDINGS = (".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+RULES = 2  # raised whenever names or links are read otherwise than before
 # Photos, texts and volumes shrink 1 to 50 times; a bomb of zeros a thousand times and more.
 LARGEST_RATIO = 200
 HARMLESS_BYTES = 16 << 20  # below this, any ratio is taken
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
+LONGEST_NAME, LONGEST_PATH = 255, 4_095  # bytes that file systems take
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+)  # fmt: skip
+
+Parts = tuple[str, ...]
 
 
-def folder_of(path: str | os.PathLike[str]) -> Path:
+def folder_of(path: str | os.PathLike[str], encoding: str | None = None) -> Path:
     """Return the folder that a path means.
 
     Args:
         path: A folder or a file, returned as they are, or an archive.
+        encoding: Of names in the archive that do not say it; None takes UTF-8.
 
     Returns:
-        For an archive, the folder in the cache that holds its content; where that is a single
-        folder of folders, the inner one.
+        For an archive, the folder in the cache that holds its content.
 
     Raises:
-        DataError: The archive is broken, or not safe to unpack; nothing of it was written.
+        DataError: The archive is of another kind, broken, or not safe to unpack, or says its names
+            in an unknown encoding; nothing of it was written.
+        InvalidValueError: There is no such encoding.
         DiskError: The cache cannot be written.
     """
     place = Path(path)
-    if not (place.is_file() and place.name.lower().endswith(ENDINGS)):
+    if (foreign := archive_members.foreign_kind(place)) is not None:
+        raise errors.DataError(
+            f"{errors.shown(place, 200)} is {foreign[0]}, which actzoo does not read.\n"
+            f"Unpack it and give the folder: {foreign[1]}",
+            given=str(place),
+            allowed=ENDINGS,
+            fix=foreign[1],
+        )
+    if not is_archive(place):
         return place
-    target = cache.folder("archives", _sha256_of(place)[:32])
+    archive_members.check_encoding(encoding)
+    files.refuse_special(place)
+    suffix = "" if encoding is None else f"-{encoding.lower()}"
+    target = cache.folder("archives", f"{_sha256_of(place)[:32]}-{RULES}{suffix}")
     if not target.is_dir():
-        _unpack(place, target)
-    return _look_through(target)
+        _unpack(place, target, encoding)
+    return target
+
+
+def is_archive(path: Path) -> bool:
+    """Say whether a path is an archive of a kind that is read, by its name."""
+    return path.name.lower().endswith(ENDINGS) and path.exists() and not path.is_dir()
 
 
 def _sha256_of(archive: Path) -> str:
@@ -65,141 +89,167 @@ def _sha256(archive: Path, *state: int) -> str:
     return files.sha256_file(archive)
 
 
-def _look_through(folder: Path) -> Path:
-    """Return the one folder inside, if there is nothing else and it holds folders itself."""
-    visible = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
-    if len(visible) == 1 and visible[0].is_dir() and any(p.is_dir() for p in visible[0].iterdir()):
-        return visible[0]
-    return folder
-
-
-@dataclasses.dataclass(frozen=True)
-class _Member:
-    name: str
-    size: int
-    is_folder: bool
-    is_file: bool
-
-
-def _unpack(archive: Path, target: Path) -> None:
+def _unpack(archive: Path, target: Path, encoding: str | None) -> None:
     """Write the content of an archive into a folder that does not exist yet."""
     try:
-        _check(archive)
+        _check(archive, target, encoding)
         with files.atomic_path(target) as temporary:
             temporary.mkdir()
-            for member, content in _members(archive):
-                place = temporary.joinpath(*_parts(member.name))
-                if member.is_folder:
-                    place.mkdir(parents=True, exist_ok=True)
-                    continue
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with open(place, "xb") as file:
-                    shutil.copyfileobj(content, file, 1 << 20)
+            links = _write(archive, temporary, encoding)
+            _write_links(links, temporary)
     except errors.DiskError as error:
         raise errors.DiskError(
             f"{error}\nIt is the cache for unpacked archives; set {cache.VARIABLE} to move it, or "
             f"unpack {errors.shown(archive, 120)} yourself and give the folder.",
             given=str(target),
         ) from error
+    except errors.ActzooError:
+        raise
+    except UnreadableError as error:
+        raise _refusal(archive, str(error), error.fix) from error
     except (*_BROKEN, OSError, RuntimeError) as error:
-        if isinstance(error, errors.ActzooError):
-            raise
-        locked = isinstance(error, RuntimeError) and "password" in str(error)
-        why = "is encrypted" if locked else "is damaged or cut short"
-        raise errors.DataError(
-            f"The archive {errors.shown(archive, 200)} {why}; nothing of it was used.\n"
-            "Get it again, or unpack it yourself and give the folder.",
-            given=str(archive),
-        ) from error
+        why = "is damaged or cut short"
+        if isinstance(error, OSError) and error.errno is not None:
+            why = f"cannot be unpacked ({error.strerror})"
+        raise _refusal(archive, why) from error
 
 
-def _check(archive: Path) -> None:
+def _refusal(archive: Path, why: str, fix: str | None = None) -> errors.DataError:
+    way = errors.quoted(archive), errors.quoted(archive_members.folder_beside(archive))
+    again = "Get it again, or unpack" if "damaged" in why else "Unpack"
+    fix = fix or f"{again} it yourself and give the folder: 7z x {way[0]} -o{way[1]}"
+    return errors.DataError(
+        f"The archive {errors.shown(archive, 200)} {why}; nothing of it was used.\n{fix}",
+        given=str(archive),
+        fix=fix,
+    )
+
+
+def _write(archive: Path, folder: Path, encoding: str | None) -> list[Member]:
+    """Write all files of an archive; return its links."""
+    links = []
+    for member, content in archive_members.members(archive, encoding, _most_bytes(archive)):
+        place = folder.joinpath(*_parts(member.name))
+        if member.kind == "folder":
+            place.mkdir(parents=True, exist_ok=True)
+        elif member.kind == "file":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with open(place, "xb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+        else:
+            links.append(member)
+    return links
+
+
+def _write_links(links: list[Member], folder: Path) -> None:
+    """Make the links of an archive.
+
+    Each leads straight to a place inside: its target holds no "..", except to go up to the top,
+    and lies behind no other member, so that links cannot lead out by way of one another.
+    """
+    for member in links:
+        place = folder.joinpath(*_parts(member.name))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        target = folder.joinpath(*(_target_parts(member) or ()))
+        if member.kind == "hard link":
+            os.link(target, place)
+        else:
+            os.symlink(os.path.relpath(target, place.parent), place)
+
+
+# --- what may be unpacked ------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class _Seen:
+    """What was met so far: each part of each path, and what it is."""
+
+    kinds: dict[Parts, str] = dataclasses.field(default_factory=dict)
+    undecodable: list[str] = dataclasses.field(default_factory=list)
+    total: int = 0
+
+
+def _check(archive: Path, target: Path, encoding: str | None) -> None:
     """Refuse an archive for its first bad member, before the bytes after it are unpacked."""
-    total, seen = 0, set()
-    most = _most_bytes(archive)
-    for member, _ in _members(archive):
-        total += member.size + 512  # a header each, so that a billion empty members end as well
-        parts = _parts(member.name)
-        problem = None
-        if not (member.is_file or member.is_folder):
-            problem = "is a link or a device"
-        elif member.name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", member.name):
-            problem = "has an absolute path"
-        elif ".." in parts or "\0" in member.name:
-            problem = "leads out of the folder"
-        elif member.is_file and (parts in seen or not parts):
-            problem = "occurs twice" if parts else "has no name"
-        elif total > most:
+    seen, most = _Seen(), _most_bytes(archive)
+    room = LONGEST_PATH - len(os.fsencode(target.absolute())) - len("/.tmp-4194304-")
+    for member, _ in archive_members.members(archive, encoding, most):
+        # A header each, so that a billion empty members end as well.
+        seen.total += member.size + 512
+        problem = _problem(member, seen, room)
+        if problem is None and seen.total > most:
             problem = f"brings the content above {LARGEST_RATIO} times the archive's own size"
         if problem:
-            raise errors.DataError(
-                f"The archive {errors.shown(archive, 200)} was refused as a whole: "
-                f"'{errors.shown(member.name, 120)}' {problem}.\n"
-                "If you trust it, unpack it yourself and give the folder.",
-                given=str(archive),
-            )
-        if member.is_file:
-            seen.add(parts)
+            raise _hostile(archive, member.name, problem)
+    archive_members.refuse_names(seen.undecodable, archive)
+    for parts, kind in seen.kinds.items():
+        above = [seen.kinds.get(parts[:length]) for length in range(1, len(parts))]
+        if any(what not in (None, "folder") for what in above):
+            raise _hostile(archive, "/".join(parts), f"is a {kind} below a file or a link")
 
 
-def _parts(name: str) -> tuple[str, ...]:
-    return tuple(part for part in re.split(r"[/\\]", name) if part not in ("", "."))
+def _hostile(archive: Path, name: str, problem: str) -> errors.DataError:
+    return errors.DataError(
+        f"The archive {errors.shown(archive, 200)} was refused as a whole: "
+        f"'{errors.shown(name, 120)}' {problem}.\n"
+        "If you trust it, unpack it yourself and give the folder.",
+        given=str(archive),
+    )
 
 
-def _members(archive: Path) -> Iterator[tuple[_Member, IO[bytes]]]:
-    """Yield each member with its content, which never exceeds the size it declares."""
-    if archive.name.lower().endswith(".zip"):
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                kind = info.external_attr >> 28  # of Unix: 0o10 a file, 0o4 a folder
-                regular = kind in (0, 0o10) and not info.is_dir()
-                member = _Member(info.filename, info.file_size, info.is_dir(), regular)
-                with opened.open(info) as content:
-                    yield member, _Exactly(content, info.file_size)  # type: ignore[misc]
-        return
-    with _tar(archive) as opened:
-        for entry in opened:
-            member = _Member(entry.name, entry.size, entry.isdir(), entry.isreg())
-            yield member, opened.extractfile(entry) if entry.isreg() else None  # type: ignore[misc]
-        _read_to_end(opened.fileobj, _most_bytes(archive))
+def _problem(member: Member, seen: _Seen, room: int) -> str | None:
+    """Return what is wrong with a member, or None; and remember it."""
+    name, parts = member.name, _parts(member.name)
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        return "has an absolute path"
+    if ".." in parts or "\0" in name:
+        return "leads out of the folder"
+    longest = max((len(part.encode("utf-8", "surrogateescape")) for part in parts), default=0)
+    if longest > LONGEST_NAME:
+        return f"has a name of {longest:,} bytes, and file systems take {LONGEST_NAME}"
+    if len("/".join(parts).encode("utf-8", "surrogateescape")) > room:
+        return f"has a path that is too long; {room:,} bytes are left for it in the cache"
+    if member.kind != "folder":
+        if parts in seen.kinds or not parts:
+            return "occurs twice" if parts else "has no name"
+        if member.kind == "device":
+            return "is a link or a device"
+        if member.kind != "file" and (problem := _link_problem(member, seen)):
+            return problem
+    if parts:
+        seen.kinds[parts] = member.kind
+    if any(unicodedata.category(c) == "Cs" for c in name):
+        seen.undecodable.append(name)
+    return None
 
 
-def _read_to_end(stream: IO[bytes], most: int) -> None:
-    """Read what follows the last member, so that the checksum at the end is looked at."""
-    while block := stream.read(1 << 20):
-        most -= len(block)
-        if most < 0:
-            raise tarfile.ReadError("more padding than content may be")
+def _link_problem(member: Member, seen: _Seen) -> str | None:
+    target = _target_parts(member)
+    if target is None:
+        return f"is a link or a device that leads out of it, to {errors.shown(member.target, 120)}"
+    if member.kind == "hard link" and seen.kinds.get(target) != "file":
+        return "is a link or a device: a hard link to what is not a file of the archive"
+    return None
 
 
-class _Exactly:
-    """A stream that ends with an error where it holds more than was declared."""
-
-    def __init__(self, stream: IO[bytes], size: int) -> None:
-        self._stream, self._left = stream, size
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self._left -= len(block)
-        if self._left < 0:
-            raise zipfile.BadZipFile("more content than declared")
-        return block
+def _target_parts(member: Member) -> Parts | None:
+    """Return where in the archive a link leads; None where that is outside."""
+    target = member.target.replace("\\", "/")
+    if target.startswith("/") or re.match(r"[A-Za-z]:", target):
+        return None
+    if member.kind == "symbolic link":
+        target = posixpath.join(posixpath.dirname("/".join(_parts(member.name))), target)
+    parts = _parts(posixpath.normpath(target))
+    return None if ".." in parts else parts
 
 
-@contextmanager
-def _tar(archive: Path) -> Iterator[Any]:
-    """Open a tar file whose own headers may not ask for more memory than its content may take."""
-    with tarfile.open(archive, "r:*") as opened:
-        stream: Any = opened.fileobj
-        read, most = stream.read, _most_bytes(archive)
-
-        def limited(size: int = -1) -> bytes:
-            if size > most:
-                raise tarfile.ReadError("a header larger than the content may be")
-            return read(size)
-
-        stream.read = limited
-        yield opened
+def _parts(name: str) -> Parts:
+    """Return the parts of a path, in the form in which names are compared."""
+    return tuple(
+        unicodedata.normalize("NFC", part)
+        for part in re.split(r"[/\\]", name)
+        if part not in ("", ".")
+    )
 
 
 def _most_bytes(archive: Path) -> int:

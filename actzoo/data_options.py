@@ -30,6 +30,23 @@ class DataOption:
     inputs: bool = True
 
 
+# Of data in any form, beside those of its kind.
+COMMON = (
+    DataOption(
+        "archive_encoding",
+        str,
+        "Of names in a .zip or .tar that are not UTF-8, as cp932.",
+        inputs=False,
+    ),
+)
+
+
+def of_domain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a domain's `open` takes, without those of data in any form."""
+    others = {"allow_rare", *(row.name for row in COMMON)}
+    return {name: value for name, value in given.items() if name not in others}
+
+
 def read_options(options: Sequence[DataOption], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with which data is opened, checked.
 
@@ -41,7 +58,7 @@ def read_options(options: Sequence[DataOption], given: Mapping[str, Any]) -> dic
         UnknownNameError: There is no such option.
         InvalidValueError: A value is of the wrong kind, or too low.
     """
-    rows = {row.name: row for row in options}
+    rows = {row.name: row for row in (*options, *COMMON)}
     for name, value in given.items():
         if name not in rows:
             raise errors.unknown_name("data option", name, [*rows, "allow_rare"])

@@ -13,12 +13,14 @@ import dataclasses
 import functools
 import importlib
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypedDict, TypeVar
 
-from actzoo import archives, errors, files, folders, spellings
+from actzoo import archives, errors, files, folders, given_inputs, spellings
 from actzoo.data_options import DataOption
+from actzoo.given_inputs import GivenInput
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -100,23 +102,6 @@ class InputPlan:
     batch_size: int | None = None
     seen: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class GivenInput:
-    """One input that a user gives to `predict`; one of content, array and problem is there.
-
-    Attributes:
-        name: What the user calls it.
-        content: Bytes, as the first preprocessing step takes them.
-        array: A `.npy` file that holds the model's input itself.
-        problem: Why it cannot be read.
-    """
-
-    name: str
-    content: bytes | None = None
-    array: Path | None = None
-    problem: str | None = None
 
 
 class Panel(TypedDict, total=False):
@@ -220,18 +205,11 @@ class Domain(abc.ABC, Generic[S]):
             given: As the user wrote it; by default files, and folders of them.
             options: With which the data is opened.
         """
-        for path in folders.files_of(given):
-            try:
-                if path.suffix == ".npy":
-                    yield GivenInput(str(path), array=path)
-                else:
-                    yield GivenInput(str(path), path.read_bytes())
-            except FileNotFoundError:
-                problem = f"There is no file {errors.shown(path, 200)}."
-                yield GivenInput(str(path), problem=problem)
-            except OSError as error:
-                problem = f"{errors.shown(path, 200)} cannot be read: {error.strerror}."
-                yield GivenInput(str(path), problem=problem)
+        return given_inputs.of_files(given, self.takes)
+
+    def takes(self, name: str) -> bool:
+        """Say whether a file in a folder of inputs is one, by its name; others are set aside."""
+        return True
 
     def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> Mapping[str, str]:
         """Return what a user should know of one input before trusting the answer.
@@ -406,19 +384,47 @@ def recognize_example(path: str, mask: str | None = None) -> DomainSpec:
     )
 
 
-def recognize(path: str, task: str | None = None) -> DomainSpec:
+def locate(path: str | os.PathLike[str], archive_encoding: str | None = None) -> str:
+    """Return where a user's data lies.
+
+    That is the path itself, or where an archive is unpacked; and of a folder that only wraps
+    another one, perhaps with a README beside it, the inner one.
+
+    Args:
+        path: What the user gave as DATA.
+        archive_encoding: Of names in an archive that are not UTF-8.
+
+    Raises:
+        MissingFileError: There is nothing at the path.
+        DataError: It is an archive that cannot be used.
+    """
+    path = os.fspath(path)
+    folders.check_exists(path)
+    if folders.is_scheme(path):
+        return path
+    return folders.unwrapped(str(archives.folder_of(path, archive_encoding)), _kinds_of)
+
+
+def _kinds_of(place: str) -> set[str]:
+    """Return the domains that recognize a place."""
+    return {spec.name for spec in DOMAINS if get_domain(spec.name).recognize(place)}
+
+
+def recognize(
+    path: str, task: str | None = None, *, archive_encoding: str | None = None
+) -> DomainSpec:
     """Return the domain of a user's data.
 
     Args:
         path: What the user gave as DATA.
         task: The model's task, where the content leaves a choice.
+        archive_encoding: Of names in an archive that are not UTF-8.
 
     Raises:
         MissingFileError: There is nothing at the path.
         DataError: No domain recognizes it, or none for the task.
     """
-    folders.check_exists(path)
-    place = path if folders.is_scheme(path) else str(archives.folder_of(path))
+    place = locate(path, archive_encoding)
     others = []
     for spec in DOMAINS:
         reason = get_domain(spec.name).recognize(place)
@@ -430,4 +436,8 @@ def recognize(path: str, task: str | None = None) -> DomainSpec:
     problem = f"{errors.shown(path, 200)} holds no data that actzoo recognizes"
     if others:
         problem = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
-    raise errors.DataError(f"{problem}.\nAccepted: {'; '.join(forms)}.", given=path, allowed=forms)
+    raise errors.DataError(
+        f"{problem}.{folders.hint_of_archives(place)}\nAccepted: {'; '.join(forms)}.",
+        given=path,
+        allowed=forms,
+    )

@@ -12,6 +12,7 @@ import collections
 import csv
 import dataclasses
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -41,6 +42,17 @@ _SYSTEM = frozenset((
 ))  # fmt: skip
 _SYSTEM_BEGINNINGS = ("._", "~$", ".~lock.", ".trash-", ".nfs", ".fuse_hidden", ".syncthing.")
 _SYSTEM_ENDINGS = (":zone.identifier", "\uf03azone.identifier")
+# Files that describe data, by the first word of their name or by their ending.
+_DOCUMENTS = frozenset((
+    "readme", "license", "licence", "copying", "notice", "citation", "changelog", "authors",
+    "attribution", "attributions", "credits", "contributing", "terms", "about",
+))  # fmt: skip
+_DOCUMENT_ENDINGS = frozenset((
+    ".md", ".rst", ".pdf", ".html", ".htm", ".doc", ".docx", ".rtf", ".odt", ".url", ".webloc",
+    ".bib", ".cff", ".md5", ".sha1", ".sha256", ".sh", ".py", ".ipynb", ".log",
+))  # fmt: skip
+_ARCHIVE = re.compile(r".\.(zip|7z|rar|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)
+MOST_WRAPPINGS = 4
 LONGEST_ENDING = 8  # of a file; what is longer may be part of its name
 
 
@@ -198,6 +210,58 @@ def is_table_of_answers(path: str | os.PathLike[str]) -> bool:
     except (OSError, ValueError, csv.Error):
         return False
     return header[:1] == ["input"] and header[-1:] == ["error"]
+
+
+def unwrapped(place: str, kinds_of: Callable[[str], set[str]]) -> str:
+    """Return the folder with the data, where folders hold nothing but the next one.
+
+    Args:
+        place: A folder; anything else is returned as it is.
+        kinds_of: Which kinds of data a folder seems to hold.
+    """
+    for _ in range(MOST_WRAPPINGS):
+        inner = _only_folder(place) if os.path.isdir(place) else None
+        if inner is None:
+            break
+        outside, inside = kinds_of(place), kinds_of(inner)
+        if outside - inside or not (inside - outside or entries(inner)[0]):
+            break
+        place = inner
+    return place
+
+
+def _only_folder(place: str) -> str | None:
+    """Return the one folder inside a folder that only wraps it, or None.
+
+    Beside it may lie what describes data and is none: a README, a license, the archive that it
+    came from. Folders of splits are no wrapping.
+    """
+    inner, found = entries(place)
+    if len(inner) != 1 or inner[0].casefold() in SPLIT_NAMES:
+        return None
+    return os.path.join(place, inner[0]) if all(map(_describes, found)) else None
+
+
+def _describes(name: str) -> bool:
+    """Tell by its name whether a file is about data and no part of it."""
+    stem, ending = os.path.splitext(name.lower())
+    named = ending in ("", ".txt") and re.split(r"[-_. ]", stem)[0] in _DOCUMENTS
+    return named or ending in _DOCUMENT_ENDINGS or is_named_as_archive(name)
+
+
+def is_named_as_archive(name: str) -> bool:
+    """Say whether a file seems to be an archive, read or not, by its name."""
+    return _ARCHIVE.search(name) is not None
+
+
+def hint_of_archives(place: str) -> str:
+    """Return a sentence on archives inside a folder or an archive without data; else nothing."""
+    if not os.path.isdir(place):
+        return ""
+    packed = [name for name in entries(place)[1] if is_named_as_archive(name)]
+    if not packed:
+        return ""
+    return f"\nIt holds archives ({_some(packed, 5)}): unpack these and give the folder of theirs."
 
 
 def same_name(name: str) -> str:

@@ -216,7 +216,8 @@ def do_plan(session: Session) -> Plan:
             made = options.applied_to(Plan.read(place))
             _finish_plan(made, log)
         return made
-    domain = domains.recognize(place, options.task)
+    encoding = options.options.get("archive_encoding")
+    domain = domains.recognize(place, options.task, archive_encoding=encoding)
     with session.stage("plan") as log:
         source = open_source(place, domain.name, options.options, log.note)
         seed = options.seed or 0

@@ -166,10 +166,10 @@ def add_data_options(app: typer.Typer, name: str) -> None:
 def _data_options(inputs_only: bool) -> list[data_options.DataOption]:
     """Return the options of all kinds of data, each name once."""
     options: dict[str, data_options.DataOption] = {}
-    for spec in domains.DOMAINS:
-        for option in spec.options:
-            if option.inputs or not inputs_only:
-                options.setdefault(option.name, option)
+    rows = [row for spec in domains.DOMAINS for row in spec.options]
+    for option in (*rows, *data_options.COMMON):
+        if option.inputs or not inputs_only:
+            options.setdefault(option.name, option)
     return list(options.values())
 
 

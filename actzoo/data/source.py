@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from actzoo import archives, data_options, domains, errors, folders, preprocessing
+from actzoo import data_options, domains, errors, preprocessing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def open_source(
     Args:
         path: A folder, an archive of one, a file, or `tfds:NAME`.
         domain: Its kind; None recognizes it.
-        options: `allow_rare`, and what the domain's `open` takes.
+        options: `allow_rare`, those of data in any form, and what the domain's `open` takes.
         note: Takes each warning; None prints it to stderr.
         fewest: Classes that it must have.
 
@@ -162,11 +162,19 @@ def open_source(
         MissingFileError: There is nothing.
         DataError: The data cannot be used.
     """
-    spec = domains.DOMAINS.get(domain) if domain else domains.recognize(path)
-    own = {key: value for key, value in (options or {}).items() if key != "allow_rare"}
-    folders.check_exists(path)
-    place = path if folders.is_scheme(path) else str(archives.folder_of(path))
-    source = domains.get_domain(spec.name).open(place, data_options.read_options(spec.options, own))
+    given = options or {}
+    if domain:
+        spec = domains.DOMAINS.get(domain)
+    else:
+        spec = domains.recognize(path, archive_encoding=given.get("archive_encoding"))
+    own = data_options.read_options(spec.options, data_options.of_domain(given))
+    place = domains.locate(path, given.get("archive_encoding"))
+    try:
+        source = domains.get_domain(spec.name).open(place, own)
+    except errors.DataError as error:  # of an archive, users know the file and not its content
+        if place != path and place in str(error):
+            error.message = error.message.replace(place, path)
+        raise
     check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import archives, data, data_options, domains, errors, files, preprocessing, tasks
+from actzoo import data, data_options, domains, errors, files, preprocessing, tasks
 from actzoo.data.cases import as_numbers, prepared_example
 from actzoo.inference import label_numbers
 from actzoo.testing.checks import Check, CheckFailedError
@@ -125,7 +125,7 @@ def _row_is_complete(subject: _Subject) -> None:
 
 
 def _data_is_recognized(subject: _Subject) -> None:
-    reason = subject.domain.recognize(str(archives.folder_of(subject.path)))
+    reason = subject.domain.recognize(domains.locate(subject.path))
     _require(bool(reason), f"{subject.path} is not recognized, though it is data of this kind")
     with tempfile.TemporaryDirectory() as empty:
         reason = subject.domain.recognize(empty)
@@ -137,7 +137,7 @@ def _recognition_is_light(subject: _Subject) -> None:
     target = subject.domain.spec.target
     code = (
         "import sys; from actzoo._lazy import resolve\n"
-        f"resolve({target!r})(None).recognize({str(archives.folder_of(subject.path))!r})\n"
+        f"resolve({target!r})(None).recognize({domains.locate(subject.path)!r})\n"
         "print(*{'keras', 'tensorflow'} & set(sys.modules))"
     )
     places = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
