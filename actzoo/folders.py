@@ -332,7 +332,7 @@ def _walk(root: str, passed: set[tuple[int, int]], left_out: LeftOut) -> Iterato
             yield place
             continue
         identity = _identity(place)
-        if identity in seen:
+        if identity is None or identity in seen:
             continue
         seen.add(identity)
         try:
