@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from actzoo import errors, formatting
+from actzoo.data import HasPresence
 
 if TYPE_CHECKING:
     from actzoo.data import Source
@@ -18,7 +19,11 @@ LONGEST = 160  # characters of one of them
 
 
 def understood(
-    source: Source, split: Mapping[str, np.ndarray], kind: str, notes: Sequence[str]
+    source: Source,
+    split: Mapping[str, np.ndarray],
+    kind: str,
+    notes: Sequence[str],
+    drawn: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return what data was taken for.
 
@@ -27,6 +32,7 @@ def understood(
         split: Split -> indices.
         kind: What such data is called, where its source does not say.
         notes: Warnings met so far.
+        drawn: How splits were drawn, where the data brings none; among the notes, too.
 
     Returns:
         "data", "classes", "sizes", "set aside" and "looks wrong", a line each.
@@ -34,10 +40,10 @@ def understood(
     fingerprint = source.fingerprint()
     return {
         "data": fingerprint.kind or kind,
-        "classes": _classes(source, split),
+        "classes": f"{_classes(source, split)}; {'splits drawn here' if drawn else 'splits given'}",
         "sizes": fingerprint.sizes or "not known",
         "set aside": _some(fingerprint.set_aside, "nothing"),
-        "looks wrong": _some(notes, "nothing"),
+        "looks wrong": _some([note for note in notes if note not in drawn], "nothing"),
     }
 
 
@@ -66,7 +72,7 @@ def _held(source: Source) -> np.ndarray | None:
     labels = source.labels()
     if labels is not None:
         return np.arange(len(source.classes)) == np.asarray(labels)[:, None]
-    return getattr(source, "presence", lambda: None)()
+    return source.presence() if isinstance(source, HasPresence) else None
 
 
 def _some(sentences: Sequence[str], nothing: str) -> str:

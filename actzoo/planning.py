@@ -39,6 +39,7 @@ def make_plan(
     options: RunOptions,
     planned: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    drawn: Sequence[str] = (),
 ) -> Plan:
     """Turn the data's fingerprint into a plan.
 
@@ -50,6 +51,7 @@ def make_plan(
         options: What the user asked for; what is None is decided here.
         planned: Options of the model that the domain would decide from the data.
         notes: Warnings met so far.
+        drawn: Those of them that say how splits were drawn.
 
     Returns:
         The plan, checked.
@@ -96,7 +98,7 @@ def make_plan(
         limits=limits,
         reasons=(*draft.reasons, *limit_reasons),
         notes=(*draft.notes, *_activation_notes(config.get("activation"))),
-        understood=overview.understood(source, split, domain.summary, notes),
+        understood=overview.understood(source, split, domain.summary, notes, drawn),
         labels=fingerprint.labels,
         seen=files.plain(inputs.seen),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
 
-from actzoo import folders
+from actzoo import errors, files, folders
 from actzoo.artifacts import ARTIFACTS
 
 ANSWERS = folders.ANSWERS
@@ -175,3 +176,33 @@ class ExportFolder:
     def precisions(self) -> list[str]:
         """Return the precisions whose files are there."""
         return [row.name for row in ARTIFACTS if (self.path / row.file).exists()]
+
+
+def check_free(folder: RunFolder, *, resume: bool) -> None:
+    """Refuse a run folder that holds something else, or cannot be written, before any work.
+
+    Raises:
+        InvalidValueError: It is a file, or not empty.
+        DiskError: It cannot be written.
+    """
+    shown = errors.shown(folder.path, 200)
+    if folder.path.exists() and not folder.path.is_dir():
+        raise errors.InvalidValueError(
+            f"{shown} is a file; --out takes a folder.\nChoose another --out.",
+            given=str(folder.path),
+        )
+    if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
+        what, way = "is not empty", "add --resume"
+        if folder.plan.exists():
+            what, way = "holds another run", "actzoo run with --resume"
+        raise errors.InvalidValueError(
+            f"{shown} {what}.\nContinue it: {way}. Or choose another --out.",
+            given=str(folder.path),
+            fix="--resume, or another --out",
+        )
+    existed = folder.path.exists()
+    files.write_bytes(folder.path / ".writable", b"")
+    files.remove(folder.path / ".writable")
+    if not existed:
+        with contextlib.suppress(OSError):
+            folder.path.rmdir()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, files, models, stage_records
+from actzoo import domains, errors, files, models, run_folder, stage_records
 from actzoo._lazy import resolve
 from actzoo.data import Preparation, RunData, load_training_samples, open_source, rng, split
 from actzoo.options import RunOptions
@@ -208,7 +208,7 @@ def plan(
 def do_plan(session: Session) -> Plan:
     """Plan, and keep the data open for the stages that follow in this session."""
     folder, place = session.folder, session.place
-    _check_free(folder, resume=session.resume and not folder.plan.exists())
+    run_folder.check_free(folder, resume=session.resume and not folder.plan.exists())
     options = session.options.checked()
     if place.endswith(".json"):
         with session.stage("plan") as log:
@@ -221,7 +221,10 @@ def do_plan(session: Session) -> Plan:
     with session.stage("plan") as log:
         source = open_source(place, domain.name, options.options, log.note)
         seed = options.seed or 0
-        splits = split(source, seed=seed, note=log.note, options=options.options)
+        drawn: list[str] = []
+        splits = split(source, seed=seed, note=log.note, how=drawn.append, options=options.options)
+        for sentence in drawn:
+            log.note(sentence)
         options, planned = options.without_planned(domain.planned)
         made = make_plan(
             source,
@@ -231,6 +234,7 @@ def do_plan(session: Session) -> Plan:
             options=options,
             planned=planned,
             notes=log.warnings,
+            drawn=drawn,
         )
         made = apply_settings(made, options.settings)
         _finish_plan(made, log)
@@ -244,31 +248,6 @@ def _finish_plan(made: Plan, log: StageLog) -> None:
     for sentence in made.notes:
         log.note(sentence)
     log.close({"data": made.content_hash})
-
-
-def _check_free(folder: RunFolder, *, resume: bool) -> None:
-    """Refuse a run folder that holds something else, or cannot be written, before any work."""
-    shown = errors.shown(folder.path, 200)
-    if folder.path.exists() and not folder.path.is_dir():
-        raise errors.InvalidValueError(
-            f"{shown} is a file; --out takes a folder.\nChoose another --out.",
-            given=str(folder.path),
-        )
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
-        what, way = "is not empty", "add --resume"
-        if folder.plan.exists():
-            what, way = "holds another run", "actzoo run with --resume"
-        raise errors.InvalidValueError(
-            f"{shown} {what}.\nContinue it: {way}. Or choose another --out.",
-            given=str(folder.path),
-            fix="--resume, or another --out",
-        )
-    existed = folder.path.exists()
-    files.write_bytes(folder.path / ".writable", b"")
-    files.remove(folder.path / ".writable")
-    if not existed:
-        with contextlib.suppress(OSError):
-            folder.path.rmdir()
 
 
 # --- one stage each ----------------------------------------------------------------------------

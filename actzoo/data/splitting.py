@@ -40,6 +40,7 @@ def split(
     seed: int,
     fractions: tuple[float, float, float] = FRACTIONS,
     note: errors.Note | None = None,
+    how: errors.Note | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, np.ndarray]:
     """Divide a source into train, val and test.
@@ -54,6 +55,7 @@ def split(
         seed: Of the shares drawn.
         fractions: Shares of train, val and test.
         note: Takes each warning; None prints it to stderr.
+        how: Takes the sentence on how missing splits were drawn; None gives it to `note`.
         options: `allow_rare` puts classes of fewer than 3 examples into train only.
 
     Returns:
@@ -78,11 +80,11 @@ def split(
         _draw(side, pool, holds, groups, shares, rare, seed)
         sizes = {name: int((side == name).sum()) for name in SPLITS}
         if present:
-            _say_what_was_taken(missing, sizes, say)
+            _say_what_was_taken(missing, sizes, how or say)
         else:
             counts = ", ".join(f"{size} {name}" for name, size in sizes.items())
-            how = "" if labels is None else ", class by class"
-            say(f"The data has no splits, so they were drawn{how}: {counts}.")
+            by_class = "" if labels is None else ", class by class"
+            (how or say)(f"The data has no splits, so they were drawn{by_class}: {counts}.")
         _say_how_far_off(side[pool], shares, groups[pool], say)
     parts = {name: np.flatnonzero(side == name) for name in SPLITS}
     for name, indices in parts.items():
