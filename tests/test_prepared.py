@@ -106,3 +106,27 @@ def test_a_data_set_without_pictures_or_labels_is_refused(folder):
     build(folder, "Bare", {"image": FEATURES["image"]}, {"train": [{"image": noise()}]})
     with pytest.raises(errors.DataError, match="0 features of kind ClassLabel"):
         data.open_source("tfds:bare", "vision")
+
+
+def test_pictures_without_a_label_are_set_aside(folder):
+    """Test splits of published data hold -1 in place of their labels."""
+    examples = pictures(20)
+    examples["test"] = [{"image": noise(300 + i), "label": -1} for i in range(5)]
+    examples["train"][3]["label"] = -1
+    build(folder, "Hidden", FEATURES, examples)
+    notes = []
+    source = data.open_source("tfds:hidden", note=notes.append)
+    assert len(source) == 19 and set(source.splits()) == {"train"}
+    (note,) = notes
+    assert "6 pictures" in note and "-1" in note and "test 5" in note and "train 1" in note
+    assert source.fingerprint().set_aside == ("6 pictures without a label",)
+    for index in range(19):
+        example = source.load(index)
+        place = int(source.ids()[index].split("/")[1])
+        assert example.target == source.labels()[index]
+        assert source.raw(index) and place < 20
+    parts = data.split(source, seed=0, note=notes.append)
+    assert len(parts["test"]) and any("test" in note for note in notes[1:])
+    build(folder, "Nothing", FEATURES, {"train": examples["test"]})
+    with pytest.raises(errors.DataError, match="None are left"):
+        data.open_source("tfds:nothing")

@@ -68,6 +68,8 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         inspection=inspect_files(path, listing.paths, chosen.max_pixels),
         options=chosen,
         notes=listing.notes,
+        kind=listing.kind,
+        set_aside=listing.set_aside,
     )
 
 
@@ -123,6 +125,8 @@ class Pictures:
         inspection: Result of inspecting all of them.
         options: How they were opened.
         notes: Warnings met so far.
+        kind: What the data was taken for and why.
+        set_aside: What was left out before.
 
     Raises:
         DataError: A class would lose more than half of its pictures; or, strict, anything is wrong.
@@ -139,13 +143,18 @@ class Pictures:
         inspection: Inspection,
         options: Options,
         notes: Sequence[str] = (),
+        kind: str = "",
+        set_aside: Sequence[str] = (),
     ) -> None:
         self.classes = classes
+        self._kind = kind
         self._options = options
         self._read = read
         faults = _set_aside(ids, labels, classes, inspection, options.strict)
         whole = np.ones(len(ids), bool)
         whole[list(inspection.problems)] = False
+        unread = f"{len(inspection.problems):,} pictures that cannot be read"
+        self._set_aside = (*set_aside, *([unread] if inspection.problems else []))
         self._positions = np.flatnonzero(whole)
         self._ids = [_printable(ids[i]) for i in self._positions]
         self._labels = labels[self._positions]
@@ -242,6 +251,9 @@ class Pictures:
             details=details,
             content_hash=self._content_hash(),
             notes=self._notes,
+            kind=self._kind,
+            sizes=_sizes(self._rows),
+            set_aside=self._set_aside,
         )
 
     def _content_hash(self) -> str:
@@ -256,6 +268,35 @@ class Pictures:
 def _printable(name: str) -> str:
     """Return a name that can be written anywhere: bytes that are not UTF-8 appear escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace") if not name.isascii() else name
+
+
+def _sizes(rows: np.ndarray) -> str:
+    """Return sizes, colors and depth in one line."""
+    if not len(rows):
+        return ""
+    widths, heights = rows["width"].astype(int), rows["height"].astype(int)
+    order = np.argsort(widths * heights, kind="stable")
+    small, middle, large = (order[i] for i in (0, len(order) // 2, -1))
+
+    def shown(index: int) -> str:
+        return f"{widths[index]} x {heights[index]}"
+
+    parts = [f"{shown(small)} px"]
+    if shown(small) != shown(large):
+        parts = [f"{shown(small)} to {shown(large)} px (median {shown(middle)})"]
+    gray = float(rows["gray"].mean())
+    parts.append({0.0: "color", 1.0: "gray"}.get(gray) or f"{gray:.0%} gray, the rest color")
+    deep = rows["form"] != images.FORMS.index(images.BYTES)
+    if not deep.all():
+        parts.append("8 bits a value")
+    if deep.any():
+        own = rows[deep]
+        low, high = float(own["low"].min()), float(own["high"].max())
+        parts.append(f"{deep.sum():,} with more than 8 bits ({low:,.6g} to {high:,.6g})")
+    for name, words in (("cmyk", "with inks (CMYK)"), ("animated", "with several frames or pages")):
+        if rows[name].any():
+            parts.append(f"{rows[name].sum():,} {words}")
+    return ", ".join(parts)
 
 
 # --- what is wrong with them -------------------------------------------------------------------

@@ -49,12 +49,14 @@ class Picture:
             as in the file, and a last channel where it is transparent.
         is_animated: There are more frames; only the first was read.
         is_gray: All channels are equal.
+        is_cmyk: Its file holds inks.
         white_is_zero: Values of more than 8 bits count from white to black.
     """
 
     pixels: np.ndarray
-    is_animated: bool
-    is_gray: bool
+    is_animated: bool = False
+    is_gray: bool = False
+    is_cmyk: bool = False
     white_is_zero: bool = False
 
     @property
@@ -250,8 +252,14 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         gray = bool((pixels[..., :1] == pixels[..., 1:]).all())
     turn = _TURNS.get(file.orientation)
     upright = pixels if turn is None else np.ascontiguousarray(turn(pixels))
-    white_is_zero = isinstance(loaded, DeepPicture) and loaded.white_is_zero
-    return Picture(upright, file.has_more_pages, gray, white_is_zero)
+    deep = loaded if isinstance(loaded, DeepPicture) else None
+    return Picture(
+        upright,
+        is_animated=file.has_more_pages,
+        is_gray=gray,
+        is_cmyk=deep is None and loaded.mode == "CMYK",
+        white_is_zero=deep is not None and deep.white_is_zero,
+    )
 
 
 def _stacked(picture: DeepPicture) -> np.ndarray:
@@ -280,7 +288,7 @@ def _deep_inputs(value: object) -> Picture | None:
     pixels = value.get("image") if isinstance(value, Mapping) else None
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.dtype == np.uint8:
         return None
-    return Picture(pixels, False, False, "white_is_zero" in value)
+    return Picture(pixels, white_is_zero="white_is_zero" in value)
 
 
 def _as_bytes(picture: Picture, black: float, white: float) -> np.ndarray:

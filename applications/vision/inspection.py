@@ -26,6 +26,7 @@ ROW = np.dtype(
         ("width", "<u4"),
         ("gray", "?"),
         ("animated", "?"),
+        ("cmyk", "?"),
         ("form", "<u1"),  # of the values: index into images.FORMS
         ("low", "<f8"),  # lowest value and highest one, without opacity
         ("high", "<f8"),
@@ -75,6 +76,7 @@ def _row(raw: bytes, max_pixels: int) -> tuple:
         width,
         picture.is_gray,
         picture.is_animated,
+        picture.is_cmyk,
         images.FORMS.index(picture.form),
         low,
         high,

@@ -8,6 +8,7 @@ memory once.
 
 from __future__ import annotations
 
+import collections
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,22 +59,43 @@ def open_prepared(path: str, options: Options) -> Pictures:
         return bytes(parts[name][row][image])
 
     labels = np.asarray([int(parts[name][row][label]) for name, row in where], dtype=np.int64)
-    unlabeled = np.flatnonzero((labels < 0) | (labels >= len(classes)))
-    if len(unlabeled):
-        named = [f"{where[i][0]}/{where[i][1]}" for i in unlabeled[:10]]
-        raise errors.DataError(
-            f"{errors.shown(path)} has examples without a label: {', '.join(named)}.", given=named
-        )
+    labeled = (labels >= 0) & (labels < len(classes))
+    if not labeled.all():
+        notes.append(_set_aside(path, labels, labeled, where))
+    where = [place for place, is_labeled in zip(where, labeled, strict=True) if is_labeled]
+    unlabeled = f"{(~labeled).sum():,} pictures without a label"
     return Pictures(
         ids=[f"{name}/{row}" for name, row in where],
-        labels=labels,
+        labels=labels[labeled],
         splits=[known[name] for name, _ in where],
         classes=classes,
         read=read,
         inspection=inspect_pictures(len(where), read, options.max_pixels),
         options=options,
         notes=notes,
+        kind=f"photos of the prepared data set {builder.info.full_name}",
+        set_aside=() if labeled.all() else (unlabeled,),
     )
+
+
+def _set_aside(
+    path: str, labels: np.ndarray, labeled: np.ndarray, where: Sequence[tuple[str, int]]
+) -> str:
+    """Return the note on pictures without a label; refuse data whose training has none.
+
+    Test splits of published data often hold -1 in place of the labels.
+    """
+    missing = [where[i] for i in np.flatnonzero(~labeled)]
+    counts = collections.Counter(name for name, _ in missing)
+    each = ", ".join(f"{errors.shown(name)} {count:,}" for name, count in counts.items())
+    values = ", ".join(str(value) for value in np.unique(labels[~labeled])[:5])
+    said = (
+        f"{len(missing):,} pictures of {errors.shown(path)} have no label (their labels are "
+        f"{values}) and were set aside: {each}."
+    )
+    if not labeled.any():
+        raise errors.DataError(f"{said}\nNone are left.", given=path)
+    return said
 
 
 def _builder(path: str, data_dir: str | None) -> DatasetBuilder:

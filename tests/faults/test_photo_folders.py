@@ -1,0 +1,157 @@
+"""Folders of photos as users, cameras, servers and competitions leave them."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+from picture_files import encoded, noise, png16, write_classes
+from PIL import Image
+
+from actzoo import data, errors
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def look(root, **options):
+    notes = []
+    return data.open_source(str(root), options=options, note=notes.append), notes
+
+
+def noted(notes, *words):
+    matching = [note for note in notes if all(word in note for word in words)]
+    assert len(matching) == 1, notes
+    return matching[0]
+
+
+def refused(root, words, **options):
+    with pytest.raises(errors.DataError, match=words) as caught:
+        look(root, **options)
+    return str(caught.value)
+
+
+def write(path, seed=0, **settings):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(noise(seed), **settings))
+
+
+# --- what is set aside, what is matched --------------------------------------------------------
+
+SYSTEM = ("@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", ".thumbnails")
+
+
+@pytest.mark.parametrize("below", ["", "cat", "cat/@eaDir"])
+@pytest.mark.parametrize("name", SYSTEM)
+def test_folders_of_systems_are_never_classes_nor_pictures(tmp_path, name, below):
+    root = write_classes(tmp_path / "data")
+    write(root / below / name / "SYNO_THUMB.png", 99)
+    write(root / below / name / "deeper" / "x.png", 98)
+    source, notes = look(root)
+    assert source.classes == ("cat", "dog") and len(source) == 12
+    assert not [note for note in notes if "up" in note]
+    assert any(SYSTEM_NAME in entry for entry in source.fingerprint().set_aside
+               for SYSTEM_NAME in (name, "@eaDir"))  # fmt: skip
+
+
+def test_a_class_whose_name_begins_with_a_dot_is_named(tmp_path):
+    root = write_classes(tmp_path / "data", ("Java", "Python", ".NET"))
+    source, notes = look(root)
+    assert source.classes == ("Java", "Python")
+    noted(notes, ".NET", "without the dot")
+    assert any(".NET" in entry for entry in source.fingerprint().set_aside)
+
+
+@pytest.mark.parametrize("place", ["test", "test/unlabeled", "test/unknown", "test/images",
+                                   "test/test", "unlabeled", "train/unlabeled"])  # fmt: skip
+def test_pictures_that_nobody_labeled_are_set_aside(tmp_path, place):
+    write_classes(tmp_path / "train", count=10)
+    for number in range(4):
+        write(tmp_path / place / f"{number}.png", 500 + number)
+    source, notes = look(tmp_path)
+    assert source.classes == ("cat", "dog") and len(source) == 20
+    assert set(source.splits()) == {"train"}
+    noted(notes, "4 pictures have no label and were set aside", "predict")
+    assert "4 pictures without a label" in source.fingerprint().set_aside
+    parts = data.split(source, seed=0, note=notes.append)
+    assert len(parts["test"]) == 4  # drawn from train
+
+
+def test_an_unknown_class_in_a_test_split_is_still_refused(tmp_path):
+    write_classes(tmp_path / "train", count=10)
+    write_classes(tmp_path / "test", ("cat", "bird"), start=90)
+    refused(tmp_path, r"in test/ that are not in train/: bird")
+    write_classes(tmp_path / "test2/train")
+    write_classes(tmp_path / "test2/test", ("bird",), start=90)
+    refused(tmp_path / "test2", r"in test/ that are not in train/: bird")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("Cat", "cat"),
+        (unicodedata.normalize("NFC", "café"), unicodedata.normalize("NFD", "café")),
+        ("CAFÉ", unicodedata.normalize("NFD", "café")),
+    ],
+)
+def test_classes_that_differ_in_case_or_composition_are_matched(tmp_path, train, test):
+    write_classes(tmp_path / "train", (train, "dog"))
+    write_classes(tmp_path / "test", (test, "dog"), start=90)
+    source, notes = look(tmp_path)
+    assert set(source.classes) == {train, "dog"} and len(source) == 24
+    noted(notes, "were matched", "test/")
+    for index in range(24):
+        assert source.load(index).target == source.labels()[index]
+    both = write_classes(tmp_path / "both/train", (train, test)).parent
+    write_classes(both / "test", (train, test), start=90)
+    refused(both, "mistaken for")
+
+
+def test_a_stray_picture_beside_class_folders_of_a_split_is_noted(tmp_path):
+    write_classes(tmp_path / "train")
+    write_classes(tmp_path / "test", start=90)
+    write(tmp_path / "train/cover.png", 77)
+    source, notes = look(tmp_path)
+    assert source.classes == ("cat", "dog") and set(source.splits()) == {"train", "test"}
+    noted(notes, "1 pictures beside the class folders", "train/cover.png")
+
+
+def test_deeper_pictures_are_refused_with_advice_that_does_no_harm(tmp_path):
+    root = write_classes(tmp_path / "data")
+    write(root / "cat/rejected/1.png", 50)
+    message = refused(root, r"in cat/rejected/")
+    assert "if not, move their folder away" in message
+
+
+# --- what was understood -----------------------------------------------------------------------
+
+
+def test_a_fingerprint_says_kind_sizes_and_what_was_left_out(tmp_path):
+    write_classes(tmp_path / "train", count=5, height=72, width=96)
+    write_classes(tmp_path / "test", count=2, start=90, height=300, width=400)
+    for name in ("a.txt", "b.txt", "c.heic"):
+        (tmp_path / "train/cat" / name).write_bytes(b"x")
+    (tmp_path / "train/cat/bad.png").write_bytes(b"")
+    found = look(tmp_path)[0].fingerprint()
+    assert found.kind == "photos in 2 class folders, below train/, test/"
+    assert found.sizes == "96 x 72 to 400 x 300 px (median 96 x 72), color, 8 bits a value"
+    assert found.set_aside == (
+        "3 files that are not pictures: 2 .txt, 1 .heic",
+        "1 pictures that cannot be read",
+    )
+
+
+def test_sizes_name_what_is_unusual(tmp_path):
+    root = write_classes(tmp_path / "data")
+    assert look(root)[0].fingerprint().sizes == "24 x 20 px, color, 8 bits a value"
+    inks = Image.fromarray(noise(70)).convert("CMYK")
+    (root / "cat/inks.jpg").write_bytes(encoded(inks, "JPEG"))
+    (root / "cat/deep.png").write_bytes(png16(np.full((20, 24, 1), 4000)))
+    frames = [Image.fromarray(noise(seed)) for seed in (80, 81)]
+    moving = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    (root / "cat/moving.png").write_bytes(moving)
+    assert look(root)[0].fingerprint().sizes == (
+        "24 x 20 px, 7% gray, the rest color, 8 bits a value, 1 with more than 8 bits (4,000 to "
+        "4,000), 1 with inks (CMYK), 1 with several frames or pages"
+    )
