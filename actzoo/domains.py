@@ -140,6 +140,10 @@ class Domain(abc.ABC, Generic[S]):
     def recognize(self, path: str) -> str | None:
         """Return the reason why a path holds such data, or None. Cheap; imports no Keras."""
 
+    def near_miss(self, path: str) -> str | None:
+        """Return why a path that was not recognized seems to be meant as such data, and the fix."""
+        return None
+
     @abc.abstractmethod
     def open(self, path: str, options: Mapping[str, Any]) -> S:
         """Open a user's data.
@@ -436,8 +440,8 @@ def recognize(
     problem = f"{errors.shown(path, 200)} holds no data that actzoo recognizes"
     if others:
         problem = f"{errors.shown(path, 200)} holds {'; '.join(others)}, nothing for {task}"
-    raise errors.DataError(
-        f"{problem}.{folders.hint_of_archives(place)}\nAccepted: {'; '.join(forms)}.",
-        given=path,
-        allowed=forms,
-    )
+    asked = [get_domain(spec.name) for spec in DOMAINS if task in (None, spec.task)]
+    hints = [hint for domain in asked if (hint := domain.near_miss(place)) is not None]
+    says = hints or [f"Accepted: {'; '.join(forms)}."]
+    message = "\n".join([f"{problem}.{folders.hint_of_archives(place)}", *says])
+    raise errors.DataError(message, given=path, allowed=forms)

@@ -175,7 +175,7 @@ class RunOptions:
             "export": (plan.precisions, self.export),
             **{key: (plan.model_config.get(key), value) for key, value in planned.items()},
         }
-        if Path(data).exists() and not data.endswith(".json"):
+        if Path(data).exists() and (not data.endswith(".json") or is_data(data)):
             pairs["data"] = (plan.data, str(Path(data).absolute()))
         if self.options:
             pairs["data options"] = (plan.data_options, dict(self.options))
@@ -214,3 +214,9 @@ def _whole_numbers(key: str, text: str) -> Any:
             given=text,
         )
     return value
+
+
+def is_data(path: str) -> bool:
+    """Say whether a `.json` file is data of some domain, and not a plan, by its content."""
+    found = (domains.get_domain(spec.name).recognize(path) for spec in domains.DOMAINS)
+    return any(reason is not None for reason in found)

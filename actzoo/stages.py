@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from actzoo import domains, errors, files, models, run_folder, stage_records
 from actzoo._lazy import resolve
 from actzoo.data import Preparation, RunData, load_training_samples, open_source, rng, split
-from actzoo.options import RunOptions
+from actzoo.options import RunOptions, is_data
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
 from actzoo.run_folder import RunFolder
@@ -210,7 +210,7 @@ def do_plan(session: Session) -> Plan:
     folder, place = session.folder, session.place
     run_folder.check_free(folder, resume=session.resume and not folder.plan.exists())
     options = session.options.checked()
-    if place.endswith(".json"):
+    if place.endswith(".json") and not is_data(place):
         with session.stage("plan") as log:
             options.refuse_data_options()
             made = options.applied_to(Plan.read(place))

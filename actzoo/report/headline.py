@@ -12,7 +12,7 @@ from actzoo.report.run_files import RunFiles, cell
 from actzoo.report.values import mapping, sequence
 from actzoo.tasks import Measure
 
-DATA_ENDINGS = r"\.(zip|tar\.gz|tgz|csv|tsv|jsonl?|parquet)$"
+DATA_ENDINGS = r"\.(zip|tar\.gz|tgz|(csv|tsv|jsonl?)(\.(gz|bz2|xz))?|parquet|arrow)$"
 MOST_FINDINGS = 20
 STRIP = (2, 356)  # left edge and width of the bar of the headline
 SPLITS = {"train": "to train", "val": "to validate", "test": "to test"}

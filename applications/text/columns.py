@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.applications.text import table
+from actzoo.applications.text import cells
+from actzoo.applications.text.records import Table
+from actzoo.applications.text.separated import other_delimiter
 
-TEXT_NAMES = ("text", "sentence", "review", "content", "document", "comment", "message", "question")
-LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "intent", "topic", "labels")
+# In the order in which they are preferred, where a table has several.
+TEXT_NAMES = (
+    "text", "sentence", "review", "content", "document", "comment", "message", "question",
+    "tweet", "post", "body", "utterance", "article", "sms", "email", "query", "phrase",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "class", "category", "target", "sentiment", "intent", "topic", "labels",
+    "emotion", "polarity",
+)  # fmt: skip
+# Where no other column is named by one of those, also as its last word.
+_WEAK = {
+    "text": ("abstract", "description", "headline", "title", "v2"),
+    "label": ("rating", "stars", "score", "tag", "spam", "type", "v1"),
+}
+KNOWN = frozenset((*TEXT_NAMES, *LABEL_NAMES, *_WEAK["text"], *_WEAK["label"]))
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_FLAGS = {"0", "1", "true", "false", ""}
+_LOOKED_AT = 2000  # rows, where a column is looked at to explain what is wrong
+_WORDY = 2.5  # words of a cell on average, from which on a column holds texts
+_FEW = 0.5  # distinct cells to a row, up to which a column may hold labels
 
 
 def text_and_label(
-    read: table.Table, text_column: str | None, label_column: str | None
+    read: Table, text_column: str | None, label_column: str | None
 ) -> tuple[int, int]:
     """Return the positions of texts and labels.
 
@@ -28,7 +49,7 @@ def text_and_label(
     label = _column(read, label_column, LABEL_NAMES, "label")
     text = _column(read, text_column, TEXT_NAMES, "text")
     if label is None:
-        raise _no_column(read, "label")
+        raise _no_label(read, text)
     if text is None:
         text = _only_other(read, label)
     if text == label:
@@ -37,10 +58,13 @@ def text_and_label(
             "Name two: --text-column and --label-column.",
             given=read.columns[text],
         )
+    is_named = read.columns[text].casefold() in KNOWN or text_column or label_column
+    if not is_named and _comes_again(read, label):
+        raise _no_header(read, label)
     return text, label
 
 
-def text_alone(read: table.Table, text_column: str | None, label_column: str | None) -> int:
+def text_alone(read: Table, text_column: str | None, label_column: str | None) -> int:
     """Return the position of the texts in a table that need not have labels.
 
     Args:
@@ -60,15 +84,31 @@ def text_alone(read: table.Table, text_column: str | None, label_column: str | N
     return at
 
 
-def _only_other(read: table.Table, label: int | None) -> int:
-    """Return the position of the one column that is not the labels."""
+def has_labels(read: Table, label_column: str | None) -> bool:
+    """Say whether a table seems to have a column of labels."""
+    if label_column is not None:
+        return label_column in read.columns
+    return _column(read, None, LABEL_NAMES, "label") is not None
+
+
+def _only_other(read: Table, label: int | None) -> int:
+    """Return the position of the one column that is neither labels nor numbers of the rows."""
     others = [i for i in range(len(read.columns)) if i != label]
+    if len(others) > 1:
+        others = [i for i in others if not _counts_rows(read, i)]
     if len(others) != 1:
         raise _no_column(read, "text")
     return others[0]
 
 
-def _column(read: table.Table, wanted: str | None, known: Sequence[str], role: str) -> int | None:
+def _counts_rows(read: Table, at: int) -> bool:
+    """Say whether a column holds the numbers of the rows, as pandas writes its index."""
+    if not (read.columns[at].startswith("Unnamed: ") or read.columns[at].casefold() == "index"):
+        return False
+    return all(cells.shown(cell).isdigit() for cell in read.column(at)[:_LOOKED_AT])
+
+
+def _column(read: Table, wanted: str | None, known: Sequence[str], role: str) -> int | None:
     if wanted is not None:
         if wanted not in read.columns:
             error = errors.unknown_name(f"column of {read.name}", wanted, read.columns)
@@ -80,16 +120,98 @@ def _column(read: table.Table, wanted: str | None, known: Sequence[str], role: s
             )
         return read.columns.index(wanted)
     folded = [column.casefold() for column in read.columns]
-    return next((folded.index(name) for name in known if name in folded), None)
+    exact = next((folded.index(name) for name in known if name in folded), None)
+    if exact is not None:
+        return exact
+    ending = [at for at, column in enumerate(read.columns) if _last_word(column) in known]
+    if ending:
+        return ending[0] if len(ending) == 1 else None
+    return next((folded.index(name) for name in _WEAK[role] if name in folded), None)
 
 
-def _no_column(read: table.Table, role: str) -> errors.DataError:
+def _last_word(column: str) -> str:
+    """Return what a name such as `airline_sentiment` or `reviewText` ends in."""
+    words = _WORD.findall(column)
+    return words[-1].casefold() if len(words) > 1 else ""
+
+
+def _no_label(read: Table, text: int | None) -> errors.DataError:
+    """Return the error about a table without a column of labels, with what it has instead."""
+    flags = [at for at in _flags(read) if at != text]
+    if len(flags) > 1:
+        named = [read.columns[at] for at in flags]
+        fix = f"--label-column {named[0]}"
+        return errors.DataError(
+            f"{errors.shown(read.name, 120)} has no column of labels; its columns "
+            f"{errors.shown(', '.join(named), 160)} hold 0 and 1, one for each label.\n"
+            "One class per text can be learned, several labels (multi-label) cannot yet: make one "
+            f"column of classes, or learn one of these: {fix}",
+            given=named,
+            fix=fix,
+        )
+    again = [at for at in range(len(read.columns)) if _comes_again(read, at)]
+    if len(read.columns) > 1 and again:
+        return _no_header(read, again[0])
+    return _no_column(read, "label")
+
+
+def _flags(read: Table) -> list[int]:
+    """Return the columns that hold nothing but 0 and 1."""
+    found = []
+    for at in range(len(read.columns)):
+        seen = {cells.shown(cell).strip().casefold() for cell in read.column(at)[:_LOOKED_AT]}
+        if seen and seen <= _FLAGS and len(seen - {""}) > 0 and not _counts_rows(read, at):
+            found.append(at)
+    return found if len(found) > 1 else []
+
+
+def _comes_again(read: Table, at: int) -> bool:
+    """Say whether a column's name is also one of its values: its first line seems to be data."""
+    if not read.named_by_line:
+        return False
+    values = [cells.shown(cell).strip() for cell in read.column(at)[:_LOOKED_AT]]
+    return read.columns[at] in values and len(set(values)) <= _FEW * len(values)
+
+
+def _no_header(read: Table, label: int) -> errors.DataError:
+    """Return the error about a table whose first line is a row."""
+    words = [_words(read, at) if at != label else -1.0 for at in range(len(read.columns))]
+    text = words.index(max(words))
+    named = {label: "label", text: "text"}
+    fix = "--columns " + ",".join(
+        named.get(at, f"column{at + 1}") for at in range(len(read.columns))
+    )
+    return errors.DataError(
+        f"{errors.shown(read.name, 120)} seems to be a table without a header: "
+        f"'{errors.shown(read.columns[label])}' of its first line comes again below it.\n"
+        f"Name its columns: {fix}",
+        given=read.columns,
+        fix=fix,
+    )
+
+
+def _words(read: Table, at: int) -> float:
+    """Return how many words a cell of a column has on average."""
+    column = read.column(at)[:_LOOKED_AT]
+    return sum(len(cells.shown(cell).split()) for cell in column) / max(1, len(column))
+
+
+def _no_column(read: Table, role: str) -> errors.DataError:
     seen = errors.shown(", ".join(read.columns), 160)
     near = errors.unknown_name("column", role, read.columns).nearest
     hint = f"\nNearest is '{errors.shown(near[0])}'." if near else ""
-    if len(read.columns) == 1 and (delimiter := table.other_delimiter(read.columns[0])):
-        hint = f"\nIts fields seem to be divided by another character: {delimiter}"
     fix = f"--{role}-column NAME"
+    if len(read.columns) == 1 and (delimiter := other_delimiter(read.columns[0])):
+        hint = f"\nIts fields seem to be divided by another character: {delimiter}"
+    elif len(read.columns) == 1:
+        hint = "\nIt has one column; texts and their labels are needed."
+    wordy = [read.columns[at] for at in range(len(read.columns)) if _words(read, at) >= _WORDY]
+    if role == "text" and len(wordy) > 1:
+        fix = f"--text-column {wordy[0]}"
+        hint = (
+            f"\nTexts seem to be in {errors.shown(' and '.join(wordy), 120)}; a model here reads "
+            "one text: choose one, or join them in a column of their own."
+        )
     return errors.DataError(
         f"{errors.shown(read.name, 120)} has no column '{role}'; its columns are: {seen}.{hint}\n"
         f"Name the column: {fix}. A file without a header needs one, as in: text,label",

@@ -6,7 +6,6 @@ refused with how to fix it (`labels`, `columns`).
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -16,29 +15,10 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.text import columns, labels, rows, table, tokenizer
+from actzoo.applications.text import gathering, labels, rows, table, tokenizer
 from actzoo.applications.text.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.data_options import read_options
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How texts are opened.
-
-    Attributes:
-        text_column: Name of the column with the texts; None finds it by its name.
-        label_column: Name of the column with the labels; None finds it by its name.
-        delimiter: Between the fields of a CSV.
-        encoding: Of the file.
-        strict: Refuse what would otherwise be set aside.
-    """
-
-    text_column: str | None = None
-    label_column: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
-    strict: bool = False
 
 
 def open_texts(
@@ -50,7 +30,7 @@ def open_texts(
 
     Args:
         path: The table or folder.
-        options: See `Options`.
+        options: See `gathering.Options`.
         tables: What `table.find` says of the path; None asks it.
 
     Raises:
@@ -58,7 +38,7 @@ def open_texts(
         DataError: The texts cannot be used; names file and line.
     """
     tokenizer.check_installed()
-    chosen = Options(**read_options(OPTIONS, options))
+    chosen = gathering.Options(**read_options(OPTIONS, options))
     files = table.find(path) if tables is None else tables
     if not files:
         raise errors.DataError(
@@ -66,11 +46,11 @@ def open_texts(
             ".parquet, and perhaps test.csv.",
             given=path,
         )
-    read, names = _read_rows(files, chosen)
-    notes: list[str] = []
+    made = gathering.gather(path, files, chosen)
+    read, notes, set_aside = made.rows, made.notes, made.set_aside
     rows.strip_labels(read, notes)
-    read = rows.without_labels(read, notes)
-    read = rows.without_words(read, notes)
+    read = rows.without_labels(read, notes, set_aside)
+    read = rows.without_words(read, notes, set_aside)
     if notes and chosen.strict:
         raise errors.DataError(
             f"{' '.join(notes)}\nFix these rows, or leave --strict out.", given=path
@@ -79,7 +59,7 @@ def open_texts(
     notes += notes_on_copies(
         "texts", rows.copies(read), read.ids, read.labels, read.splits, chosen.strict
     )
-    return Texts(read, classes, notes, names)
+    return Texts(made, read, classes)
 
 
 def open_text(text: str, options: Mapping[str, Any]) -> Texts:
@@ -87,60 +67,37 @@ def open_text(text: str, options: Mapping[str, Any]) -> Texts:
 
     Args:
         text: The text itself, or the path of a file that holds nothing else.
-        options: See `Options`.
+        options: See `gathering.Options`.
 
     Raises:
         MissingExtraError: A library is missing.
         DataError: The file is not text.
     """
     tokenizer.check_installed()
-    chosen = Options(**read_options(OPTIONS, options))
+    chosen = gathering.Options(**read_options(OPTIONS, options))
     place = Path(text)
     if os.path.isfile(text):
         text = "\n".join(table.lines_of(place, chosen.encoding))
     one = rows.Rows([place.name], [text], ["example"], [None])
-    return Texts(one, ("example",), (), ("", ""))
-
-
-def _read_rows(
-    tables: Sequence[tuple[str, Path]], options: Options
-) -> tuple[rows.Rows, tuple[str, str]]:
-    """Return the rows of all tables, and the names of the columns of texts and labels."""
-    every, names = rows.Rows(), ("", "")
-    for split, file in tables:
-        read = table.read(file, delimiter=options.delimiter, encoding=options.encoding)
-        text, label = columns.text_and_label(read, options.text_column, options.label_column)
-        names = (read.columns[text], read.columns[label])
-        every.ids += [f"{file.name}:{line}" for line in read.lines]
-        every.texts += [row[text] for row in read.rows]
-        every.labels += [row[label] for row in read.rows]
-        every.splits += [split or None] * len(read.rows)
-    return every, names
+    return Texts(gathering.Gathered(kind="one text"), one, ("example",))
 
 
 class Texts:
     """Labeled texts; an `actzoo.data.Source`.
 
     Args:
+        made: How they were read.
         read: Their fields, without what was set aside.
         classes: Names.
-        notes: Warnings met so far.
-        columns: Names of the columns of texts and labels.
     """
 
-    def __init__(
-        self,
-        read: rows.Rows,
-        classes: tuple[str, ...],
-        notes: Sequence[str],
-        columns: tuple[str, str],
-    ) -> None:
+    def __init__(self, made: gathering.Gathered, read: rows.Rows, classes: tuple[str, ...]) -> None:
         self.classes = classes
-        self.columns = columns
+        self.columns = made.columns
+        self._made = made
         self._rows = read
         numbers = {name: number for number, name in enumerate(classes)}
         self._labels = np.array([numbers[label] for label in read.labels], dtype=np.int64)
-        self._notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -198,8 +155,18 @@ class Texts:
                 "longest_words": int(max(words)),
             },
             content_hash=self._content_hash(),
-            notes=self._notes,
+            notes=tuple(self._made.notes),
+            kind=self._made.kind,
+            sizes=self._sizes(words),
+            set_aside=tuple(self._made.set_aside),
         )
+
+    def _sizes(self, words: Sequence[int]) -> str:
+        letters = [len(text) for text in self._rows.texts]
+        sizes = f"{min(letters):,} to {max(letters):,} characters, median {np.median(letters):,.0f}"
+        if np.median(words) <= 1:
+            return f"{sizes}; most are written without spaces"
+        return f"{sizes}; {min(words):,} to {max(words):,} words, median {np.median(words):,.0f}"
 
     def _content_hash(self) -> str:
         digest = hashlib.sha256(repr(self.classes).encode())

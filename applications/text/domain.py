@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,9 @@ DOMAIN = DomainSpec(
     planned=("vocabulary_size", "max_length"),
     options=OPTIONS,
     data_forms=(
-        "a .csv, .tsv, .jsonl or .parquet file with a text and a label column, or a folder with "
-        "train.* and test.* of these",
+        "a .csv, .tsv, .json, .jsonl, .parquet or .arrow file with a text and a label column, also "
+        "compressed (.csv.gz), a file of lines as fastText writes them, or a folder with train.* "
+        "and test.* of these",
     ),
     aliases=("texts", "sentences"),
 )
@@ -63,6 +65,12 @@ class Text(Domain["Texts"]):
         tables = table.find(path)
         self._found = {path: tables}
         return f"a table, {tables[0][1].name}" if tables else None
+
+    def near_miss(self, path: str) -> str | None:
+        """Return why a path holds no table that is read, though it seems to hold texts."""
+        from actzoo.applications.text import near_misses
+
+        return near_misses.near_miss(path)
 
     def open(self, path: str, options: Mapping[str, Any]) -> Texts:
         """Open a table of texts, or a folder of tables."""
@@ -114,6 +122,11 @@ class Text(Domain["Texts"]):
             seen={"unknown_tokens": round(counts["train"].unknown_share, 6)},
             notes=(*some_unknown, *knowledge.notes(texts, counts, settings, inherited)),
         )
+
+    def class_names(self, source: Texts, known: Sequence[str]) -> Sequence[str]:
+        """Return classes in the form that a model knows: accents apart (NFD), numbers as 1.0."""
+        forms = {unicodedata.normalize("NFC", name).removesuffix(".0"): name for name in known}
+        return [name if name in known else forms.get(name, name) for name in source.classes]
 
     def recognize_example(self, path: str, mask: str | None) -> str | None:
         """Return that a path is a text file, or a sentence, or None."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import collections
 import itertools
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 
 from actzoo import errors
+from actzoo.applications.text.cells import MULTI_LABEL
 from actzoo.applications.text.rows import Rows
 
-DISTINCT = 0.5  # share of distinct numbers among labels from which on they are measurements
+DISTINCT = 0.5  # share of distinct labels from which on they are measurements or identifiers
+SEPARATORS = ("|", ";", ",")  # between several labels in one field
+_DECIMAL = re.compile(r"-?\d+(?:,\d+)?")  # with the comma of many countries
 # Letters of other scripts that look like Latin ones.
 _TWINS = str.maketrans(
     "АаВЕеКМНОоРрСсТуХхІіЈјЅѕԁԛԝΑΒΕΖΗΙΚΜΝΟοΡΤΥΧνıоӏ",
@@ -23,6 +27,8 @@ def classes_of(rows: Rows, notes: list[str]) -> tuple[str, ...]:
     """Return the classes: numbers in their order, else by name."""
     counts = collections.Counter(rows.labels)
     _refuse_measurements(rows, counts)
+    _refuse_identifiers(rows, counts)
+    _refuse_several(rows, counts)
     _refuse_spellings(counts)
     _note_twins(counts, notes)
     if counts and all(_number(label) is not None for label in counts):
@@ -54,6 +60,41 @@ def _refuse_measurements(rows: Rows, counts: Mapping[str, int]) -> None:
             "Give a column of classes: --label-column NAME, or divide the numbers into classes.",
             given=len(counts),
             fix="--label-column NAME",
+        )
+
+
+def _refuse_identifiers(rows: Rows, counts: Mapping[str, int]) -> None:
+    """Refuse labels of which nearly each is another."""
+    once = [label for label, count in counts.items() if count == 1]
+    if len(rows) < 10 or len(once) <= DISTINCT * len(rows):
+        return
+    raise errors.DataError(
+        f"The labels are {len(counts):,} different ones in {len(rows):,} rows, {len(once):,} of "
+        f"them there once, such as {', '.join(map(errors.shown, once[:3]))}: identifiers or texts, "
+        "not classes.\nGive a column of classes: --label-column NAME",
+        given=len(counts),
+        fix="--label-column NAME",
+    )
+
+
+def _refuse_several(rows: Rows, counts: Mapping[str, int]) -> None:
+    """Refuse labels that are several in one field: most parts occur in other labels, too."""
+    for separator in SEPARATORS:
+        parts = {label: [p.strip() for p in label.split(separator)] for label in counts}
+        joined = [label for label, own in parts.items() if len(own) > 1 and all(own)]
+        if len(joined) < 2 or all(map(_DECIMAL.fullmatch, counts)):
+            continue
+        uses = collections.Counter(part for own in parts.values() for part in set(own))
+        inside = {part for label in joined for part in parts[label]}
+        if 2 * sum(uses[part] > 1 for part in inside) <= len(inside):
+            continue
+        several = [i for i, label in enumerate(rows.labels) if label in set(joined)]
+        shown = ", ".join(f"'{errors.shown(label, 40)}'" for label in joined[:3])
+        raise errors.DataError(
+            f"{len(several):,} of {len(rows):,} rows seem to have several labels, divided by "
+            f"'{separator}': {shown} ({rows.named(several)}).\n{MULTI_LABEL}\n"
+            f"If each is one class, write its name without the '{separator}'.",
+            given=joined[:10],
         )
 
 

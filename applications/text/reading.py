@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from actzoo import errors
-from actzoo.applications.text import columns, table
+from actzoo.applications.text import cells, columns, table
+from actzoo.applications.text.records import Table
 from actzoo.domains import GivenInput
 from actzoo.folders import files_of
 
-_NO_TABLES = (".xlsx", ".xls", ".ods", ".json", ".pdf", ".docx", ".zip", ".gz")
+_NO_TABLES = (".xlsx", ".xls", ".ods", ".pdf", ".docx", ".zip", ".sql", ".db", ".sqlite", ".pkl")
 
 
 def read_given(given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
@@ -50,24 +51,29 @@ def _names_a_file(item: str) -> bool:
     path = Path(item)
     is_path = " " not in item or (len(path.parts) > 1 and _is_there(path.parent))
     known = (*table.SUFFIXES, ".txt", *_NO_TABLES)
-    return is_path and "://" not in item and path.suffix.lower() in known
+    return is_path and "://" not in item and table.kind_of(path) in known
 
 
 def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
-    encoding = options.get("encoding")
+    encoding, kind = options.get("encoding"), table.kind_of(path)
     has_texts = False
-    if path.suffix.lower() in _NO_TABLES:
+    if kind in _NO_TABLES:
         problem = f"{errors.shown(path, 200)} is not a text file; save it as CSV."
         yield GivenInput(str(path), problem=problem)
         return
     try:
-        if path.suffix.lower() not in table.SUFFIXES:
+        if kind not in table.SUFFIXES:
             texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
         else:
-            read = table.read(path, delimiter=options.get("delimiter"), encoding=encoding)
+            read = table.read(
+                path,
+                delimiter=options.get("delimiter"),
+                encoding=encoding,
+                columns=options.get("columns"),
+            )
             texts = _column_of_texts(read, options)
         for line, text in texts:
-            if text.strip() or path.suffix.lower() in table.SUFFIXES:
+            if text.strip() or kind in table.SUFFIXES:
                 has_texts = True
                 yield GivenInput(f"{path}:{line}", text.encode())
         if not has_texts:
@@ -76,16 +82,14 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
         yield GivenInput(str(path), problem=str(error))
 
 
-def _column_of_texts(read: table.Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def _column_of_texts(read: Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Yield the line and text of each row; the columns are found as in training.
 
     One column needs no header: one of several words is the first text, unless it was named.
     """
     text_column = options.get("text_column")
-    by_rows = Path(read.name).suffix.lower() in (".csv", ".tsv")
-    if len(read.columns) == 1 and by_rows and " " in (first := read.columns[0]):
+    if len(read.columns) == 1 and read.named_by_line and " " in (first := read.columns[0]):
         if first != text_column:
             yield 1, first
     at = columns.text_alone(read, text_column, options.get("label_column"))
-    for line, row in zip(read.lines, read.rows, strict=True):
-        yield line, row[at]
+    yield from zip(read.lines, cells.texts(read, at)[0], strict=True)

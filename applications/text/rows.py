@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from actzoo import errors
 
-MISSING = {"nan", "na", "n/a", "none", "null"}  # how programs write a missing value
+MISSING = {"nan", "na", "n/a", "none", "null", "\\n"}  # how programs write a missing value
+UNKNOWN = ("-1", "-1.0", "?")  # labels that held-out splits have where they are kept secret
 FEW = 3  # a missing value's spelling with fewer rows is not a class
 WORDLESS_SHARE = 0.01  # of texts without letter or digit; more are refused
 
@@ -67,35 +68,41 @@ def strip_labels(rows: Rows, notes: list[str]) -> None:
     rows.labels = [label.strip() for label in rows.labels]
 
 
-def without_labels(rows: Rows, notes: list[str]) -> Rows:
-    """Set rows without a label aside."""
+def without_labels(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
+    """Set rows without a label aside, and held-out ones whose label is kept secret."""
     by_label = collections.defaultdict(list)
     for index, label in enumerate(rows.labels):
         by_label[label].append(index)
     dropped: list[int] = []
     for label, indices in by_label.items():
-        if label == "":
-            notes.append(
-                f"{len(indices):,} rows have no label and were set aside: {rows.named(indices)}."
-            )
+        why = _why_missing(rows, label, indices)
+        if why is not None:
+            notes.append(f"{len(indices):,} rows have {why}set aside: {rows.named(indices)}.")
             dropped += indices
         elif label.casefold() in MISSING:
-            shown = f"'{errors.shown(label)}'"
-            if len(indices) < FEW or len(indices) < WORDLESS_SHARE * len(rows):
-                notes.append(
-                    f"{len(indices):,} rows have the label {shown}, taken as missing, and were set "
-                    f"aside: {rows.named(indices)}."
-                )
-                dropped += indices
-            else:
-                notes.append(
-                    f"{len(indices):,} rows have the label {shown}; it is taken as a class, since "
-                    "it has so many."
-                )
+            notes.append(
+                f"{len(indices):,} rows have the label '{errors.shown(label)}'; it is taken as a "
+                "class, since it has so many."
+            )
+    if dropped:
+        set_aside.append(f"{len(dropped):,} rows without a label")
     return rows.without(dropped) if dropped else rows
 
 
-def without_words(rows: Rows, notes: list[str]) -> Rows:
+def _why_missing(rows: Rows, label: str, indices: Sequence[int]) -> str | None:
+    """Return in which way the rows of a label have none; None where it is a class."""
+    shown = f"the label '{errors.shown(label)}'"
+    if label == "":
+        return "no label and were "
+    if label in UNKNOWN and all(rows.splits[i] in ("val", "test") for i in indices):
+        return f"{shown}, which no training text has: unknown, and were "
+    if label.casefold() not in MISSING:
+        return None
+    few = len(indices) < FEW or len(indices) < WORDLESS_SHARE * len(rows)
+    return f"{shown}, taken as missing, and were " if few else None
+
+
+def without_words(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
     """Set empty texts aside, and note those without letter or digit; refuse many."""
     empty = [i for i, text in enumerate(rows.texts) if not _visible(text)]
     blank = set(empty)
@@ -114,6 +121,7 @@ def without_words(rows: Rows, notes: list[str]) -> Rows:
             fix="--text-column NAME",
         )
     if empty:
+        set_aside.append(f"{len(empty):,} empty texts")
         notes.append(f"{len(empty):,} texts are empty and were set aside: {rows.named(empty)}.")
     if wordless:
         notes.append(f"{len(wordless):,} texts hold no letter or digit: {rows.named(wordless)}.")

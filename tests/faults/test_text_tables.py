@@ -1,0 +1,442 @@
+"""Tables of texts as programs and sites write them: read right, or refused with the reason."""
+
+import bz2
+import datetime
+import decimal
+import gzip
+import json
+import zipfile
+
+import pyarrow
+import pytest
+from pyarrow import feather, parquet
+
+from actzoo import data, domains, errors
+
+COUNT = 30
+TEXTS = [f"a {'fine' if i % 2 else 'dull'} film number {i}" for i in range(COUNT)]
+LABELS = ["pos" if i % 2 else "neg" for i in range(COUNT)]
+ROWS = list(zip(TEXTS, LABELS, strict=True))
+NAMES = ("neg", "pos")
+
+
+def csv_of(rows=ROWS, header="text,label", delimiter=","):
+    return "\n".join([header, *(delimiter.join(map(str, row)) for row in rows)]) + "\n"
+
+
+def put(path, content, encoding="utf-8"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return path
+
+
+def put_parquet(path, text=TEXTS, label=LABELS, features=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = pyarrow.table({"text": text, "label": label})
+    if features is not None:
+        about = json.dumps({"info": {"features": {"label": features}}})
+        content = content.replace_schema_metadata({b"huggingface": about.encode()})
+    parquet.write_table(content, path)
+    return path
+
+
+def put_stream(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = pyarrow.table({"text": [t for t, _ in rows], "label": [b for _, b in rows]})
+    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_stream(file, content.schema) as w:
+        w.write_table(content)
+
+
+def put_zip(path, **members):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return path
+
+
+def other(rows=ROWS, count=6):
+    return [(f"{text} again", label) for text, label in rows[:count]]
+
+
+def opened(path, **options):
+    """Return the source that a path gives, and all that was said of it."""
+    kind = domains.recognize(str(path)).name
+    assert kind == "text"
+    notes = []
+    source = data.open_source(str(path), kind, options, note=notes.append)
+    return source, "\n".join([*notes, *source.fingerprint().set_aside])
+
+
+def refused(path, *words, **options):
+    with pytest.raises(errors.ActzooError) as caught:
+        data.open_source(str(path), domains.recognize(str(path)).name, options, note=lambda _: None)
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path / "cache"))
+
+
+def records():
+    return [{"text": text, "label": label} for text, label in ROWS]
+
+
+def folder_of_parts(place):
+    for part in range(3):
+        put_parquet(
+            place / f"data/train-{part:05d}-of-00003.parquet", TEXTS[part::3], LABELS[part::3]
+        )
+    texts, labels = zip(*other(), strict=True)
+    put_parquet(place / "data/test-00000-of-00001.parquet", texts, labels)
+    put_parquet(place / "data/unsupervised-00000-of-00001.parquet", TEXTS, [-1] * COUNT)
+    put(place / "README.md", "# about")
+    return place
+
+
+def saved_to_disk(place):
+    put_stream(place / "train/data-00000-of-00001.arrow", ROWS)
+    put_stream(place / "test/data-00000-of-00001.arrow", other())
+    for split in ("train", "test"):
+        put(place / split / "state.json", "{}")
+        put(place / split / "dataset_info.json", "{}")
+    put(place / "dataset_dict.json", '{"splits": ["train", "test"]}')
+    return place
+
+
+def kaggle(place):
+    rows = [(number, text, label) for number, (text, label) in enumerate(ROWS)]
+    put(place / "train.csv", csv_of(rows, "id,text,target"))
+    put(place / "test.csv", csv_of([row[:2] for row in rows], "id,text"))
+    put(place / "sample_submission.csv", "id,target\n1,pos\n")
+    return place
+
+
+# Each form that is read: how it is made, what was understood, what is said.
+FORMS = {
+    "trailing empty columns": (
+        lambda t: put(t / "a.csv", csv_of([(b, x, "", "", "") for x, b in ROWS], "v1,v2,,,")),
+        "a.csv, text column 'v2', label column 'v1'", ""),
+    "trailing columns with cells": (
+        lambda t: put(t / "a.csv", csv_of(
+            [(b, x, "more" if i == 5 else "") for i, (x, b) in enumerate(ROWS)], "v1,v2,")),
+        "not used: Unnamed: 2", "1 rows hold something there: a.csv:7"),
+    "delimiter at the end of rows only": (
+        lambda t: put(t / "a.csv", csv_of([(x, b, "") for x, b in ROWS])), "column 'text'", ""),
+    "sep= of Excel": (
+        lambda t: put(t / "a.csv", "sep=;\r\n" + csv_of(header="text;label", delimiter=";")),
+        "column 'text'", ""),
+    "sep= of Excel in UTF-16": (
+        lambda t: put(t / "a.csv", "sep=;\n" + csv_of(ROWS, "text;label", ";"), "utf-16"),
+        "column 'text'", ""),
+    "Unicode text of Excel": (
+        lambda t: put(t / "a.txt", csv_of(ROWS, "text\tlabel", "\t"), "utf-16"), "a.txt", ""),
+    "gzip": (lambda t: put(t / "a.csv.gz", gzip.compress(csv_of().encode())), "a.csv.gz", ""),
+    "bzip2 of a TSV": (
+        lambda t: put(t / "a.tsv.bz2", bz2.compress(csv_of(ROWS, "text\tlabel", "\t").encode())),
+        "a.tsv.bz2", ""),
+    "a CSV in a zip": (
+        lambda t: put_zip(t / "a.csv.zip", reviews__csv=csv_of()), "reviews.csv", ""),
+    "a table without ending in a zip": (
+        lambda t: put_zip(t / "a.zip", Spam=csv_of(ROWS, "text\tlabel", "\t"), readme="about it"),
+        "Spam", ""),
+    "JSON rows": (lambda t: put(t / "a.json", json.dumps(records())), "a.json", ""),
+    "JSON columns": (
+        lambda t: put(t / "a.json", json.dumps({"text": TEXTS, "label": LABELS})), "a.json", ""),
+    "JSON of pandas, columns": (
+        lambda t: put(t / "a.json", json.dumps(
+            {"text": dict(enumerate(TEXTS)), "label": dict(enumerate(LABELS))})), "a.json", ""),
+    "JSON of pandas, index": (
+        lambda t: put(t / "a.json", json.dumps(dict(enumerate(records())))), "a.json", ""),
+    "JSON of pandas, split": (
+        lambda t: put(t / "a.json", json.dumps(
+            {"columns": ["text", "label"], "index": list(range(COUNT)), "data": ROWS})),
+        "a.json", ""),
+    "JSON of pandas, table": (
+        lambda t: put(t / "a.json", json.dumps({"schema": {"fields": []}, "data": records()})),
+        "a.json", ""),
+    "JSON of a viewer of datasets": (
+        lambda t: put(t / "a.json", json.dumps(
+            {"rows": [{"row_idx": i, "row": row} for i, row in enumerate(records())]})),
+        "a.json", ""),
+    "JSON lines in .json": (
+        lambda t: put(t / "a.json", "\n".join(map(json.dumps, records()))), "a.json", ""),
+    "parts of Hugging Face": (
+        lambda t: folder_of_parts(t / "d"), "train-00002-of-00003.parquet and 1 more",
+        "tables of no split: unsupervised-00000-of-00001.parquet"),
+    "save_to_disk of Hugging Face": (lambda t: saved_to_disk(t / "d"), "arrow", ""),
+    "Feather": (
+        lambda t: feather.write_feather(
+            pyarrow.table({"text": TEXTS, "label": LABELS}), t / "a.feather") or t / "a.feather",
+        "a.feather", ""),
+    "Kaggle": (
+        lambda t: kaggle(t / "d"), "label column 'target' (not used: id)",
+        "test.csv: 30 texts without labels\ntables of no split: sample_submission.csv"),
+    "fastText": (
+        lambda t: put(t / "a.ft.txt", "\n".join(f"__label__{b} {x}" for x, b in ROWS)),
+        "a.ft.txt", ""),
+    "fastText in a CSV": (
+        lambda t: put(t / "a.csv", "\n".join(f"__label__{b} , {x}" for x, b in ROWS)), "a.csv", ""),
+    "TREC": (
+        lambda t: put(t / "a.label", "\n".join(
+            f"{'POS:good' if b == 'pos' else 'NEG:bad'} {x}" for x, b in ROWS)),
+        "not used: fine_label", ""),
+    "index of pandas": (
+        lambda t: put(t / "a.csv", csv_of([(i, *r) for i, r in enumerate(ROWS)], ",what,label")),
+        "column 'what', label column 'label' (not used: Unnamed: 0)", ""),
+    "comments before the header": (
+        lambda t: put(t / "a.csv", "# exported\n# today\n" + csv_of()), "", "2 lines of comments"),
+    "two tables joined with their headers": (
+        lambda t: put(t / "a.csv", csv_of(ROWS[:20]) + csv_of(ROWS[20:])), "", "again as a row"),
+    "line ends of three systems": (
+        lambda t: put(t / "a.csv", "text,label\r\n" + "".join(
+            f"{x},{b}" + ("\r\n", "\n", "\r")[i % 3] for i, (x, b) in enumerate(ROWS))), "", ""),
+    "names of columns of others": (
+        lambda t: put(t / "a.csv", csv_of([("x y", 5, *r) for r in ROWS],
+                                          "title,score,reviewText,airline_sentiment")),
+        "column 'reviewText', label column 'airline_sentiment' (not used: title, score)", ""),
+    "title and body": (
+        lambda t: put(t / "a.csv", csv_of([(f"{i} x", *r) for i, r in enumerate(ROWS)],
+                                          "title,body,type")),
+        "column 'body', label column 'type' (not used: title); for another: --text-column", ""),
+    "train and test in names": (
+        lambda t: (put(t / "d/my_train_set.csv", csv_of()), put(
+            t / "d/my_test_set.csv", csv_of(other())), t / "d")[2], "my_test_set.csv", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_tables_are_read_and_it_is_said_how(tmp_path, form):
+    make, kind, said = FORMS[form]
+    source, notes = opened(make(tmp_path))
+    assert tuple(name.lower() for name in source.classes) == NAMES
+    found = source.fingerprint()
+    assert found.kind.startswith("texts with labels: ") and kind in found.kind
+    assert said in notes and (said or not notes), notes
+    first = [source.text(i) for i in range(len(source)) if source.splits()[i] in (None, "train")]
+    assert sorted(first) == sorted(TEXTS)
+    assert "characters, median" in found.sizes and "words, median 5" in found.sizes
+
+
+REFUSED = {
+    "a semicolon": (csv_of(ROWS, "text;label", ";"), '--delimiter ";"'),
+    "tabs": (csv_of(ROWS, "text\tlabel", "\t"), r'--delimiter "\t"'),
+    "no header": (csv_of(ROWS[1:], ",".join(ROWS[0])), "--columns text,label"),
+    "no header, numbers first": (
+        csv_of([(i % 2, i, x) for i, x in enumerate(TEXTS)], "1,99,hi there you"),
+        "--columns label,column2,text"),
+    "no header, a label with a known name": (
+        csv_of([(("topic", "x")[i % 2], x) for i, x in enumerate(TEXTS)], "topic,hi there you"),
+        "--columns label,text"),
+    "one column": ("\n".join(TEXTS), "It has one column; texts and their labels are needed"),
+    "a comment at the end": (csv_of() + "# end\n", "If it is a comment, remove the line"),
+    "names of rows of R": (
+        csv_of([(i, *row) for i, row in enumerate(ROWS)]), "the column that the header leaves out"),
+    "texts that are numbers": (
+        csv_of([(1000 + i, b) for i, b in enumerate(LABELS)], "id,label"), "it holds numbers"),
+    "texts that are names of files": (
+        csv_of([(f"img_{i}.jpg", b) for i, b in enumerate(LABELS)], "image,label"),
+        "it holds names of files"),
+    "labels that are identifiers": (
+        csv_of([(x, f"id{i}") for i, x in enumerate(TEXTS)]), "identifiers or texts, not classes"),
+    "a pair of texts": (
+        csv_of([(x, x, b) for x, b in ROWS], "sentence1,sentence2,label"),
+        "sentence1 and sentence2; a model here reads one text"),
+    "a web page": ("<!DOCTYPE html><html>", "it is a web page"),
+    "a workbook": (b"PK\x03\x04and more", "Save the sheet as CSV UTF-8"),
+    "a pointer of Git LFS": ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+    "Cyrillic": ("text,label\n" + "очень хороший фильм,pos\n" * 9, "--encoding cp1251"),
+    "Western": ("text,label\n" + "café très bon too,pos\n" * 9, "'café très bon too,pos'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_cannot_be_read_is_refused_with_the_real_reason(tmp_path, form):
+    content, words = REFUSED[form]
+    encoding = {"Cyrillic": "cp1251", "Western": "cp1252"}.get(form, "utf-8")
+    refused(put(tmp_path / "a.csv", content, encoding), words)
+
+
+def test_a_table_without_a_header_is_read_with_names(tmp_path):
+    path = put(tmp_path / "a.tsv", "".join(f"{label}\t{text}\n" for text, label in ROWS))
+    refused(path, "--columns label,text")
+    source, _ = opened(path, columns="label,text")
+    assert source.text(0) == TEXTS[0] and source.classes == NAMES
+    refused(path, "2 fields where --columns names 3", columns="label,id,text")
+    path = put(tmp_path / "a.json", json.dumps(ROWS))
+    assert len(opened(path, columns="text,label")[0]) == COUNT
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.xlsx", b"PK\x03\x04", "Save its sheet as CSV UTF-8"),
+        ("a.sqlite", b"SQLite format 3", "sqlite3 -header -csv"),
+        ("a.txt", b"plain\nlines\n", "__label__NAME TEXT"),
+        ("a.json", b'{"name": "x", "scripts": {}}', "not a table of texts"),
+        ("d/a.csv", csv_of().encode(), "tables a.csv, b.csv, of which none is train"),
+        ("d/pos/1.txt", b"good", "Put the texts into a table"),
+        ("d/test.csv", csv_of().encode(), "none is train"),
+        ("d/a.jpg.csv", csv_of().encode(), "give the file itself"),
+    ],
+)
+def test_what_is_nearly_a_table_is_told_what_it_lacks(tmp_path, name, content, words):
+    path = put(tmp_path / name, content)
+    if words.startswith("tables"):
+        put(tmp_path / "d/b.csv", content)
+    if "itself" in words:
+        put(tmp_path / "d/a.bin", b"\0")
+    with pytest.raises(errors.DataError, match="no data that actzoo recognizes") as caught:
+        domains.recognize(str(path if name.startswith("a.") else tmp_path / "d"))
+    assert words in str(caught.value)
+
+
+def test_compressed_tables_that_are_damaged_or_bombs_are_refused(tmp_path):
+    packed = gzip.compress(csv_of().encode())
+    refused(put(tmp_path / "a.csv.gz", packed[:-9]), "damaged or cut short")
+    bomb = gzip.compress(b"text,label\n" + b"0" * (20 << 20))
+    refused(put(tmp_path / "b.csv.gz", bomb), "200 times its own size")
+
+
+def test_missing_parts_are_named(tmp_path):
+    folder = folder_of_parts(tmp_path / "d")
+    (folder / "data/train-00001-of-00003.parquet").unlink()
+    _, notes = opened(folder)
+    assert "1 of 3 parts of train are missing: train-00001-of-00003" in notes
+
+
+def test_a_test_table_beside_a_given_table_is_named(tmp_path):
+    folder = kaggle(tmp_path / "d")
+    _, notes = opened(folder / "train.csv")
+    assert "test.csv beside it; to use it, give the folder" in notes
+
+
+# --- cells -------------------------------------------------------------------------------------
+
+CLASS_LABEL = {"names": list(NAMES), "_type": "ClassLabel"}
+CELLS = {
+    "bytes": ([t.encode() for t in TEXTS], [b.encode() for b in LABELS], None, NAMES),
+    "bytes padded by NumPy": (TEXTS, [b.encode() + b"\0\0" for b in LABELS], None, NAMES),
+    "lists of one": ([[t] for t in TEXTS], [[[b]] for b in LABELS], None, NAMES),
+    "a dictionary of values": (
+        pyarrow.array(TEXTS, pyarrow.large_string()),
+        pyarrow.array(LABELS).dictionary_encode(), None, NAMES),
+    "decimals": (TEXTS, [decimal.Decimal(i % 2) for i in range(COUNT)], None, ("0", "1")),
+    "floats with gaps": (
+        TEXTS, [float("nan"), *(float(i % 2) for i in range(1, COUNT))], None, ("0", "1")),
+    "halves": (TEXTS, [i % 2 / 2 for i in range(COUNT)], None, ("0", "0.5")),
+    "truth values": (TEXTS, [bool(i % 2) for i in range(COUNT)], None, ("false", "true")),
+    "none": (TEXTS, [None, *LABELS[1:]], None, NAMES),
+    "class numbers": (TEXTS, [i % 2 for i in range(COUNT)], CLASS_LABEL, NAMES),
+    "class numbers with gaps": (
+        TEXTS, [-1, *(i % 2 for i in range(1, COUNT))], CLASS_LABEL, NAMES),
+    "class numbers in lists": (
+        TEXTS, [[i % 2] for i in range(COUNT)],
+        {"feature": CLASS_LABEL, "_type": "Sequence"}, NAMES),
+}  # fmt: skip
+MULTI = "several labels (multi-label) cannot yet"
+BAD_CELLS = {
+    "several labels": (TEXTS, [[b, "x"] for b in LABELS], MULTI),
+    "an object as label": (TEXTS, [{"name": b} for b in LABELS], "hold an object with keys"),
+    "dates as labels": (TEXTS, [datetime.date(2020, 1, 1 + i % 2) for i in range(COUNT)], "a date"),
+    "times as texts": ([datetime.datetime(2020, 1, 1)] * COUNT, LABELS, "a date or time"),
+    "bytes of a picture": ([b"\xff\xd8\xff"] * COUNT, LABELS, "bytes that are not UTF-8"),
+    "words as text": ([t.split() for t in TEXTS], LABELS, "join the values"),
+    "translations as text": ([{"en": t, "fr": t} for t in TEXTS], LABELS, "(en, fr)"),
+}
+
+
+@pytest.mark.parametrize("form", CELLS)
+def test_cells_become_the_classes_that_a_user_meant(tmp_path, form):
+    text, label, features, classes = CELLS[form]
+    source, notes = opened(put_parquet(tmp_path / "a.parquet", text, label, features))
+    assert source.classes == classes
+    assert source.text(len(source) - 1) == TEXTS[-1]
+    gaps = COUNT - len(source)
+    assert gaps == (form in ("floats with gaps", "none", "class numbers with gaps"))
+    assert ("a.parquet:1" in notes) == bool(gaps)
+
+
+@pytest.mark.parametrize("form", BAD_CELLS)
+def test_cells_that_are_neither_text_nor_label_are_refused_by_row(tmp_path, form):
+    text, label, words = BAD_CELLS[form]
+    refused(
+        put_parquet(tmp_path / "a.parquet", text, label), "30 of 30 rows", "a.parquet:1 (", words
+    )
+
+
+def test_class_numbers_beyond_the_names_are_refused(tmp_path):
+    path = put_parquet(tmp_path / "a.parquet", TEXTS, [7] * COUNT, CLASS_LABEL)
+    refused(path, "holds 7; the file names 2 classes")
+
+
+@pytest.mark.parametrize(
+    ("one", "both"),
+    [("neg", '"neg,urgent"'), ("neg", "neg|urgent"), ("neg", "neg; urgent"),
+     ('"[""neg""]"', '"[""neg"", ""urgent""]"'), ("['neg']", "\"['neg', 'urgent']\"")],
+)  # fmt: skip
+def test_several_labels_in_a_cell_are_refused_with_the_hint(tmp_path, one, both):
+    swapped = both.replace("neg", "pos")
+    cells = (one, both, one.replace("neg", "pos"), swapped)
+    lines = [(text, cells[i % 4]) for i, text in enumerate(TEXTS)]
+    refused(put(tmp_path / "a.csv", csv_of(lines)), MULTI, "a.csv:3")
+
+
+def test_columns_of_flags_are_refused_with_the_hint(tmp_path):
+    lines = [(i, text, i % 2, i % 3 == 0, 0) for i, text in enumerate(TEXTS)]
+    path = put(tmp_path / "a.csv", csv_of(lines, "id,comment_text,toxic,threat,insult"))
+    refused(path, MULTI, "--label-column toxic")
+    assert opened(path, label_column="toxic")[0].classes == ("0", "1")
+    lines = "\n".join(f"__label__a __label__b {text}" for text in TEXTS)
+    refused(put(tmp_path / "a.txt", lines), MULTI)
+
+
+@pytest.mark.parametrize(
+    "names", [("Toys, Games", "Sports, Outdoors"), ("1,5", "2,5"), ("News|World", "News|Local")]
+)
+def test_names_with_commas_are_classes(tmp_path, names):
+    lines = [(text, f'"{names[i % 2]}"') for i, text in enumerate(TEXTS)]
+    assert opened(put(tmp_path / "a.csv", csv_of(lines)))[0].classes == tuple(sorted(names))
+
+
+def test_cells_written_as_python_writes_them_are_decoded(tmp_path):
+    lines = [(f"b'{text}'", ("b'neg'", "['pos']")[i % 2]) for i, text in enumerate(TEXTS)]
+    source, notes = opened(put(tmp_path / "a.csv", csv_of(lines)))
+    assert source.classes == NAMES and source.text(0) == TEXTS[0]
+    assert "texts written as Python's bytes" in notes and "30 labels of a.csv are written" in notes
+
+
+# --- held-out splits ---------------------------------------------------------------------------
+
+
+def two(tmp_path, train, test):
+    put(tmp_path / "d/train.csv", csv_of(zip(TEXTS, train, strict=True)))
+    put(tmp_path / "d/test.csv", csv_of((f"{t} x", b) for t, b in zip(TEXTS, test, strict=True)))
+    return tmp_path / "d"
+
+
+@pytest.mark.parametrize("unknown", [-1, "", "?", "-1.0"])
+def test_secret_labels_of_held_out_texts_are_set_aside(tmp_path, unknown):
+    numbers = [i % 2 for i in range(COUNT)]
+    source, notes = opened(two(tmp_path, numbers, [unknown] * COUNT))
+    assert source.classes == ("0", "1") and len(source) == COUNT
+    assert "set aside: test.csv:2" in notes and "30 rows without a label" in notes
+    assert set(data.split(source, seed=0, note=lambda _: None)) == {"train", "val", "test"}
+    source, notes = opened(two(tmp_path, numbers, [unknown] * 5 + numbers[5:]))
+    assert len(source) == 2 * COUNT - 5 and source.splits().count("test") == COUNT - 5
+
+
+def test_minus_one_is_a_class_where_training_has_it(tmp_path):
+    numbers = [i % 3 - 1 for i in range(COUNT)]
+    assert opened(two(tmp_path, numbers, numbers))[0].classes == ("-1", "0", "1")
+
+
+def test_one_label_in_two_unicode_forms_is_one_class(tmp_path):
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    train = [composed if i % 2 else "tea" for i in range(COUNT)]
+    test = [apart if i % 2 else "tea" for i in range(COUNT)]
+    source, notes = opened(two(tmp_path, train, test))
+    assert source.classes == (composed, "tea") and "form NFD" in notes
+    text = domains.get_domain("text")
+    assert text.class_names(source, (apart, "tea")) == [apart, "tea"]  # of a model of before
