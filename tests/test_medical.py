@@ -47,6 +47,7 @@ from actzoo.applications.medical import (
     folder,
     inspection,
     panels,
+    patients,
     pictures,
     preprocessing,
     tiling,
@@ -149,7 +150,7 @@ def test_masks_may_end_in_a_mark_and_other_files_are_counted(tmp_path):
     ],
 )
 def test_patients_are_read_from_names_without_guessing(stem, patient):
-    assert folder.patient_of(stem, "train") == patient
+    assert patients.patient_of(stem, "train") == patient
 
 
 def test_names_that_tell_of_few_patients_are_noted(tmp_path):
@@ -501,8 +502,8 @@ def test_a_folder_is_read_once_however_its_path_is_written(tmp_path, monkeypatch
 
 
 def test_each_picture_and_each_mask_is_decoded_once(tmp_path, monkeypatch):
-    write_pictures(tmp_path, 3)
-    put(tmp_path / "masks" / "cell_01.png", indexed(disc(1)[1] // 255, (0, 0, 0), (255, 0, 0)))
+    root = write_pictures(tmp_path / "pictures", 3)
+    put(root / "masks" / "cell_01.png", indexed(disc(1)[1] // 255, (0, 0, 0), (255, 0, 0)))
     write_volumes(tmp_path / "volumes", 3)
     decoded = []
     for module, name in ((pictures, "_decoded"), (volumes, "read_volume")):
@@ -513,7 +514,7 @@ def test_each_picture_and_each_mask_is_decoded_once(tmp_path, monkeypatch):
             return real(*given, **options)
 
         monkeypatch.setattr(module, name, counted)
-    source = opened(tmp_path)
+    source = opened(root)
     assert len(decoded) == 6
     source.load(1)
     assert len(decoded) == 8

@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import folder, inspection, masks, pictures, tiling, volumes
+from actzoo.applications.medical import (
+    folder,
+    inspection,
+    masks,
+    patients,
+    pictures,
+    tiling,
+    volumes,
+)
 from actzoo.applications.medical.inspection import PairInfo, Reading
 from actzoo.applications.medical.options import OPTIONS
 from actzoo.data import Example, Fingerprint
@@ -104,11 +112,13 @@ class Scans:
         _check_one_kind(listing.pairs, facts)
         _check_palettes(listing.pairs, facts)
         values = {value for row in facts for value in row.values}
-        self._table, self.classes, renumbering = masks.table_of(values, listing.names)
+        self._table, self.classes, renumbering = masks.table_of(
+            values, listing.names, listing.void
+        )
         self._groups = _groups(listing.pairs, facts)
         self._check_patients()
         self._notes = (*listing.notes, *renumbering, *self._notes_on_cases(), *_resampled(options))
-        self._about = listing.about
+        self._listing = listing
         self._axis = _slice_axis(facts)
         self._tile = self._planned_tile()
 
@@ -211,7 +221,9 @@ class Scans:
             details=self._details(),
             content_hash=digest.hexdigest(),
             notes=self._notes,
-            about=self._about,
+            about=self._listing.about,
+            kind=self._listing.kind,
+            set_aside=self._listing.set_aside,
             labels=masks.labels_of(self.classes, self._table, self._colors()),
         )
 
@@ -274,14 +286,14 @@ class Scans:
         if divided:
             more = f"; and {len(divided) - 10} more" if divided[10:] else ""
             many = f"{len(divided)} patients are" if divided[1:] else "One patient is"
-            way = folder.few_patients(self._pairs) or (
+            way = patients.few_patients(self._pairs) or (
                 "Move all images of a patient into one split, or let actzoo split: give images/ "
                 "and masks/ alone."
             )
             raise errors.DataError(
                 f"{many} in more than one split, so held-out scores would be too good: "
                 f"{'; '.join(divided[:10])}{more}.\n"
-                f"Cases are numbered in the order of their images' paths. {way}\n{folder.RENAMING}",
+                f"Cases are numbered in the order of their images' paths. {way}\n{patients.RENAMING}",
                 given=divided,
             )
 

@@ -35,8 +35,9 @@ DOMAIN = DomainSpec(
     options=OPTIONS,
     data_forms=(
         "images/ and masks/ with files of the same names (NIfTI, PNG, TIFF), or train/, val/, "
-        "test/ above them",
-        "imagesTr/ and labelsTr/ of the medical decathlon",
+        "test/ above or below them",
+        "folders with images and masks side by side (case.png, case_mask.png)",
+        "imagesTr/ and labelsTr/ of the medical decathlon and of nnU-Net",
     ),
     aliases=("scans", "segmentation"),
 )
@@ -69,13 +70,13 @@ class Medical(Domain["Scans"]):
 
     def recognize_example(self, path: str, mask: str | None) -> str | None:
         """Return that a path is a volume, or has a mask, or None."""
-        from actzoo.applications.medical import folder
+        from actzoo.applications.medical import endings
 
         if not os.path.isfile(path):
             return None
         if mask is not None:
             return "an image with its mask"
-        return "a volume" if folder.is_volume(path) else None
+        return "a volume" if endings.is_volume(path) else None
 
     def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> Scans:
         """Open one scan, and its mask if it has one."""

@@ -1,40 +1,33 @@
-"""A folder of images and masks: which belong together, from names alone.
+"""A folder of images and masks: which belong together, and what is left out.
 
-Two forms are read: `images/` beside `masks/`, also below train/, val/ and test/, and the medical
-decathlon's `imagesTr/` beside `labelsTr/`. What could be read in two ways is refused.
+No fixed names are needed: words in the names of folders and files say what is a mask (`layout`),
+equal names say what belongs together (`pairing`), and where names say nothing, a look into some
+files does (`slots`). What could be read in two ways, or lacks a counterpart, is refused.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.folders import SPLIT_NAMES, entries
+from actzoo.applications.medical import (
+    endings,
+    label_names,
+    layout,
+    pairing,
+    patients,
+    probing,
+    slots,
+    wording,
+)
+from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
+from actzoo.folders import SPLIT_NAMES, LeftOut, files_of
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-VOLUMES = (".nii.gz", ".nii")
-OTHERS = (".txt", ".csv", ".json", ".dcm", ".gz", ".zip", ".npy", ".xml", ".md", ".gif", ".mha")
-FOLDERS = (("images", "masks"), ("imagestr", "labelstr"))  # in small letters
-MARKS = ("_mask", "_seg", "_segmentation", "_label", "-mask", "-seg")  # at the end of a mask's stem
-_NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
-# Of BIDS, which takes letters, too; without a number it is not a subject (sub-cortical).
-_SUBJECT = re.compile(r"(?:^|[_/])(sub-(?=[a-z]*\d)[a-z0-9]+)", re.IGNORECASE)
-# Within a name, "p53" alone may be a stain as well as a patient.
-_PATIENT = re.compile(
-    r"(?:^|[^a-z])((?:patient|case|subject|sub|pat)[-_]?\d+|p[-_]\d+)|^(p\d+)(?=[-_]|$)",
-    re.IGNORECASE,
-)
-_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
-FEWEST_PATIENTS = 3  # one for each split
-RENAMING = (
-    "Whose an image is, is read from patient, case, subject, sub, pat or p_ with a number in its "
-    "name; where that misleads, rename the files."
-)
+MOSTLY = 0.9  # share of the files that belong together where their names alone decide
+META = ("dataset.json", "labels.json", "classes.txt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +35,18 @@ class Pair:
     """An image and its mask.
 
     Attributes:
-        image: Path relative to the folder, with `/`.
+        image: Path relative to the folder, with `/`; of several channels the first.
         mask: Likewise; empty where a single image is opened without one.
         split: Of its folder, or None.
         patient: What the name says about whose it is.
+        channels: Paths of all channels, where an image has one file for each.
     """
 
     image: str
     mask: str
     split: str | None
     patient: str
+    channels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,23 +58,81 @@ class Listing:
         names: Value in the masks -> name of the class, where the folder says so.
         notes: Warnings, one sentence each.
         about: What dataset.json says of the data.
+        void: Values of places that are neither learned nor scored, where the folder says so.
+        kind: What the folder was taken for and why.
+        set_aside: What was left out, with counts.
     """
 
     pairs: tuple[Pair, ...]
     names: dict[int, str]
     notes: tuple[str, ...]
     about: tuple[str, ...] = ()
+    void: tuple[int, ...] = ()
+    kind: str = ""
+    set_aside: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contents:
+    """What a folder holds.
+
+    Attributes:
+        root: The folder.
+        files: Files that may be images or masks.
+        others: Paths of the rest.
+        left_out: What is not data by any name.
+        matches: What belongs together.
+        by_names: Names say so, not content.
+        are_pairs: There are images with masks, right or wrong ones.
+    """
+
+    root: str
+    files: list[ScanFile]
+    others: list[str]
+    left_out: LeftOut
+    matches: pairing.Matches
+    by_names: bool
+    are_pairs: bool
+
+    def boxes(self) -> list[str]:
+        """Return files beside images that hold boxes or outlines, where there are no masks."""
+        given = [name for name in self.others if name.lower().endswith(endings.BOXES)]
+        places = {(file.split, file.place) for file in self.files if file.role == IMAGE}
+        named = layout.read_paths([*(file.path for file in self.files), *given])[len(self.files) :]
+        return [
+            file.path
+            for file in named
+            if file.folder_role == MASK and (file.split, file.place) in places
+        ]
+
+    def unread(self) -> collections.Counter[str]:
+        """Return ending -> number of files among images and masks that are not read."""
+        folders = {file.folder for file in self.files}
+        unread: collections.Counter[str] = collections.Counter()
+        for path in self.others:
+            folder, _, name = path.rpartition("/")
+            told = folder in folders or any(map(layout.says_role, folder.split("/")))
+            if (told or not self.files) and name.lower() not in META:
+                unread[endings.known_ending(name)] += 1
+        return unread
 
 
 def looks_like_pairs(root: str) -> str | None:
-    """Return why a folder seems to hold images with masks, or None; looks at names only."""
+    """Return why a folder seems to hold images with masks, or None.
+
+    Looks at names; where these do not decide, into a few files.
+    """
     if not os.path.isdir(root):
         return None
-    for place in _places(root).values():
-        for inside in place:
-            if _image_and_mask_folders(inside) is not None:
-                return "images with masks"
-    return None
+    contents = _contents(root)
+    if contents.are_pairs:
+        return "images with masks"
+    if any(file.is_volume for file in contents.files):
+        return "volumes"
+    if contents.boxes():
+        return "images with boxes"
+    only_others = contents.others and not contents.files
+    return "DICOM files" if only_others and wording.is_dicom(root, contents.others) else None
 
 
 def list_pairs(root: str) -> Listing:
@@ -89,233 +142,149 @@ def list_pairs(root: str) -> Listing:
         DataError: An image has no mask or a mask no image, a name occurs twice, there is
             nothing to read, or two folders mean one split.
     """
-    pairs: list[Pair] = []
-    faults: list[str] = []
-    unread: collections.Counter[str] = collections.Counter()
-    for split, place in _places_of_pairs(root):
-        pairs += _paired(root, place, split, faults, unread)
+    contents = _contents(root)
+    matches, unread = contents.matches, endings.unread_sentences(contents.unread())
+    faults = _faults(contents)
     if faults:
-        more = f"; and {len(faults) - 10} more" if faults[10:] else ""
-        raise errors.DataError(
-            f"{len(faults)} files have no counterpart: {'; '.join(faults[:10])}{more}.\n"
-            "An image and its mask have the same name. Add what is missing, or remove the rest.",
-            given=faults,
-        )
-    if not pairs:
-        raise errors.DataError(
-            f"{errors.shown(root, 200)} holds no images with masks that can be read.\n"
-            f"Read are {', '.join((*PICTURES, *VOLUMES))}, in images/ and masks/.",
-            given=root,
-        )
-    notes = [
-        f"{count:,} {ending} files among images and masks were not read."
-        for ending, count in sorted(unread.items())
-    ]
-    ordered = tuple(sorted(pairs, key=lambda pair: pair.image))
-    notes += _notes_on_patients(ordered)
-    return Listing(ordered, _names(root), tuple(notes), _about(root))
-
-
-def _notes_on_patients(pairs: Sequence[Pair]) -> list[str]:
-    """Return notes on names that do not identify patients, or identify too few to split."""
-    notes = []
-    unnamed = sum(_named_patient(os.path.basename(pair.image)) is None for pair in pairs)
-    if unnamed:
-        notes.append(
-            f"{unnamed:,} of {len(pairs):,} file names say nothing of a patient, so each of these "
-            "images counts as a patient of its own. If several are one's, begin their names with "
-            "patient01_, patient02_, …"
-        )
-    if few := few_patients(pairs):
-        notes.append(f"{few} {RENAMING}")
-    return notes
-
-
-def few_patients(pairs: Sequence[Pair]) -> str | None:
-    """Return a sentence on names of fewer patients than there are splits, or None."""
-    patients = len({pair.patient for pair in pairs})
-    if patients >= min(len(pairs), FEWEST_PATIENTS):
-        return None
-    return (
-        f"By their file names, the {len(pairs):,} images are those of {patients} "
-        f"patient{'s' * (patients > 1)}; to train, {FEWEST_PATIENTS} are needed, one in each split."
+        raise wording.no_counterpart(faults, unread)
+    if not matches.cases:
+        raise wording.nothing_to_read(root, contents.files, contents.others, contents.boxes())
+    _check_splits(root, matches.cases)
+    pairs = _pairs(matches.cases)
+    said = label_names.read(root, sorted({case.mask.folder for case in matches.cases} - {""}))
+    by_folder = _alone(matches.cases) or any(
+        case.mask.place and patients.stands_for_patient(case.mask.place[-1])
+        for case in matches.cases
+    )
+    told = wording.Told(matches, contents.by_names, _are_sure(matches.cases), by_folder)
+    return Listing(
+        pairs,
+        said.names,
+        (*unread, *patients.notes_on(pairs, by_folder)),
+        said.about,
+        said.void,
+        wording.kind(told, said.channels),
+        (*wording.left_aside(matches), *wording.left_out(contents.left_out)),
     )
 
 
-def is_volume(name: str) -> bool:
-    """Say whether a file is a volume, by its name."""
-    return name.lower().endswith(VOLUMES)
+def _contents(root: str) -> _Contents:
+    """Return what a folder holds, and what of it belongs together."""
+    left_out = LeftOut(root)
+    try:
+        listed = files_of([root], left_out=left_out)
+    except errors.MissingFileError:
+        listed = []
+    paths = [os.path.relpath(path, root).replace(os.sep, "/") for path in listed]
+    scans, others = _sorted_by_use(paths)
+    files = layout.read_paths(scans)
+    matches = pairing.match(files)
+    are_pairs = _are_pairs(root, files, matches)
+    if not are_pairs and (told := slots.told_by_content(root, files)) is not None:
+        return _Contents(root, told, others, left_out, pairing.match(told), False, True)
+    return _Contents(root, files, others, left_out, matches, True, are_pairs)
 
 
-def patient_of(stem: str, split: str | None = None) -> str:
-    """Return whose image it is: what follows "patient", "case", "subject", …; else the stem.
-
-    Not more is guessed: where names say nothing, each image counts as a patient of its own. A
-    bare number in train/ and the same number in test/ need not be one patient.
-    """
-    if named := _named_patient(stem):
-        return named
-    return f"{split}/{stem}" if _NUMBERED.fullmatch(stem) else stem
-
-
-def _named_patient(stem: str) -> str | None:
-    """Return the patient that a name names, or None; equal numbers are equal patients."""
-    match = _SUBJECT.search(stem) or _PATIENT.search(stem)
-    if match is None:
-        return None
-    named = next(filter(None, match.groups()))
-    return _ZEROS.sub("", re.sub(r"[-_]", "", named).lower())
+def _sorted_by_use(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the files that may be images or masks, and the rest without parts of these."""
+    beside: dict[str, set[str]] = collections.defaultdict(set)
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        beside[folder].add(name.lower())
+    scans, others = [], []
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if endings.split_name(name)[1]:
+            scans.append(path)
+        elif not endings.is_part(name, beside[folder]):
+            others.append(path)
+    return scans, others
 
 
-def _places(root: str) -> dict[str | None, list[str]]:
-    """Return split -> folders that may hold its images."""
-    if _image_and_mask_folders(root) is not None:
-        return {None: [root]}
-    by_split: dict[str | None, list[str]] = {}
-    for name in entries(root)[0]:
-        if split := SPLIT_NAMES.get(name.casefold()):
-            by_split.setdefault(split, []).append(os.path.join(root, name))
-    return by_split
+def _are_pairs(root: str, files: Sequence[ScanFile], matches: pairing.Matches) -> bool:
+    """Say whether files are images and masks: by their names, else by what the masks hold."""
+    cases = matches.cases
+    if not cases:
+        return _has_sure_folders(files)
+    if _are_sure(cases) or any(case.mask.is_volume for case in cases):
+        return True
+    known = 1 + len(cases[0].images)
+    is_all = len(cases) * known >= MOSTLY * len(files) - len(matches.unlabeled)
+    if is_all and len(cases) > 1 and all(layout.is_marked(case.mask.stem) for case in cases):
+        return True
+    look = probing.look_like_masks(root, [case.mask.path for case in cases])
+    return bool(look) or (look is None and is_all)
 
 
-def _places_of_pairs(root: str) -> Iterator[tuple[str | None, str]]:
-    """Yield each split and its folder with images and masks; refuse a split with two of them."""
-    for split, places in _places(root).items():
-        holding = [place for place in places if _image_and_mask_folders(place) is not None]
-        if len(holding) > 1:
-            named = ", ".join(errors.shown(os.path.basename(place)) + "/" for place in holding)
+def _are_sure(cases: Sequence[pairing.Case]) -> bool:
+    """Say whether folders call images and masks what they are, by words without other meaning."""
+    files = [file for case in cases for file in (*case.images, case.mask)]
+    return bool(files) and all(file.is_sure and file.folder_role == file.role for file in files)
+
+
+def _has_sure_folders(files: Sequence[ScanFile]) -> bool:
+    """Say whether folders of images and of masks lie side by side."""
+    places: dict[str, set[pairing.Place]] = {IMAGE: set(), MASK: set()}
+    for file in files:
+        if file.is_sure and file.folder_role in places:
+            places[file.folder_role].add((file.split, file.place))
+    return bool(places[IMAGE] & places[MASK])
+
+
+def _faults(contents: _Contents) -> list[str]:
+    """Return what is wrong with files that should belong together."""
+    if not contents.are_pairs:
+        return []
+    lone = [
+        f"{errors.shown(file.path, 120)} (has no {'mask' if file.role == IMAGE else 'image'})"
+        for file in contents.matches.lone
+    ]
+    few = contents.matches.faults + lone
+    several = [case for case in contents.matches.cases if case.channels and not _volumes(case)]
+    return few + [
+        f"{errors.shown(case.mask.path, 120)} (belongs to {len(case.images)} pictures: "
+        f"{errors.shown(', '.join(case.channels), 80)})"
+        for case in several
+    ]
+
+
+def _volumes(case: pairing.Case) -> bool:
+    return all(image.is_volume for image in case.images)
+
+
+def _check_splits(root: str, cases: Sequence[pairing.Case]) -> None:
+    """Refuse two folders that mean one split."""
+    names: dict[str, dict[str, str]] = collections.defaultdict(dict)
+    for case in cases:
+        for name in case.images[0].folder.split("/"):
+            if split := SPLIT_NAMES.get(name.casefold()):
+                names[split][name.casefold()] = name
+    for split, own in names.items():
+        if len(own) > 1:
+            named = ", ".join(f"{errors.shown(name)}/" for name in own.values())
             raise errors.DataError(
                 f"Two folders of {errors.shown(root, 120)} mean {split}: {named}.\n"
                 "Keep one, or put the files of both into it.",
-                given=holding,
+                given=tuple(own.values()),
             )
-        yield from ((split, place) for place in holding)
 
 
-def _image_and_mask_folders(place: str) -> tuple[str, str] | None:
-    by_name = {name.casefold(): name for name in entries(place)[0]}
-    for images, masks in FOLDERS:
-        if images in by_name and masks in by_name:
-            return os.path.join(place, by_name[images]), os.path.join(place, by_name[masks])
-    return None
+def _pairs(cases: Sequence[pairing.Case]) -> tuple[Pair, ...]:
+    has_others = any(case.mask.split not in (None, "tr") for case in cases)
+    final = {"tr": "train" if has_others else None, "ts": "test"}
+    alone = _alone(cases)
+    pairs = []
+    for case in cases:
+        paths = tuple(image.path for image in case.images)
+        split = case.mask.split
+        split = final.get(split, split) if split else None
+        stem = case.mask.key if case.channels else case.images[0].stem
+        patient = patients.patient_of(stem, split, case.mask.place, alone)
+        pairs.append(Pair(paths[0], case.mask.path, split, patient, paths[1:] and paths))
+    return tuple(sorted(pairs, key=lambda pair: pair.image))
 
 
-def _paired(
-    root: str,
-    place: str,
-    split: str | None,
-    faults: list[str],
-    unread: collections.Counter[str],
-) -> list[Pair]:
-    """Return the pairs of one place; what has no counterpart is added to the faults."""
-    folders = _image_and_mask_folders(place)
-    if folders is None:
-        return []
-    images, masks = (_by_stem(root, folder, unread) for folder in folders)
-    mask_of = {}
-    for stem in images:
-        candidates = _masks_of(stem, masks)
-        if candidates:
-            mask_of[stem] = candidates[0]
-        if len(candidates) != 1:
-            named = " and ".join(errors.shown(masks[name], 80) for name in candidates)
-            has = f"masks {named}" if candidates else "no mask"
-            faults.append(f"{errors.shown(images[stem], 120)} (has {has})")
-    used = set(mask_of.values())
-    faults += [
-        f"{errors.shown(path, 120)} (has no image)"
-        for stem, path in masks.items()
-        if stem not in used
-    ]
-    return [
-        Pair(images[stem], masks[mask], split, patient_of(stem, split))
-        for stem, mask in mask_of.items()
-    ]
-
-
-def _masks_of(stem: str, masks: Mapping[str, str]) -> list[str]:
-    """Return the stems of the masks that may belong to an image: its own, else marked ones."""
-    return [stem] if stem in masks else [stem + mark for mark in MARKS if stem + mark in masks]
-
-
-def _by_stem(root: str, folder: str, unread: collections.Counter[str]) -> dict[str, str]:
-    """Return the stem of each file that is read -> its path relative to the root."""
-    paths: dict[str, str] = {}
-    for name in entries(folder)[1]:
-        ending = next((e for e in (*VOLUMES, *PICTURES) if name.lower().endswith(e)), None)
-        if ending is None:
-            # Names stay out of messages, and what follows the last dot may be part of one.
-            ending = os.path.splitext(name)[1].lower()
-            unread[ending if ending in OTHERS else "other"] += 1
-            continue
-        path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
-        stem = name[: -len(ending)]
-        if stem in paths:
-            raise errors.DataError(
-                f"{errors.shown(paths[stem], 120)} and {errors.shown(path, 120)} have one name, so "
-                "nothing says which belongs to the other folder's file.\nKeep one of them.",
-                given=path,
-            )
-        paths[stem] = path
-    return paths
-
-
-def _names(root: str) -> dict[int, str]:
-    """Return the names of classes that dataset.json, labels.json or classes.txt gives.
-
-    dataset.json holds `"labels": {"0": "background", "1": "liver"}`, or the other way round as
-    nnU-Net writes it; labels.json holds that mapping alone; classes.txt one name per line, the
-    background first.
-    """
-    for name in ("dataset.json", "labels.json"):
-        path = os.path.join(root, name)
-        if os.path.isfile(path):
-            return _names_of_json(path)
-    path = os.path.join(root, "classes.txt")
-    if not os.path.isfile(path):
-        return {}
-    lines = _text(path).split("\n")
-    return {value: name.strip() for value, name in enumerate(lines) if name.strip()}
-
-
-def _about(root: str) -> tuple[str, ...]:
-    """Return what dataset.json says of the data: its description and its license."""
-    path = os.path.join(root, "dataset.json")
-    if not os.path.isfile(path):
-        return ()
-    content = json.loads(_text(path))  # that it is an object, reading the names has checked
-    texts = [("", content.get("description"))]
-    texts.append(("License: ", content.get("license") or content.get("licence")))
-    return tuple(
-        errors.shown(f"{before}{text}", 400)
-        for before, text in texts
-        if isinstance(text, str) and text.strip()
-    )
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.DataError(
-            f"{errors.shown(path, 200)} cannot be read as text: {errors.shown(error, 120)}.\n"
-            "Fix or remove it.",
-            given=path,
-        ) from error
-
-
-def _names_of_json(path: str) -> dict[int, str]:
-    try:
-        content = json.loads(_text(path))
-        labels = content.get("labels", {} if path.endswith("dataset.json") else content)
-        pairs = labels.items()
-        if pairs and all(isinstance(value, int) for _, value in pairs):
-            return {int(value): str(name) for name, value in pairs}
-        return {int(value): str(name) for value, name in pairs}
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise errors.DataError(
-            f"The labels in {errors.shown(path, 200)} cannot be read.\n"
-            'Expected: "labels": {"0": "background", "1": "NAME"}.',
-            given=path,
-        ) from error
+def _alone(cases: Sequence[pairing.Case]) -> bool:
+    """Say whether each case has a folder of its own."""
+    places = collections.Counter(case.mask.place for case in cases)
+    return () not in places and max(places.values(), default=0) == 1

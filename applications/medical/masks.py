@@ -6,7 +6,7 @@ are renumbered by one table for the whole data set, which is among its notes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def whole_numbers(mask: np.ndarray) -> np.ndarray:
 
 
 def table_of(
-    values: Iterable[int], names: Mapping[int, str]
+    values: Iterable[int], names: Mapping[int, str], void: Collection[int] = ()
 ) -> tuple[dict[int, int], tuple[str, ...], list[str]]:
     """Return how the values of all masks are numbered, the classes' names, and notes.
 
@@ -53,6 +53,7 @@ def table_of(
         values: Every value that occurs in any mask.
         names: Value -> name, where the data says so; its values are classes even if they do not
             occur.
+        void: Values of places that are neither learned nor scored, where the data says so.
 
     Returns:
         Value -> class index; names of the classes; notes.
@@ -60,7 +61,7 @@ def table_of(
     Raises:
         DataError: There is nothing but background, a value has no name, or there are too many.
     """
-    present = sorted({0, *values})
+    present = sorted({0, *values} - set(void))
     unknown = [value for value in present if value not in names and value != 0] if names else []
     ignored = unknown == [IGNORE_INDEX] and (len(names) != 2 or 1 in present)
     if ignored:
@@ -71,16 +72,17 @@ def table_of(
     table = {value: number for number, value in enumerate(known)}
     if ignored:
         table[IGNORE_INDEX] = IGNORE_INDEX
-    return table, _class_names(known, names, unknown), _notes_on(table)
+    table.update(dict.fromkeys(void, IGNORE_INDEX))
+    return table, _class_names(known, names, unknown), _notes_on(table, void)
 
 
-def _notes_on(table: Mapping[int, int]) -> list[str]:
+def _notes_on(table: Mapping[int, int], void: Collection[int]) -> list[str]:
     """Return notes on values that are ignored, and on those that get another number."""
     notes = []
-    if IGNORE_INDEX in table.values():
-        notes.append(
-            f"{IGNORE_INDEX} in masks has no name: such places are neither learned nor scored."
-        )
+    for value in [value for value, number in table.items() if number == IGNORE_INDEX]:
+        why = "is named as void" if value in void else "has no name"
+        notes.append(f"{value} in masks {why}: such places are neither learned nor scored.")
+    table = {value: number for value, number in table.items() if number != IGNORE_INDEX}
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
         notes.append(f"Values of the masks were renumbered: {written}.")

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors, files
-from actzoo.applications.medical import pictures, volumes
-from actzoo.applications.medical.folder import PICTURES, VOLUMES
+from actzoo.applications.medical import endings, pictures, volumes
 
 _ENDLESS = 1 << 62  # the scan was read before, within its limit
 
@@ -38,9 +37,7 @@ def write_mask(
     Raises:
         DiskError: It cannot be written.
     """
-    stem = Path(name).name
-    ending = next((e for e in (*VOLUMES, *PICTURES) if stem.lower().endswith(e)), "")
-    stem = stem[: len(stem) - len(ending)] or "scan"
+    stem = endings.split_name(Path(name).name)[0] or "scan"
     unknown = sorted(set(np.unique(mask).tolist()) - {label["value"] for label in labels})
     if labels and unknown:
         raise errors.InvalidValueError(

@@ -1,0 +1,231 @@
+"""What the names of folders and files say of a scan: image or mask, which split, which case.
+
+Words decide, not lists of whole names: `train_masks`, `labelsTr`, `SegmentationClass` and
+`a_mask.png` each hold a word for masks. What is left of a path without such words is the case that
+a file belongs to, so that an image and its mask have equal rests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+
+from actzoo.applications.medical import endings
+from actzoo.folders import SPLIT_NAMES
+
+MASK, IMAGE, ASIDE = "mask", "image", "aside"
+_MASK_WORDS = frozenset((
+    "mask", "masks", "seg", "segs", "segm", "segmentation", "segmentations", "segmented",
+    "label", "labels", "labelmap", "labelmaps", "lbl", "gt", "gts", "annotation", "annotations",
+    "annot", "annots", "truth", "truths", "groundtruth", "manual", "roi", "rois",
+))  # fmt: skip
+_IMAGE_WORDS = frozenset((
+    "image", "images", "img", "imgs", "im", "ims", "picture", "pictures", "pic", "pics",
+    "photo", "photos", "scan", "scans", "volume", "volumes", "vol", "vols", "frame", "frames",
+    "slice", "slices", "jpeg", "jpg", "png", "tif", "tiff", "nii", "nifti",
+))  # fmt: skip
+# Words for either side that mean other things as well: they are taken where the content agrees.
+_WEAK_MASK_WORDS = frozenset(("y", "target", "targets", "output", "outputs"))
+_WEAK_IMAGE_WORDS = frozenset(("x", "data", "input", "inputs", "original", "originals", "raw"))
+# Pictures made of masks, or masks of another kind, that come beside them: of VOC, Cityscapes.
+_ASIDE_WORDS = frozenset((
+    "object", "objects", "instance", "instances", "color", "colors", "colour", "colours",
+    "overlay", "overlays", "visualization", "visualizations", "vis", "preview", "previews",
+))  # fmt: skip
+_SPLIT_WORDS = {**SPLIT_NAMES, "testing": "test"}
+_DECATHLON = {"tr": "tr", "ts": "ts"}  # imagesTr, labelsTs
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+_GAP = re.compile(r"[-_.\s]+")
+_NUMBERED = re.compile(r"([a-z]+)(\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanFile:
+    """A file that may be an image or a mask, and what its path says.
+
+    Attributes:
+        path: Relative to the root, with `/`.
+        stem: Name without ending.
+        split: That its folders name; "tr" and "ts" in the decathlon's form.
+        place: What the folders say beside roles and splits.
+        role: `MASK`, `IMAGE`, `ASIDE`, or "" where nothing says.
+        folder_role: What the folders alone say.
+        is_sure: The folders say it by a word that means nothing else.
+        plain: Stem in a form to compare.
+        key: The same without the words that say its role.
+    """
+
+    path: str
+    stem: str
+    split: str | None
+    place: tuple[str, ...]
+    role: str
+    folder_role: str
+    is_sure: bool
+    plain: str
+    key: str
+
+    @property
+    def folder(self) -> str:
+        """The folder it is in."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def is_volume(self) -> bool:
+        """It is a volume, by its name."""
+        return endings.is_volume(self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Component:
+    """What the name of one folder says."""
+
+    role: str
+    is_sure: bool
+    split: str | None
+    rest: str
+
+
+def read_paths(paths: Sequence[str]) -> list[ScanFile]:
+    """Return what each path says; what is common to all says nothing of one."""
+    folders = [tuple(path.split("/")[:-1]) for path in paths]
+    shared = _shared(folders)
+    files = [_read(path, parts, shared) for path, parts in zip(paths, folders, strict=True)]
+    unmarked = [file for file in files if not is_marked(file.stem)]
+    there = {(file.folder, name) for file in unmarked for name in (file.plain, file.key, "")}
+    return [_with_mark(file, (file.folder, file.key) in there) for file in files]
+
+
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """Return how many folders all paths begin with."""
+    if not folders:
+        return 0
+    low, high = min(folders), max(folders)
+    return next(
+        (k for k, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
+        min(len(low), len(high)),
+    )
+
+
+def _read(path: str, parts: tuple[str, ...], shared: int) -> ScanFile:
+    stem, ending = endings.split_name(path.rpartition("/")[2])
+    role, is_sure, split = "", False, None
+    place = []
+    for number, name in enumerate(parts):
+        said = _component(name)
+        split = said.split or split
+        if number < shared:
+            continue
+        if said.role:
+            role, is_sure = said.role, said.is_sure
+        if said.rest:
+            place.append(said.rest)
+    return ScanFile(
+        path, stem, split, tuple(place),
+        MASK if ending in endings.LABELS_ONLY else role, role, is_sure,
+        plain_stem(stem), key_of(stem),
+    )  # fmt: skip
+
+
+def _with_mark(file: ScanFile, has_unmarked: bool) -> ScanFile:
+    """Return a file as a mask where its own name says so.
+
+    Args:
+        file: As its folders say.
+        has_unmarked: The folder holds a file of the same name without the mark, too.
+    """
+    told = is_marked(file.stem) and (not file.folder_role or has_unmarked)
+    if file.role in (MASK, ASIDE) or not told or file.plain == file.key:
+        return file if file.role else dataclasses.replace(file, role=IMAGE)
+    return dataclasses.replace(file, role=MASK)
+
+
+@functools.lru_cache(1 << 14)
+def _component(name: str) -> _Component:
+    words = [word.lower() for word in _WORD.findall(name)]
+    role, own = _role_of(words)
+    rest = [word for word in words if word not in own]
+    split = next((_SPLIT_WORDS[word] for word in rest if word in _SPLIT_WORDS), None)
+    if split is None and role:
+        split = next((_DECATHLON[word] for word in rest if word in _DECATHLON), None)
+    left = [w for w in rest if w not in _SPLIT_WORDS and not (role and w in _DECATHLON)]
+    if split and (role or not left):
+        rest = left
+    else:
+        split = None
+    if role == MASK and rest == ["class"]:  # SegmentationClass
+        rest = []
+    is_sure = bool(own & (_MASK_WORDS | _IMAGE_WORDS))
+    plain = not role and split is None
+    return _Component(role, is_sure, split, name.casefold() if plain else "_".join(rest))
+
+
+def place_of(folder: str) -> tuple[str, ...]:
+    """Return what the names of folders say beside roles and splits."""
+    rests = (_component(name).rest for name in folder.split("/") if name)
+    return tuple(rest for rest in rests if rest)
+
+
+def says_role(folder: str) -> bool:
+    """Say whether a folder's name holds a word for images, masks or a split."""
+    said = _component(folder)
+    return bool(said.role or said.split)
+
+
+def mark_of(stem: str) -> str:
+    """Return the word in a stem that says that it is a mask; empty for none."""
+    tokens = _tokens(stem)
+    return next((token for token in tokens if is_marked(token)), "")
+
+
+def _role_of(words: Sequence[str]) -> tuple[str, frozenset[str]]:
+    """Return what words say, and those that say so."""
+    there = frozenset(words)
+    has_ground_truth = {"ground", "truth"} <= there
+    for role, known in (
+        (MASK, _MASK_WORDS),
+        (IMAGE, _IMAGE_WORDS),
+        (MASK, _WEAK_MASK_WORDS),
+        (IMAGE, _WEAK_IMAGE_WORDS),
+    ):
+        if own := there & known:
+            if role == MASK and there & _ASIDE_WORDS:
+                return ASIDE, own | (there & _ASIDE_WORDS)
+            # A mask's folder may call its files images, too.
+            both = own | (there & (_IMAGE_WORDS if role == MASK else frozenset()))
+            return role, both | ({"ground"} if has_ground_truth else frozenset())
+    return "", frozenset()
+
+
+def _tokens(stem: str) -> list[str]:
+    return [token for token in _GAP.split(stem.casefold()) if token]
+
+
+def plain_stem(stem: str) -> str:
+    """Return a stem in a form to compare: small letters, one separator."""
+    return "_".join(_tokens(stem)) or stem
+
+
+def key_of(stem: str) -> str:
+    """Return what is left of a stem without words that say image or mask, at any place in it."""
+    if stem.casefold() in ("x", "y"):
+        return ""
+    kept = []
+    for token in _tokens(stem):
+        numbered = _NUMBERED.fullmatch(token)
+        word = numbered.group(1) if numbered else token
+        if word not in _MASK_WORDS and word not in _IMAGE_WORDS:
+            kept.append(token)
+        elif numbered:
+            kept.append(numbered.group(2))
+    return "_".join(kept)
+
+
+def is_marked(stem: str) -> bool:
+    """Say whether a stem holds a word for masks."""
+    if stem.casefold() == "y":
+        return True
+    words = [match.group(1) if (match := _NUMBERED.fullmatch(t)) else t for t in _tokens(stem)]
+    return any(word in _MASK_WORDS for word in words)
