@@ -131,8 +131,11 @@ def looks_like_pairs(root: str) -> str | None:
         return "volumes"
     if contents.boxes():
         return "images with boxes"
-    only_others = contents.others and not contents.files
-    return "DICOM files" if only_others and wording.is_dicom(root, contents.others) else None
+    if contents.files or not contents.others:
+        return None
+    if _has_sure_folders(layout.read_paths(contents.others)):
+        return "images with masks"
+    return "DICOM files" if wording.is_dicom(root, contents.others) else None
 
 
 def list_pairs(root: str) -> Listing:
@@ -156,7 +159,9 @@ def list_pairs(root: str) -> Listing:
         case.mask.place and patients.stands_for_patient(case.mask.place[-1])
         for case in matches.cases
     )
-    told = wording.Told(matches, contents.by_names, _are_sure(matches.cases), by_folder)
+    named = by_folder or any(patients.named_patient(pair.image) for pair in pairs)
+    whose = ("from folders" if by_folder else "from file names") if named else ""
+    told = wording.Told(matches, contents.by_names, _are_sure(matches.cases), whose)
     return Listing(
         pairs,
         said.names,

@@ -28,13 +28,13 @@ class Told:
         matches: What belongs together.
         by_names: Names say so, not content.
         is_sure: No other reading is possible.
-        by_folder: A folder stands for each patient.
+        patients: Where patients are told from; empty where nothing says whose an image is.
     """
 
     matches: pairing.Matches
     by_names: bool
     is_sure: bool
-    by_folder: bool
+    patients: str
 
 
 def kind(told: Told, channels: Sequence[str]) -> str:
@@ -44,7 +44,7 @@ def kind(told: Told, channels: Sequence[str]) -> str:
         told: How it was understood.
         channels: Names of channels that dataset.json gives.
     """
-    cases = told.matches.cases
+    cases = sorted(told.matches.cases, key=lambda case: case.mask.split not in (None, "train", "tr"))
     is_volume = cases[0].mask.is_volume
     parts = [f"{'volumes' if is_volume else 'pictures'} with masks: {_sides(cases[0])}"]
     if not told.by_names:
@@ -52,7 +52,8 @@ def kind(told: Told, channels: Sequence[str]) -> str:
     if cases[0].channels:
         names = channels if len(channels) == len(cases[0].channels) else cases[0].channels
         parts.append(f"{len(names)} channels: {', '.join(names)}")
-    parts.append("patients from folders" if told.by_folder else "patients from file names")
+    whose = f"patients {told.patients}" if told.patients else "each image a patient of its own"
+    parts.append(whose)
     if not told.is_sure and not is_volume:
         parts.append(_CLASSES)
     return "; ".join(parts)

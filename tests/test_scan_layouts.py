@@ -1,0 +1,355 @@
+"""Layouts of images and masks: what each is understood as. `python tests/test_scan_layouts.py`
+prints the table."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+from scan_files import ball, disc, indexed, nifti, png, put
+
+from actzoo import domains, errors
+from actzoo.applications.medical import folder
+
+N = 4
+NAMES = [f"a{number:02d}" for number in range(N)]
+VOC = [(0, 0, 0), (128, 0, 0)] + [(0, 0, 0)] * 253 + [(224, 224, 192)]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ACTZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def picture(number=0, kind="PNG"):
+    return png(disc(number)[0], kind)
+
+
+def mask(number=0, kind="PNG"):
+    return png(disc(number)[1], kind)
+
+
+def palette(number=0):
+    values = disc(number, foreground=1)[1]
+    values[0] = 255
+    return indexed(values, *VOC)
+
+
+def gif(number=0):
+    return png(disc(number, foreground=1)[1], "GIF")
+
+
+def scan(number=0):
+    return nifti(ball(number)[0]).to_bytes()
+
+
+def label(number=0):
+    return nifti(ball(number)[1]).to_bytes()
+
+
+def write(root, image, target, images=picture, masks=mask, names=NAMES):
+    """Write pairs at two patterns with `{}` for the name and `{n}` for the number."""
+    for number, name in enumerate(names):
+        put(root / image.format(name, n=number), images(number))
+        put(root / target.format(name, n=number), masks(number))
+
+
+def both(image, target, **forms):
+    return lambda root: write(root, image, target, **forms)
+
+
+def volumes(image, target):
+    return both(image, target, images=scan, masks=label)
+
+
+def splits(image, target):
+    """Write pairs in train, val and test, `{s}` in the patterns."""
+
+    def layout(root):
+        for k, split in enumerate(("train", "val", "test")):
+            write(
+                root, image.replace("{s}", split), target.replace("{s}", split),
+                names=[f"a{k}{number}" for number in range(2)],
+            )  # fmt: skip
+
+    return layout
+
+
+def carvana(root):
+    write(root, "train/{}.jpg", "train_masks/{}_mask.gif", lambda n: picture(n, "JPEG"), gif)
+    for number in range(3):
+        put(root / "test" / f"t{number}.jpg", picture(number, "JPEG"))
+
+
+def ade(root):
+    for split in ("training", "validation"):
+        names = [f"{split}_{number}" for number in range(2)]
+        write(root, f"images/{split}/{{}}.jpg", f"annotations/{split}/{{}}.png",
+              lambda n: picture(n, "JPEG"), names=names)  # fmt: skip
+
+
+def voc(root):
+    write(root, "JPEGImages/{}.jpg", "SegmentationClass/{}.png", lambda n: picture(n, "JPEG"),
+          palette)  # fmt: skip
+    for name in NAMES:
+        put(root / "SegmentationObject" / f"{name}.png", palette())
+        put(root / "Annotations" / f"{name}.xml", b"<annotation/>")
+
+
+def busi(root):
+    for kind in ("benign", "malignant", "normal"):
+        write(root, f"{kind}/{kind} ({{n}}).png", f"{kind}/{kind} ({{n}})_mask.png")
+
+
+def patients(root):
+    for number, name in enumerate(("anna", "ben", "clara", "dora")):
+        put(root / name / "x.png", picture(number))
+        put(root / name / "x_mask.png", mask(number))
+
+
+def slices(root):
+    for patient in range(3):
+        write(root, f"TCGA_{patient}/TCGA_{patient}_{{n}}.tif",
+              f"TCGA_{patient}/TCGA_{patient}_{{n}}_mask.tif",
+              lambda n: picture(n, "TIFF"), lambda n: mask(n, "TIFF"))  # fmt: skip
+
+
+def brats(root):
+    for number in range(N):
+        case = f"BraTS_{number:03d}"
+        for channel in ("flair", "t1", "t1ce", "t2"):
+            put(root / case / f"{case}_{channel}.nii", scan(number))
+        put(root / case / f"{case}_seg.nii", label(number))
+
+
+def nnunet(channels=1, test=False):
+    def layout(root):
+        for number in range(N):
+            part = "Ts" if test and number == 3 else "Tr"
+            for channel in range(channels):
+                put(root / f"images{part}" / f"c{number}_{channel:04d}.nii", scan(number))
+            put(root / f"labels{part}" / f"c{number}.nii", label(number))
+        labels = {"background": 0, "liver": 1, "tumor": 2}
+        (root / "dataset.json").write_text(json.dumps({"labels": labels}))
+
+    return layout
+
+
+def decathlon(root):
+    volumes("imagesTr/{}.nii", "labelsTr/{}.nii")(root)
+    put(root / "imagesTs" / "t1.nii", scan(7))
+    put(root / "imagesTs" / "t2.nii", scan(8))
+
+
+def nested(root):
+    volumes("images/{}.nii", "masks/{}.nii")(root)
+    for number in range(2):
+        put(root / "images" / "p9" / f"v{number}.nii", scan(number))
+        put(root / "masks" / "p9" / f"v{number}.nii", label(number))
+
+
+def yolo(root):
+    write(root, "images/{}.png", "labels/{}.txt", masks=lambda n: b"0 0.5 0.5 0.2 0.2\n")
+
+
+def coco(root):
+    write(root, "images/{}.png", "annotations/{}.json", masks=lambda n: b"{}")
+
+
+def drive(root):
+    for number in range(21, 25):
+        put(root / "images" / f"{number}_training.tif", picture(number, "TIFF"))
+        put(root / "1st_manual" / f"{number}_manual1.gif", gif(number))
+        put(root / "mask" / f"{number}_training_mask.gif", gif(number))
+
+
+def second_masks(root):
+    busi(root)
+    put(root / "benign" / "benign (1)_mask_1.png", mask(3))
+
+
+def one_lacks(root):
+    both("imgs/{}.png", "masks/{}.png")(root)
+    (root / "masks" / "a02.png").unlink()
+
+
+def lacking_channel(root):
+    brats(root)
+    (root / "BraTS_002" / "BraTS_002_t2.nii").unlink()
+
+
+def dicom(root):
+    for number in range(N):
+        put(root / "patient1" / f"IM{number:05d}", bytes(128) + b"DICM" + bytes(100))
+
+
+def dicom_beside(root):
+    for number in range(N):
+        put(root / "images" / f"{number}.dcm", bytes(128) + b"DICM" + bytes(100))
+        put(root / "masks" / f"{number}.nii", label(number))
+
+
+def arrays(root):
+    for number in range(N):
+        for place in ("images", "masks"):
+            content = io.BytesIO()
+            np.save(content, disc(number)[0])
+            put(root / place / f"{number}.npy", content.getvalue())
+
+
+# layout: how it is written, pairs, splits, patients, words of what is said
+READ = {
+    "imgs/ + masks/": (both("imgs/{}.png", "masks/{}.png"), 4, {None}, 4, "imgs/ beside masks/"),
+    "image/ + label/": (both("image/{}.png", "label/{}.png"), 4, {None}, 4, "beside label/"),
+    "img/ + gt/": (both("img/{}.png", "gt/{}.png"), 4, {None}, 4, "img/ beside gt/"),
+    "images/ + labels/": (both("images/{}.png", "labels/{}.png"), 4, {None}, 4, "labels/"),
+    "images/ + annotations/": (both("images/{}.png", "annotations/{}.png"), 4, {None}, 4, "anno"),
+    "Image/ + Mask/": (both("Image/{}.png", "Mask/{}.png"), 4, {None}, 4, "Image/ beside Mask/"),
+    "IMAGES/ + MASKS/": (both("IMAGES/{}.png", "MASKS/{}.png"), 4, {None}, 4, "MASKS/"),
+    "data/ + mask/": (both("data/{}.png", "mask/{}.png"), 4, {None}, 4, "--task classification"),
+    "x/ + y/": (both("x/{}.png", "y/{}.png"), 4, {None}, 4, "--task classification"),
+    "input/ + target/": (both("input/{}.png", "target/{}.png"), 4, {None}, 4, "target/"),
+    "foo/ + bar/": (both("foo/{}.png", "bar/{}.png"), 4, {None}, 4, "few values"),
+    "scans/ + segmentations/": (volumes("scans/{}.nii", "segmentations/{}.nii"), 4, {None}, 4,
+                                "scans/ beside segmentations/"),
+    "GroundTruth/ of ISIC": (both("ISIC_Training_Input/{}.jpg",
+                                  "ISIC_Training_GroundTruth/{}_segmentation.png",
+                                  images=lambda n: picture(n, "JPEG")), 4, {"train"}, 4, "ISIC"),
+    "train/ + train_masks/ (Carvana)": (carvana, 4, {"train"}, 4, "train/ beside train_masks/"),
+    "train/images + train/masks": (splits("{s}/images/{}.png", "{s}/masks/{}.png"), 6,
+                                   {"train", "val", "test"}, 6, "images/ beside masks/"),
+    "images/train + masks/train": (splits("images/{s}/{}.png", "masks/{s}/{}.png"), 6,
+                                   {"train", "val", "test"}, 6, "images/ beside masks/"),
+    "train_img/ + train_gt/": (splits("{s}_img/{}.png", "{s}_gt/{}.png"), 6,
+                               {"train", "val", "test"}, 6, "beside"),
+    "images/training (ADE)": (ade, 4, {"train", "val"}, 4, "images/ beside annotations/"),
+    "JPEGImages/ (VOC)": (voc, 4, {None}, 4, "JPEGImages/ beside SegmentationClass/"),
+    "class folders with both (BUSI)": (busi, 12, {None}, 12, "--task classification"),
+    "one folder, a.png + a_mask.png": (both("{}.png", "{}_mask.png"), 4, {None}, 4, "'mask'"),
+    "one folder, mask_a.png": (both("{}.png", "mask_{}.png"), 4, {None}, 4, "'mask'"),
+    "one folder, seg-a.png": (both("img-{}.png", "seg-{}.png"), 4, {None}, 4, "'seg'"),
+    "one folder, a.png + a_lesion.png": (both("{}.png", "{}_lesion.png"), 4, {None}, 4, "few"),
+    "a folder per patient, x + x_mask": (patients, 4, {None}, 4, "patients from folders"),
+    "a folder per patient, many slices": (slices, 12, {None}, 3, "patients from folders"),
+    "image.nii + label.nii": (volumes("p{n}/image.nii", "p{n}/label.nii"), 4, {None}, 4, "folders"),
+    "imaging.nii + segmentation.nii (KiTS)": (volumes("case_{n}/imaging.nii",
+                                              "case_{n}/segmentation.nii"), 4, {None}, 4, "fold"),
+    "ct.nii + organ.nii": (volumes("s{n}/ct.nii", "s{n}/organ.nii"), 4, {None}, 4, "few values"),
+    "volume-0 + segmentation-0 (LiTS)": (volumes("volume-{n}.nii", "segmentation-{n}.nii"), 4,
+                                         {None}, 4, "'segmentation'"),
+    "volumes/ + labels/, names differ": (volumes("volumes/volume-{n}.nii", "labels/labels-{n}.nii"),
+                                         4, {None}, 4, "volumes/ beside labels/"),
+    "a folder per case (BraTS)": (brats, 4, {None}, 4, "4 channels: flair, t1, t1ce, t2"),
+    "imagesTr/ + labelsTr/ (decathlon)": (decathlon, 4, {None}, 4, "imagesTr/ beside labelsTr/"),
+    "nnU-Net, _0000": (nnunet(), 4, {None}, 4, "imagesTr/ beside labelsTr/ (nnU-Net"),
+    "nnU-Net, two channels": (nnunet(2), 4, {None}, 4, "2 channels: 0000, 0001"),
+    "nnU-Net, labelsTs": (nnunet(1, test=True), 4, {"train", "test"}, 4, "nnU-Net"),
+    "pairs in subfolders": (nested, 6, {None}, 5, "images/ beside masks/"),
+}  # fmt: skip
+
+# layout: how it is written, words of the refusal
+REFUSED = {
+    "images/ + labels/*.txt (YOLO)": (yolo, r"4 \.txt files in the place of masks"),
+    "images/ + annotations/*.json (COCO)": (coco, r"4 \.json files in the place of masks"),
+    "two kinds of masks (DRIVE)": (drive, r"1st_manual/21_manual1.gif \(has no image\)"),
+    "two masks for an image (BUSI)": (second_masks, r"has masks .*1\)_mask.png and .*_mask_1.png"),
+    "an image without its mask": (one_lacks, r"imgs/a02.png \(has no mask\)"),
+    "a case without a channel": (lacking_channel, r"BraTS_002_seg.nii \(has flair, t1, t1ce; most"),
+    "no mask at all": (volumes("a/{}.nii", "a/{}x.nii"), r"8 \.nii"),
+    "DICOM without ending": (dicom, r"4 other(.|\n)*dcm2niix"),
+    "DICOM beside masks": (dicom_beside, r"4 \.nii, 4 \.dcm(.|\n)*dcm2niix"),
+    "arrays": (arrays, r"8 \.npy(.|\n)*nibabel\.save"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_layouts_are_understood(tmp_path, name):
+    layout, count, splits_there, patients_there, words = READ[name]
+    layout(tmp_path)
+    assert domains.recognize(str(tmp_path)).name == "medical"
+    listing = folder.list_pairs(str(tmp_path))
+    assert len(listing.pairs) == count
+    assert {pair.split for pair in listing.pairs} == splits_there
+    assert len({pair.patient for pair in listing.pairs}) == patients_there
+    assert words in listing.kind, listing.kind
+    for pair in listing.pairs:
+        assert pair.image != pair.mask and is_mask(tmp_path / pair.mask)
+        assert not is_mask(tmp_path / pair.image)
+
+
+def is_mask(path):
+    if path.suffix == ".nii":
+        return nibabel.load(path).get_data_dtype() == np.uint8
+    return len(np.unique(np.asarray(Image.open(path)))) < 5
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, name):
+    layout, words = REFUSED[name]
+    layout(tmp_path)
+    assert domains.recognize(str(tmp_path)).name == "medical"
+    with pytest.raises(errors.DataError, match=words):
+        folder.list_pairs(str(tmp_path))
+
+
+def letters(root):
+    """Write drawings of few values in both classes."""
+    for number in range(N):
+        for place, seed in (("a", number), ("b", number + 9)):
+            put(root / place / f"{number}.png", mask(seed))
+
+
+PHOTOS = {
+    "cat/ + dog/ with equal names": both("cat/{}.png", "dog/{}.png", masks=lambda n: picture(n + 9)),
+    "train/cat, train/dog": both("train/cat/{}.png", "train/dog/{}.png",
+                                 masks=lambda n: picture(n + 9)),
+    "mask/ + no_mask/": both("mask/{}.png", "no_mask/{}.png", masks=lambda n: picture(n + 9)),
+    "with_mask/ + without_mask/": both("with_mask/{}.png", "without_mask/{}.png",
+                                       masks=lambda n: picture(n + 9)),
+    "original/ + target/ photos": both("original/{}.png", "target/{}.png",
+                                       masks=lambda n: picture(n + 9)),
+    "drawings of few values": letters,
+    "label_1.png among photos": both("cat/{}.png", "dog/label_{}.png",
+                                     masks=lambda n: picture(n + 9)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_class_folders_are_not_taken_for_pairs(tmp_path, name):
+    PHOTOS[name](tmp_path)
+    assert folder.looks_like_pairs(str(tmp_path)) is None
+
+
+def test_what_takes_no_part_is_counted(tmp_path):
+    carvana(tmp_path / "a")
+    assert "3 images without masks in test/" in folder.list_pairs(str(tmp_path / "a")).set_aside
+    decathlon(tmp_path / "b")
+    assert "2 images without masks in imagesTs/" in folder.list_pairs(str(tmp_path / "b")).set_aside
+    voc(tmp_path / "c")
+    aside = " ".join(folder.list_pairs(str(tmp_path / "c")).set_aside)
+    assert "4 masks of another kind" in aside and "SegmentationObject/" in aside
+
+
+def main() -> None:
+    """Print what each layout is understood as."""
+    for name, (layout, *_) in {**READ, **REFUSED}.items():
+        with tempfile.TemporaryDirectory() as place:
+            layout(Path(place))
+            try:
+                listing = folder.list_pairs(place)
+                aside = "; ".join(("", *listing.set_aside)) if listing.set_aside else ""
+                told = f"{len(listing.pairs)} {listing.kind}{aside}"
+            except errors.DataError as error:
+                told = "refused: " + " ".join(str(error).replace(place, "DATA").split())[:180]
+        sys.stdout.write(f"| {name} | {told} |\n")
+
+
+if __name__ == "__main__":
+    main()
