@@ -88,6 +88,7 @@ class InputPlan:
         examples: Samples to show in all when training from scratch, where that depends on their
             size; None leaves it to the model.
         batch_size: Samples of a batch; likewise.
+        options: Options of data that follow from it: other data of the model is opened with them.
         seen: What the model will have seen, as plain values, such as the range of spacings of the
             training examples: it travels with the model, for `Domain.remarks`.
         notes: Warnings about the examples as the model reads them, one sentence each.
@@ -100,6 +101,7 @@ class InputPlan:
     reasons: tuple[str, ...]
     examples: int | None = None
     batch_size: int | None = None
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
     seen: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

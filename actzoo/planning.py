@@ -85,7 +85,7 @@ def make_plan(
         content_hash=fingerprint.content_hash,
         classes=tuple(source.classes),
         num_examples={name: len(indices) for name, indices in split.items()},
-        data_options=dict(options.options),
+        data_options={**inputs.options, **options.options},
         split_seed=options.seed or 0,
         split_digest=f"{options.seed or 0}:{split_digest(split)}",
         preprocessing=tuple(inputs.steps),

@@ -307,7 +307,8 @@ def letters(root):
 
 
 PHOTOS = {
-    "cat/ + dog/ with equal names": both("cat/{}.png", "dog/{}.png", masks=lambda n: picture(n + 9)),
+    "cat/ + dog/ with equal names": both("cat/{}.png", "dog/{}.png",
+                                         masks=lambda n: picture(n + 9)),
     "train/cat, train/dog": both("train/cat/{}.png", "train/dog/{}.png",
                                  masks=lambda n: picture(n + 9)),
     "mask/ + no_mask/": both("mask/{}.png", "no_mask/{}.png", masks=lambda n: picture(n + 9)),

@@ -41,9 +41,11 @@ class Options(Reading):
 
     Attributes:
         strict: Refuse empty masks and duplicate images.
+        channel_files: What the files of one image's channels end in, in order, with commas between.
     """
 
     strict: bool = False
+    channel_files: str | None = None
 
 
 def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
@@ -57,9 +59,15 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
         DataError: The data cannot be used; names the files.
     """
     chosen = Options(**read_options(OPTIONS, options))
-    listing = folder.list_pairs(path)
+    listing = folder.list_pairs(path, _words(chosen.channel_files))
+    if len(listing.channels) > 1 and not listing.channel_files and chosen.volume is None:
+        chosen = dataclasses.replace(chosen, channels=len(listing.channels))
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
     return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (word.strip().casefold() for word in (text or "").split(","))))
 
 
 def open_scan(path: str, mask: str | None, options: Mapping[str, Any]) -> Scans:
@@ -110,11 +118,10 @@ class Scans:
             for number, row in enumerate(facts, 1)
         ]
         _check_one_kind(listing.pairs, facts)
+        _check_channels(listing.pairs, facts)
         _check_palettes(listing.pairs, facts)
         values = {value for row in facts for value in row.values}
-        self._table, self.classes, renumbering = masks.table_of(
-            values, listing.names, listing.void
-        )
+        self._table, self.classes, renumbering = masks.table_of(values, listing.names, listing.void)
         self._groups = _groups(listing.pairs, facts)
         self._check_patients()
         self._notes = (*listing.notes, *renumbering, *self._notes_on_cases(), *_resampled(options))
@@ -137,7 +144,7 @@ class Scans:
         return pictures.without_identity(content, self._options.max_voxels)
 
     def _file(self, index: int) -> bytes:
-        return inspection.read_file(self._root, self._pairs[index].image)
+        return inspection.read_image_file(self._root, self._pairs[index], self._options)
 
     def load(self, index: int) -> Example:
         """Read an image, as `read_scan` gives it, and its mask of class indices.
@@ -149,7 +156,7 @@ class Scans:
         raw = self._file(index)
         try:
             image = inspection.read_image(raw, self._options)
-            mask_raw = inspection.read_mask_file(self._root, pair)
+            mask_raw = inspection.read_mask_file(self._root, pair, self._options)
             mask, _ = inspection.read_mask(mask_raw, raw, self._options)
         except errors.DataError as error:
             if pair.image in str(error) or pair.mask in str(error):
@@ -246,6 +253,7 @@ class Scans:
             "max_voxels": self._options.max_voxels,
             "fill_nan": self._options.fill_nan,
             "volume": self._options.volume,
+            "channel_files": self._listing.channel_files,
         }
         if facts[0].is_volume:
             spacing = np.median([row.spacing for row in facts], axis=0)
@@ -255,7 +263,7 @@ class Scans:
         return details
 
     def channels(self, indices: Sequence[int] | np.ndarray) -> int:
-        """Return 1 where all of some images are gray, else 3."""
+        """Return 1 where all of some pictures are gray, else 3; of volumes, how many all have."""
         return max(self._facts[int(index)].channels for index in indices)
 
     def _plane(self, shape: Sequence[int]) -> tuple[int, ...]:
@@ -293,7 +301,8 @@ class Scans:
             raise errors.DataError(
                 f"{many} in more than one split, so held-out scores would be too good: "
                 f"{'; '.join(divided[:10])}{more}.\n"
-                f"Cases are numbered in the order of their images' paths. {way}\n{patients.RENAMING}",
+                f"Cases are numbered in the order of their images' paths. {way}\n"
+                f"{patients.RENAMING}",
                 given=divided,
             )
 
@@ -340,6 +349,20 @@ def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> 
             f"{len(pairs) - len(given_volumes)} pictures ({errors.shown(first, 80)}, …) are "
             "mixed; a model takes one kind.\nPut them into folders of their own.",
             given=(len(given_volumes), len(pairs)),
+        )
+
+
+def _check_channels(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
+    """Refuse volumes of different numbers of channels."""
+    first: dict[int, str] = {}
+    for pair, row in zip(pairs, facts, strict=True):
+        first.setdefault(row.channels, pair.image)
+    if facts[0].is_volume and len(first) > 1:
+        named = ", ".join(f"{errors.shown(name, 80)} has {n}" for n, name in sorted(first.items()))
+        raise errors.DataError(
+            f"The volumes differ in the number of their channels: {named}.\n"
+            "Give all of them the same channels, in the same order.",
+            given=sorted(first),
         )
 
 

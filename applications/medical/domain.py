@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from actzoo.applications.medical.augmentation import TileAugmenter
     from actzoo.applications.medical.data import Scans
     from actzoo.applications.medical.tiling import TileCutter
-    from actzoo.domains import Panel, Step
+    from actzoo.domains import GivenInput, Panel, Step
     from actzoo.evaluation import Evaluation
     from actzoo.preprocessing import Steps
 
@@ -115,6 +115,7 @@ class Medical(Domain["Scans"]):
                 *why_widths,
                 why_augmentation,
             ),
+            options=_options(details),
             examples=min(MOST_SHOWN, max(FEWEST_SHOWN, shown // (shape[0] * shape[1]))),
             batch_size=batch_size,
         )
@@ -145,6 +146,13 @@ class Medical(Domain["Scans"]):
 
         return tiling.TileCutter(steps)
 
+    def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
+        """Yield scans, each with the files that belong to it: voxels of a header, channels."""
+        from actzoo.applications.medical import given as inputs
+
+        channels = str(options.get("channel_files") or "").split(",")
+        return inputs.completed(super().read(given, options), [c for c in channels if c])
+
     def write_mask(
         self,
         name: str,
@@ -167,6 +175,12 @@ class Medical(Domain["Scans"]):
         return panels.panels(evaluation)
 
 
+def _options(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that other scans are read with as these are."""
+    files = details.get("channel_files")
+    return {"channel_files": ",".join(files)} if files else {}
+
+
 def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
     read: dict[str, Any] = {"step": "read_scan", "channels": channels, **_reading(details)}
     tile: dict[str, Any] = {
@@ -179,7 +193,10 @@ def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
         tile.update(axis=details["axis"], neighbors=1)
     if details["foreground_share"] < RARE:
         tile["foreground"] = 0.5
-    return [read, {"step": "normalize_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}, tile]
+    normalize: dict[str, Any] = {"step": "normalize_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}
+    if channels > 1 and details["kind"] == "volume":  # sequences, not the colors of a picture
+        normalize["per_channel"] = True
+    return [read, normalize, tile]
 
 
 def _given_steps(details: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -220,7 +237,9 @@ def _chosen_widths(
 
 def _why_these_channels(details: Mapping[str, Any], steps: list[dict[str, Any]]) -> str:
     if details["kind"] == "volume":
-        return _why_these_slices(details, steps[-1])
+        own = int(steps[0].get("channels", 1))
+        of_each = f"; {own} channels of each, normalized by themselves" if own > 1 else ""
+        return f"{_why_these_slices(details, steps[-1])}{of_each}"
     if _channels(steps) == 3:
         return "three channels: some training pictures are in color"
     return "one channel: all training pictures are gray"

@@ -61,6 +61,9 @@ class Listing:
         void: Values of places that are neither learned nor scored, where the folder says so.
         kind: What the folder was taken for and why.
         set_aside: What was left out, with counts.
+        channel_files: What the files of one image's channels end in, in order; empty where an image
+            is one file.
+        channels: Names of the channels, where the folder says so.
     """
 
     pairs: tuple[Pair, ...]
@@ -70,6 +73,8 @@ class Listing:
     void: tuple[int, ...] = ()
     kind: str = ""
     set_aside: tuple[str, ...] = ()
+    channel_files: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,14 +143,22 @@ def looks_like_pairs(root: str) -> str | None:
     return "DICOM files" if wording.is_dicom(root, contents.others) else None
 
 
-def list_pairs(root: str) -> Listing:
+def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
     """List a folder's images and masks.
+
+    Args:
+        root: The folder.
+        channel_files: Which of several files of an image are its channels, in order, by what their
+            names end in; empty takes all, by their names.
 
     Raises:
         DataError: An image has no mask or a mask no image, a name occurs twice, there is
             nothing to read, or two folders mean one split.
     """
     contents = _contents(root)
+    contents.matches.cases = [
+        pairing.with_channels(case, channel_files) for case in contents.matches.cases
+    ]
     matches, unread = contents.matches, endings.unread_sentences(contents.unread())
     faults = _faults(contents)
     if faults:
@@ -170,6 +183,8 @@ def list_pairs(root: str) -> Listing:
         said.void,
         wording.kind(told, said.channels),
         (*wording.left_aside(matches), *wording.left_out(contents.left_out)),
+        matches.cases[0].channels,
+        said.channels,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import grids, masks, pictures, preprocessing, volumes
+from actzoo.applications.medical import containers, grids, masks, pictures, preprocessing, volumes
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.pictures import Color
 from actzoo.applications.medical.volumes import unreadable
@@ -34,12 +34,14 @@ class Reading:
         resample_masks: Resample a mask to its image's grid, by nearest neighbor.
         fill_nan: Takes the place of values that are not numbers.
         volume: Which of a 4-D image.
+        channels: A 4-D image of so many volumes holds the channels of one.
     """
 
     max_voxels: int = volumes.MAX_VOXELS
     resample_masks: bool = False
     fill_nan: float | None = None
     volume: int | None = None
+    channels: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ class PairInfo:
         image_hash: sha256 of the image's file.
         mask_hash: Of the mask's.
         shape: Of the grid: two axes of a picture, three of a volume.
-        channels: 1 or 3.
+        channels: 1, 3 of a colored picture, or those of a volume.
         spacing: In mm along each axis; empty for a picture.
         values: Value in the mask -> number of places.
         colors: Value in the mask -> its color, where the mask has a palette.
@@ -90,7 +92,9 @@ class PairInfo:
 
 def read_image(raw: bytes, reading: Reading) -> np.ndarray:
     """Return an image as the step `read_scan` gives it, with as many channels as it has."""
-    return preprocessing.read_pixels(raw, reading.max_voxels, reading.fill_nan, reading.volume)
+    return preprocessing.read_pixels(
+        raw, reading.max_voxels, reading.fill_nan, reading.volume, reading.channels
+    )
 
 
 def read_mask(
@@ -116,9 +120,14 @@ def read_mask(
         return _fitted(masks.whole_numbers(values), size, reading), palette
     if not volumes.is_nifti(raw):
         raise unreadable("the image is a volume and the mask a picture")
-    image = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
+    image = header_of(image_raw, reading)
     volume = _volume_of_mask(raw, reading)
     header = volumes.read_header(raw, reading.max_voxels, volume)
+    if header.channels > 1:
+        raise unreadable(
+            f"the mask holds {header.channels} values for a voxel; a mask holds one (save layers "
+            "that overlap as one mask, with a number of its own for what is in two)"
+        )
     differ = grids.differences(image, header)
     if differ and not reading.resample_masks:
         raise unreadable(f"{differ} (--resample-masks resamples masks to their images' grid)")
@@ -126,6 +135,11 @@ def read_mask(
     if differ or grids.is_turned(header, image):
         mask = grids.resampled(mask, header, image)
     return mask, []
+
+
+def header_of(image_raw: bytes, reading: Reading) -> volumes.Header:
+    """Return the header of an image that is a volume."""
+    return volumes.read_header(image_raw, reading.max_voxels, reading.volume, reading.channels)
 
 
 def _volume_of_mask(raw: bytes, reading: Reading) -> int | None:
@@ -163,10 +177,18 @@ def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[PairInfo]:
         return json.dumps(dataclasses.asdict(known)).encode()
 
     # One after another: several volumes at once may be more than the memory holds.
-    seen = store.inspect([(pair.image, pair.mask) for pair in pairs], row, "scans", threads=1)
+    seen = store.inspect([_files_of(root, pair) for pair in pairs], row, "scans", threads=1)
     if seen.problems:
         raise _refusal([(pairs[position], why) for position, why in seen.problems.items()])
     return [PairInfo.read(json.loads(stored)) for stored in seen.rows]
+
+
+def _files_of(root: str, pair: Pair) -> tuple[str, ...]:
+    """Return the files that a pair is read from."""
+    names = (*(pair.channels or (pair.image,)), pair.mask)
+    parts = [containers.data_file_of(os.path.join(root, *name.split("/"))) for name in names]
+    beside = zip(names, parts, strict=True)
+    return (*names, *(f"{name.rpartition('/')[0]}/{part}" for name, part in beside if part))
 
 
 def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
@@ -180,8 +202,8 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
 
 
 def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
-    image_raw = read_file(root, pair.image)
-    mask_raw = read_mask_file(root, pair)
+    image_raw = read_image_file(root, pair, reading)
+    mask_raw = read_mask_file(root, pair, reading)
     image = read_image(image_raw, reading)
     try:
         mask, palette = read_mask(mask_raw, image_raw, reading)
@@ -191,8 +213,7 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
     if image.ndim == 4:
-        header = volumes.read_header(image_raw, reading.max_voxels, reading.volume)
-        spacing = header.canonical_spacing
+        spacing = header_of(image_raw, reading).canonical_spacing
     counts = np.bincount(mask.reshape(-1))
     values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
     return PairInfo(
@@ -206,21 +227,26 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
     )
 
 
-def read_mask_file(root: str, pair: Pair) -> bytes | None:
+def read_image_file(root: str, pair: Pair, reading: Reading) -> bytes:
+    """Return a pair's image as the bytes of one file: that of all its channels."""
+    names = pair.channels or (pair.image,)
+    return containers.stacked([_read_file(root, name, reading) for name in names], names)
+
+
+def read_mask_file(root: str, pair: Pair, reading: Reading) -> bytes | None:
     """Return the bytes of a pair's mask; None where it has none."""
-    return read_file(root, pair.mask) if pair.mask else None
+    return _read_file(root, pair.mask, reading) if pair.mask else None
 
 
-def read_file(root: str, name: str) -> bytes:
-    """Return the bytes of a file of the data.
+def _read_file(root: str, name: str, reading: Reading) -> bytes:
+    """Return the bytes of a file of the data, a volume's as NIfTI.
 
     Raises:
-        DataError: It cannot be read any more.
+        DataError: It cannot be read any more, or is not a usable volume.
     """
     path = os.path.join(root, *name.split("/"))
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return containers.read_file(path, reading.max_voxels)
     except OSError as error:
         why = f"it cannot be opened ({error.strerror or type(error).__name__})"
         raise errors.DataError(

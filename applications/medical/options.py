@@ -12,4 +12,7 @@ OPTIONS = (
     ),
     DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
     DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
+    DataOption(
+        "channel_files", str, "What the files of one scan's channels end in, in order: t1,t2."
+    ),
 )

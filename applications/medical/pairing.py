@@ -47,6 +47,27 @@ class Matches:
     aside: list[ScanFile] = dataclasses.field(default_factory=list)
 
 
+def with_channels(case: Case, wanted: Sequence[str]) -> Case:
+    """Return a case with the channels that are asked for; one without channels as it is.
+
+    Raises:
+        DataError: It has no such channel.
+    """
+    if not wanted or not case.channels:
+        return case
+    images = dict(zip(case.channels, case.images, strict=True))
+    lacking = [name for name in wanted if name not in images]
+    if lacking:
+        raise errors.DataError(
+            f"The image of {errors.shown(case.mask.path, 120)} has no channel "
+            f"'{errors.shown(lacking[0], 40)}'; it has {', '.join(case.channels)}.\n"
+            f"Name some of these: --channel-files {','.join(case.channels)}",
+            given=tuple(lacking),
+            allowed=case.channels,
+        )
+    return Case(tuple(images[name] for name in wanted), tuple(wanted), case.mask)
+
+
 def match(files: Sequence[ScanFile]) -> Matches:
     """Return which of some files belong together, by what their paths say."""
     by_place: dict[Place, list[ScanFile]] = collections.defaultdict(list)
@@ -88,7 +109,7 @@ def _match_place(group: Sequence[ScanFile], result: Matches) -> list[ScanFile]:
 
 
 def _doubles(files: Iterable[ScanFile]) -> list[str]:
-    """Return what is wrong with files of one name, of which only one can belong to a counterpart."""
+    """Return what is wrong with files of one name: only one can belong to a counterpart."""
     first: dict[str, ScanFile] = {}
     faults = []
     for file in files:

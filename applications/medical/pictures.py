@@ -19,7 +19,9 @@ from actzoo.applications.picture_files import PictureReader
 from actzoo.applications.picture_kinds import kind_of
 
 Color = tuple[int, int, int]
-_READER = PictureReader(("PNG", "JPEG", "TIFF", "BMP"), unreadable, "--max-voxels", smallest=2)
+_READER = PictureReader(
+    ("PNG", "JPEG", "TIFF", "BMP", "GIF"), unreadable, "--max-voxels", smallest=2
+)
 _INDEXED = ("1", "L", "P")  # one number per pixel
 COLORED = (
     "the mask has colors; a mask holds one number per pixel (write the class indices as a gray PNG)"
@@ -116,7 +118,10 @@ def read_mask(raw: bytes, max_pixels: int) -> tuple[np.ndarray, list[Color]]:
 def _decoded(raw: bytes, max_pixels: int) -> Image.Image | DeepPicture:
     file = _READER.open(raw, max_pixels)
     if file.pages > 1:
-        raise unreadable(f"it holds {file.pages} pages or frames; split it into single pictures")
+        raise unreadable(
+            f"it holds {file.pages} pages or frames; split it into single pictures, or, where they "
+            "are slices of a volume, save it as NIfTI with the size of its voxels"
+        )
     return file.load()
 
 

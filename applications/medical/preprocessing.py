@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import pictures, volumes
+from actzoo.applications.medical import containers, pictures, volumes
 from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
 
 LIMIT = 5.0  # standard deviations; values beyond are cut, so that 8 bits resolve the rest
+MOST_CHANNELS = 64
 MOST_SAMPLED = 1_000_000  # voxels that percentiles are taken from
 _LUMA = np.array([0.299, 0.587, 0.114], "float32")
 
@@ -32,7 +33,8 @@ def read_scan(
     Args:
         value: Bytes of a PNG, TIFF, BMP, JPEG or NIfTI file, recognized by content; or a scan that
             is read already, as this step returns it.
-        channels: 1 turns colors gray, 3 repeats gray values.
+        channels: 1 turns colors gray, 3 repeats gray values; else as many as the scan has, which
+            in a 4-D file are its volumes.
         max_voxels: Limit of voxels or pixels, checked against the header.
         fill_nan: Takes the place of values that are NaN or infinite; None refuses them.
         volume: Which of a 4-D file.
@@ -44,28 +46,38 @@ def read_scan(
         DataError: The bytes are not a usable scan; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume)
+        pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume, channels)
     else:
         pixels = _opened(value)
     return {"image": _with_channels(pixels, channels)}
 
 
 def read_pixels(
-    raw: bytes, max_voxels: int, fill_nan: float | None, volume: int | None
+    raw: bytes,
+    max_voxels: int,
+    fill_nan: float | None,
+    volume: int | None,
+    channels: int | None = None,
 ) -> np.ndarray:
     """Return a scan as `read_scan` gives it, with as many channels as its file has."""
+    raw = containers.as_nifti(raw, max_voxels)
     if volumes.is_nifti(raw):
-        header = volumes.read_header(raw, max_voxels, volume)
-        pixels = volumes.read_volume(raw, header, volume)[..., None]
+        header = volumes.read_header(raw, max_voxels, volume, channels)
+        pixels = volumes.read_volume(raw, header, volume)
+        pixels = pixels if header.channels > 1 else pixels[..., None]
     else:
         pixels = pictures.read_picture(raw, max_voxels)
     return _finite(pixels, fill_nan)
 
 
 def normalize_scan(
-    value: object, low: float = 0.5, high: float = 99.5, limit: float = LIMIT
+    value: object,
+    low: float = 0.5,
+    high: float = 99.5,
+    limit: float = LIMIT,
+    per_channel: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Scale a scan to mean 0 and standard deviation 1, all its channels together.
+    """Scale a scan to mean 0 and standard deviation 1.
 
     Values are first cut at two percentiles, so that a few bright specks do not compress the rest.
     A scan of one value becomes 0.
@@ -75,6 +87,8 @@ def normalize_scan(
         low: Percentile.
         high: Percentile.
         limit: Cut at so many standard deviations.
+        per_channel: Each channel by itself, where they are measurements of their own, and not the
+            colors of one.
 
     Returns:
         `{"image": float32}` of the same shape, within `[-limit, limit]`.
@@ -86,6 +100,13 @@ def normalize_scan(
             given=(low, high, limit),
         )
     values = _opened(value).astype("float32")
+    if not per_channel:
+        return {"image": _normalized(values, low, high, limit)}
+    each = [_normalized(values[..., [k]], low, high, limit) for k in range(values.shape[-1])]
+    return {"image": np.concatenate(each, axis=-1)}
+
+
+def _normalized(values: np.ndarray, low: float, high: float, limit: float) -> np.ndarray:
     flat = values.reshape(-1)
     sample = flat[:: max(1, flat.size // MOST_SAMPLED)]
     lowest, highest = np.percentile(sample, (low, high))
@@ -94,10 +115,10 @@ def normalize_scan(
     values = np.clip(values, np.float32(lowest), np.float32(highest))
     mean, spread = values.mean(dtype="float64"), values.std(dtype="float64")
     if spread <= 1e-6 * max(abs(float(mean)), 1e-6):
-        return {"image": np.zeros_like(values)}
+        return np.zeros_like(values)
     values -= np.float32(mean)
     values /= np.float32(spread)
-    return {"image": np.clip(values, -limit, limit, out=values)}
+    return np.clip(values, -limit, limit, out=values)
 
 
 def tile_scan(
@@ -156,9 +177,10 @@ def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     have = pixels.shape[-1]
-    if channels not in (1, 3):
+    if type(channels) is not int or not 1 <= channels <= MOST_CHANNELS:
         raise errors.InvalidValueError(
-            f"A scan has 1 or 3 channels, not {errors.shown(channels)}.", given=channels
+            f"A scan has 1 to {MOST_CHANNELS} channels, not {errors.shown(channels)}.",
+            given=channels,
         )
     if have == channels:
         return pixels
@@ -166,4 +188,7 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(pixels, 3, axis=-1)
     if channels == 1 and have == 3:
         return (pixels @ _LUMA)[..., None]
-    raise errors.InvalidValueError(f"A scan has 1 or 3 channels, not {have}.", given=pixels.shape)
+    raise unreadable(
+        f"it has {have} channel{'s' * (have > 1)}, and the model takes {channels} (give all "
+        "channels of a scan, as in training: the folder of their files, or one file)"
+    )

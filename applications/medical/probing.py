@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import masks, preprocessing
+from actzoo.applications.medical import containers, masks, preprocessing
 from actzoo.applications.medical.endings import is_volume
 
 SAMPLED = 5  # files of a kind that are opened, until that many say something
@@ -58,8 +58,7 @@ def looks_like_mask(root: str, path: str) -> bool | None:
     """Return whether a file holds few values; None where it is empty or cannot be read."""
     place = os.path.join(root, *path.split("/"))
     try:
-        with open(place, "rb") as file:
-            raw = file.read()
+        raw = containers.read_file(place, MOST_PIXELS)
         values = preprocessing.read_pixels(raw, MOST_PIXELS, 0.0, 0)
     except (OSError, errors.DataError):
         return None

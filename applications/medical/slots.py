@@ -108,5 +108,7 @@ def _by_mark(files: Sequence[ScanFile]) -> _Slots:
         return {}
     mark, marked = max(marks.items(), key=lambda item: len(item[1]))
     paths = {file.path for own in marks.values() for file in own.values()}
-    images = {(f.folder, f.plain): f for f in files if f.path not in paths}
+    images: dict[tuple[str, ...], ScanFile] = {
+        (file.folder, file.plain): file for file in files if file.path not in paths
+    }
     return {"": images, mark: marked}

@@ -45,6 +45,7 @@ class Header:
         offset: Of the first voxel, in bytes.
         slope: Stored values times slope plus intercept are the values.
         intercept: See `slope`.
+        channels: Values of a voxel; their axis is the last, and not one of the shape's.
     """
 
     shape: tuple[int, ...]
@@ -53,6 +54,7 @@ class Header:
     offset: int
     slope: float
     intercept: float
+    channels: int = 1
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -62,7 +64,7 @@ class Header:
     @property
     def orientation(self) -> np.ndarray:
         """Where each stored axis points `(3, 2)`, as nibabel writes it."""
-        axes: np.ndarray = _nibabel().orientations.io_orientation(self.affine)
+        axes: np.ndarray = load_nibabel().orientations.io_orientation(self.affine)
         return axes
 
     @property
@@ -82,7 +84,8 @@ class Header:
         return tuple(shape)
 
 
-def _nibabel() -> ModuleType:
+def load_nibabel() -> ModuleType:
+    """Return nibabel, or say how to install it."""
     try:
         import nibabel
     except ImportError:
@@ -115,28 +118,36 @@ def unreadable(why: str) -> errors.DataError:
     return errors.DataError(f"Not a usable scan: {why}.", given=why)
 
 
-def read_header(raw: bytes, max_voxels: int = MAX_VOXELS, volume: int | None = None) -> Header:
+def read_header(
+    raw: bytes,
+    max_voxels: int = MAX_VOXELS,
+    volume: int | None = None,
+    channels: int | None = None,
+) -> Header:
     """Read and check a header; takes almost no memory.
 
     Args:
         raw: Bytes of the file, at least its beginning.
         max_voxels: Limit of a volume.
         volume: Which of a 4-D file is wanted; None refuses one.
+        channels: A 4-D file of so many volumes holds the channels of one.
 
     Raises:
         DataError: It claims more voxels than allowed, has not three axes, or does not say where
             its voxels are.
     """
     try:
-        return _checked_header(_first_bytes(raw), max_voxels, volume)
+        return _checked_header(_first_bytes(raw), max_voxels, volume, channels)
     except errors.ActzooError:
         raise
     except Exception as error:  # a damaged field may raise anything in nibabel
         raise unreadable("its header is damaged") from error
 
 
-def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header:
-    header = _parsed(start)
+def _checked_header(
+    start: bytes, max_voxels: int, volume: int | None, channels: int | None
+) -> Header:
+    header = parsed_header(start)
     if float(header["vox_offset"]) < len(header.binaryblock):
         raise unreadable("its header says that the voxels begin within the header")
     shape = tuple(int(n) for n in header.get_data_shape())
@@ -148,7 +159,8 @@ def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header
             f"its header claims {by(shape)} = {voxels:,} voxels; the limit is {max_voxels:,} "
             "(--max-voxels raises it)"
         )
-    shape = _checked_axes(shape, volume)
+    count = _channels_of(shape, None if volume is not None else channels)
+    shape = _checked_axes(shape if count == 1 else shape[:3], volume)
     _check_spacing(header)
     affine = np.asarray(header.get_best_affine(), "float64")
     unit = _UNITS.get(int(header["xyzt_units"]) & 7, 1.0)
@@ -157,11 +169,12 @@ def _checked_header(start: bytes, max_voxels: int, volume: int | None) -> Header
     if dtype.kind not in "iuf":
         raise unreadable(f"its voxels are {dtype}, not numbers")
     slope, intercept = _scaling(header)
-    return Header(shape, dtype, affine, int(header["vox_offset"]), slope, intercept)
+    return Header(shape, dtype, affine, int(header["vox_offset"]), slope, intercept, count)
 
 
-def _parsed(start: bytes) -> Nifti1Header:
-    nibabel = _nibabel()
+def parsed_header(start: bytes) -> Nifti1Header:
+    """Return the fields of a header, unchecked."""
+    nibabel = load_nibabel()
     is_second = start[4:7] == b"n+2"
     kind = nibabel.Nifti2Header if is_second else nibabel.Nifti1Header
     if len(start) < (540 if is_second else 348):
@@ -175,6 +188,13 @@ def _parsed(start: bytes) -> Nifti1Header:
 def by(shape: tuple[int, ...]) -> str:
     """Return a shape for a message, as "12 x 1,400"."""
     return " x ".join(f"{size:,}" for size in shape)
+
+
+def _channels_of(shape: tuple[int, ...], channels: int | None) -> int:
+    """Return how many values a voxel has: NIfTI's fifth axis, or a fourth that is meant so."""
+    if len(shape) == 5 and shape[3] == 1:
+        return shape[4]
+    return channels if channels is not None and shape[3:] == (channels,) else 1
 
 
 def _checked_axes(shape: tuple[int, ...], volume: int | None) -> tuple[int, ...]:
@@ -268,12 +288,14 @@ def read_volume(
         may_be_empty: A mask of zeros packs better than any scan.
 
     Returns:
-        `(x, y, z)` in the stored dtype, or float32 where the header scales values.
+        `(x, y, z)` in the stored dtype, or float32 where the header scales values; of several
+        channels `(x, y, z, channels)`.
 
     Raises:
         DataError: The file ends early, is damaged, or holds more than its header says.
     """
-    size = int(np.prod(header.shape)) * header.dtype.itemsize
+    count = int(np.prod(header.shape)) * header.channels
+    size = count * header.dtype.itemsize
     packed = raw[:2] == b"\x1f\x8b"
     if packed and not may_be_empty and size > max(LARGEST_RATIO * len(raw), HARMLESS_BYTES):
         raise unreadable(
@@ -282,13 +304,14 @@ def read_volume(
     content = _unpacked(raw, header.offset + size) if packed else raw
     if len(content) < header.offset + size:
         raise unreadable("it ends before its last voxel")
-    stored = np.frombuffer(content, header.dtype, int(np.prod(header.shape)), header.offset)
-    values = stored.reshape(header.shape, order="F")
+    stored = np.frombuffer(content, header.dtype, count, header.offset)
+    last = () if header.channels == 1 else (header.channels,)
+    values = stored.reshape((*header.shape, *last), order="F")
     if len(header.shape) == 4:
         values = values[..., volume or 0]
     if header.slope != 1.0 or header.intercept != 0.0:
         values = values.astype("float32") * np.float32(header.slope) + np.float32(header.intercept)
-    turned = _nibabel().orientations.apply_orientation(values, header.orientation)
+    turned = load_nibabel().orientations.apply_orientation(values, header.orientation)
     return np.ascontiguousarray(turned)
 
 
@@ -312,7 +335,7 @@ def without_identity(raw: bytes) -> bytes:
 
     It reads as before: voxels and all that says where they are stay.
     """
-    header = _parsed(_first_bytes(raw))
+    header = parsed_header(_first_bytes(raw))
     offset = int(header["vox_offset"])
     packed = raw[:2] == b"\x1f\x8b"
     content = gzip.decompress(raw) if packed else raw
@@ -326,7 +349,7 @@ def without_identity(raw: bytes) -> bytes:
 
 def canonical_affine(header: Header) -> np.ndarray:
     """Return the affine of the volume as `read_volume` returns it."""
-    turn = _nibabel().orientations.inv_ornt_aff(header.orientation, header.shape[:3])
+    turn = load_nibabel().orientations.inv_ornt_aff(header.orientation, header.shape[:3])
     affine: np.ndarray = header.affine @ turn
     return affine
 
@@ -339,9 +362,9 @@ def mask_file(mask: np.ndarray, raw: bytes, header: Header) -> bytes:
         raw: Bytes of the image, whose header is kept where it says how voxels are placed.
         header: Of the same.
     """
-    nibabel = _nibabel()
+    nibabel = load_nibabel()
     stored = nibabel.orientations.apply_orientation(mask, _inverse(header.orientation))
-    parsed = _parsed(_first_bytes(raw))
+    parsed = parsed_header(_first_bytes(raw))
     image = nibabel.Nifti1Image(np.asarray(stored), parsed.get_best_affine())
     image.header["xyzt_units"] = parsed["xyzt_units"]
     for name in ("sform", "qform"):

@@ -44,7 +44,9 @@ def kind(told: Told, channels: Sequence[str]) -> str:
         told: How it was understood.
         channels: Names of channels that dataset.json gives.
     """
-    cases = sorted(told.matches.cases, key=lambda case: case.mask.split not in (None, "train", "tr"))
+    cases = sorted(
+        told.matches.cases, key=lambda case: case.mask.split not in (None, "train", "tr")
+    )
     is_volume = cases[0].mask.is_volume
     parts = [f"{'volumes' if is_volume else 'pictures'} with masks: {_sides(cases[0])}"]
     if not told.by_names:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors, files
-from actzoo.applications.medical import endings, pictures, volumes
+from actzoo.applications.medical import containers, endings, pictures, volumes
 
 _ENDLESS = 1 << 62  # the scan was read before, within its limit
 
@@ -45,6 +45,7 @@ def write_mask(
             f"Its labels are {', '.join(str(label['value']) for label in labels)}.",
             given=unknown[0],
         )
+    raw = containers.as_nifti(raw, _ENDLESS)
     if volumes.is_nifti(raw):
         header = volumes.read_header(raw, _ENDLESS, 0)
         content, suffix = volumes.mask_file(mask, raw, header), ".nii.gz"

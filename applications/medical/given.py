@@ -1,0 +1,79 @@
+"""What a user gives to `predict`: files of any form that is read; several may be one image."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from actzoo import errors
+from actzoo.applications.medical import containers, endings, layout
+from actzoo.domains import GivenInput
+
+
+def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[GivenInput]:
+    """Yield inputs as NIfTI or pictures, those of one image together.
+
+    Args:
+        items: Files, one by one.
+        channels: What the names of files of one image end in, in the order of its channels; empty
+            where each file is an image.
+    """
+    waiting: dict[tuple[Path, str], dict[str, GivenInput]] = {}
+    for item in items:
+        path = Path(item.name)
+        if item.content is None or _is_part(path):
+            if item.content is None:
+                yield item
+            continue
+        whole = _whole(path, item)
+        stem, channel = _channel_of(path, channels)
+        if channel is None or whole.content is None:
+            yield whole
+            continue
+        own = waiting.setdefault((path.parent, stem), {})
+        own[channel] = whole
+        if len(own) == len(channels):
+            yield _stacked(waiting.pop((path.parent, stem)), channels, stem)
+    for (folder, stem), own in waiting.items():
+        lacking = ", ".join(name for name in channels if name not in own)
+        name = str(folder / f"{stem}.nii.gz")
+        yield GivenInput(
+            name, problem=f"{errors.shown(name, 200)} lacks the file of a channel: {lacking}."
+        )
+
+
+def _is_part(path: Path) -> bool:
+    """Say whether a file holds the voxels of a header file beside it."""
+    if not path.name.lower().endswith(tuple(endings.PARTS)):
+        return False
+    return endings.is_part(path.name, {file.name.lower() for file in path.parent.iterdir()})
+
+
+def _whole(path: Path, item: GivenInput) -> GivenInput:
+    try:
+        content = containers.as_nifti(containers.with_data(path, item.content or b""))
+    except (errors.DataError, OSError) as error:
+        return GivenInput(item.name, problem=f"{errors.shown(path, 200)}: {error}")
+    return dataclasses.replace(item, content=content)
+
+
+def _channel_of(path: Path, channels: Sequence[str]) -> tuple[str, str | None]:
+    """Return the image that a file belongs to, and which of its channels it is, or None."""
+    stem = endings.split_name(path.name)[0]
+    plain = layout.plain_stem(stem)
+    for name in sorted(channels, key=len, reverse=True):
+        if plain == name:
+            return path.parent.name or "scan", name
+        if plain.endswith(f"_{name}"):
+            return stem[: -len(name) - 1], name
+    return stem, None
+
+
+def _stacked(own: dict[str, GivenInput], channels: Sequence[str], stem: str) -> GivenInput:
+    name = str(Path(own[channels[0]].name).parent / f"{stem}.nii.gz")
+    try:
+        content = containers.stacked([own[c].content or b"" for c in channels], channels)
+    except errors.DataError as error:
+        return GivenInput(name, problem=f"{errors.shown(name, 200)}: {error}")
+    return GivenInput(name, content)
