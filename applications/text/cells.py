@@ -25,6 +25,7 @@ MULTI_LABEL = (
 )
 _WRITTEN = re.compile(r"""\s*(?:\[.*\]|\(.*\)|\{.*\}|[bB]'.*'|[bB]".*")\s*""", re.DOTALL)
 _BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
+_WHOLE = re.compile(r"-?\d+\.0+")  # as pandas writes whole numbers where some are missing
 _LONGEST_LITERAL = 10_000  # characters of a label that is looked at as a written list
 
 
@@ -89,6 +90,13 @@ def labels(table: Table, at: int) -> tuple[list[str], list[str]]:
             f"{len(changed):,} labels of {errors.shown(table.name)} are written with letters and "
             "accents apart (Unicode form NFD, as macOS does) and are taken as the same with them "
             f"together (NFC): {table.places(changed)}."
+        )
+    filled = [label.strip() for label in plain if label.strip()]
+    if filled and all(map(_WHOLE.fullmatch, filled)):
+        plain = [label.strip().partition(".")[0] for label in plain]
+        notes.append(
+            f"The labels of {errors.shown(table.name)} are whole numbers with decimals, such as "
+            f"{filled[0]}, and are taken as {filled[0].partition('.')[0]}."
         )
     if written:
         notes.append(

@@ -55,6 +55,14 @@ def open_texts(
         raise errors.DataError(
             f"{' '.join(notes)}\nFix these rows, or leave --strict out.", given=path
         )
+    if not len(read):
+        why = " ".join(notes) or "There is a header, and no row below it."
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} holds no text with a label. {why}\n"
+            "Name other columns: --text-column NAME, --label-column NAME",
+            given=path,
+            fix="--label-column NAME",
+        )
     classes = labels.classes_of(read, notes)
     notes += notes_on_copies(
         "texts", rows.copies(read), read.ids, read.labels, read.splits, chosen.strict

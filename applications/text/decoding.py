@@ -138,7 +138,7 @@ def decoded(path: Path, encoding: str | None = None) -> str:
             path.name,
             line + 1,
             f"byte {at:,} of the file is not {chosen} text.",
-            f"Save the file as UTF-8, or name its encoding.{_guessed(raw, at)}",
+            _wide(raw) or f"Save the file as UTF-8, or name its encoding.{_guessed(raw, at)}",
         ) from error
     except LookupError as error:  # also for what does not encode texts, such as base64
         raise errors.InvalidValueError(
@@ -192,16 +192,21 @@ def _check_nul(name: str, raw: bytes, text: str) -> None:
     at = text.find("\0")
     if at < 0:
         return
-    guess = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
-    many = raw[:4000].count(0) * 4 > len(raw[:4000])
     raise refuse(
         name,
         text.count("\n", 0, at) + 1,
         f"there is a NUL byte at byte {len(text[:at].encode()):,} of the file.",
-        f"It seems to be UTF-16: --encoding {guess}"
-        if many
-        else "Remove it; a text file holds none.",
+        _wide(raw) or "Remove it; a text file holds none.",
     )
+
+
+def _wide(raw: bytes) -> str | None:
+    """Return the option for UTF-16 without a mark, where many bytes are 0; None where not."""
+    sample = raw[:4000]
+    if sample.count(0) * 10 <= len(sample):
+        return None
+    even = sample[::2].count(0) > sample[1::2].count(0)
+    return f"It seems to be UTF-16: --encoding utf-16-{'be' if even else 'le'}"
 
 
 _LINE_END = re.compile(r"\r\n|\r|\n")

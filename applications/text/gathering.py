@@ -70,7 +70,7 @@ def gather(path: str, tables: Sequence[tuple[str, Path]], options: Options) -> G
     """
     made = Gathered()
     unused: dict[str, None] = {}
-    used: list[Path] = []
+    used: dict[str, Path] = {}
     for split, file in tables:
         read = table.read(
             file,
@@ -85,13 +85,14 @@ def gather(path: str, tables: Sequence[tuple[str, Path]], options: Options) -> G
             _set_aside(made, split, read, file)
             continue
         chosen = _choose(read, options, made)
-        _add(made, split, read, chosen, _name(file, tables), options.text_column is not None)
+        name = _name(file, tables)
+        _add(made, split, read, chosen, name, options.text_column is not None)
         unused.update(dict.fromkeys(c for at, c in enumerate(read.columns) if at not in chosen))
-        used.append(file)
+        used[name] = file
     beside = table.left_out(path, list(tables))
-    made.notes += table.missing_parts(used)
+    made.notes += table.missing_parts(list(used.values()))
     made.set_aside += beside
-    made.kind = _kind(used, made.columns, list(unused))
+    made.kind = _kind(list(used), made.columns, list(unused))
     return made
 
 
@@ -160,9 +161,9 @@ def _check_texts(read: Table, at: int, texts: Sequence[str]) -> None:
         )
 
 
-def _kind(used: Sequence[Path], chosen: tuple[str, str], unused: Sequence[str]) -> str:
-    text, label = (errors.shown(name) for name in chosen)
-    names = ", ".join(errors.shown(file.name, 60) for file in used[:3])
+def _kind(used: Sequence[str], chosen: tuple[str, str], unused: Sequence[str]) -> str:
+    text, label = map(errors.shown, chosen)
+    names = ", ".join(errors.shown(name, 60) for name in used[:3])
     more = f" and {len(used) - 3:,} more" if used[3:] else ""
     sentence = f"texts with labels: {names}{more}, text column '{text}', label column '{label}'"
     if not unused:

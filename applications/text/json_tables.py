@@ -9,6 +9,7 @@ from typing import NoReturn, cast
 from actzoo import errors
 from actzoo.applications.text.columns import KNOWN
 from actzoo.applications.text.records import Table, checked_columns, refuse
+from actzoo.folders import SPLIT_NAMES
 
 _ROWS_KEYS = ("data", "rows", "examples", "records")  # of a document that says more than its rows
 _FORMS = (
@@ -125,12 +126,26 @@ def read_document(name: str, text: str, columns: str | None = None) -> Table:
         pass
     content = _parsed(name, None, text)
     if isinstance(content, dict):
+        _refuse_splits(name, content)
         content = _rows_or_columns(content)
     if isinstance(content, dict):  # of columns
         return _of_columns(name, content)
     if isinstance(content, list) and content:
         return _of_rows(name, content, columns)
     raise refuse(name, None, "its JSON is not a table of texts.", _FORMS)
+
+
+def _refuse_splits(name: str, content: Record) -> None:
+    """Refuse a document that holds several splits."""
+    splits = [key for key in content if key.lower() in SPLIT_NAMES]
+    if len(splits) > 1:
+        named = ", ".join(f"{split}.json" for split in splits)
+        raise refuse(
+            name,
+            None,
+            f"it holds the splits {', '.join(splits)}.",
+            f"Write each into a file of its own in one folder: {named}.",
+        )
 
 
 def _rows_or_columns(content: Record) -> list[object] | dict[str, list[object]] | None:

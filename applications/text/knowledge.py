@@ -166,7 +166,7 @@ def remarks(content: bytes, steps: Steps) -> dict[str, str]:
         )
     elif unknown > NOTED_INPUT * tokens:
         said["much of the text is not known to the model"] = (
-            f"{unknown:,} of its {tokens:,} tokens are not known to the model."
+            f"of its {tokens:,} tokens, {unknown:,} are not known to the model."
         )
     room = int(step["length"]) - 2
     if tokens > room:

@@ -15,6 +15,9 @@ from actzoo.applications.text.rows import Rows
 
 DISTINCT = 0.5  # share of distinct labels from which on they are measurements or identifiers
 SEPARATORS = ("|", ";", ",")  # between several labels in one field
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: .*)?"
+)
 _DECIMAL = re.compile(r"-?\d+(?:,\d+)?")  # with the comma of many countries
 # Letters of other scripts that look like Latin ones.
 _TWINS = str.maketrans(
@@ -28,6 +31,7 @@ def classes_of(rows: Rows, notes: list[str]) -> tuple[str, ...]:
     counts = collections.Counter(rows.labels)
     _refuse_measurements(rows, counts)
     _refuse_identifiers(rows, counts)
+    _refuse_dates(counts)
     _refuse_several(rows, counts)
     _refuse_spellings(counts)
     _note_twins(counts, notes)
@@ -66,7 +70,8 @@ def _refuse_measurements(rows: Rows, counts: Mapping[str, int]) -> None:
 def _refuse_identifiers(rows: Rows, counts: Mapping[str, int]) -> None:
     """Refuse labels of which nearly each is another."""
     once = [label for label, count in counts.items() if count == 1]
-    if len(rows) < 10 or len(once) <= DISTINCT * len(rows):
+    is_few = len(rows) < 10 and len(once) < max(4, len(rows))
+    if is_few or len(once) <= DISTINCT * len(rows):
         return
     raise errors.DataError(
         f"The labels are {len(counts):,} different ones in {len(rows):,} rows, {len(once):,} of "
@@ -75,6 +80,16 @@ def _refuse_identifiers(rows: Rows, counts: Mapping[str, int]) -> None:
         given=len(counts),
         fix="--label-column NAME",
     )
+
+
+def _refuse_dates(counts: Mapping[str, int]) -> None:
+    if counts and all(map(_DATE.fullmatch, counts)):
+        raise errors.DataError(
+            f"The labels are dates, such as {errors.shown(min(counts))}, not classes.\n"
+            "Give a column of classes: --label-column NAME",
+            given=len(counts),
+            fix="--label-column NAME",
+        )
 
 
 def _refuse_several(rows: Rows, counts: Mapping[str, int]) -> None:

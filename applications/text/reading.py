@@ -62,7 +62,8 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
         yield GivenInput(str(path), problem=problem)
         return
     try:
-        if kind not in table.SUFFIXES:
+        is_table = kind in table.SUFFIXES or table.begins_with_labels(path)
+        if not is_table:
             texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
         else:
             read = table.read(
@@ -73,7 +74,7 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
             )
             texts = _column_of_texts(read, options)
         for line, text in texts:
-            if text.strip() or kind in table.SUFFIXES:
+            if text.strip() or is_table:
                 has_texts = True
                 yield GivenInput(f"{path}:{line}", text.encode())
         if not has_texts:

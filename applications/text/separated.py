@@ -54,7 +54,7 @@ def read_separated(
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
     if chosen == "\t" and _is_unquoted(body):
         quoting = csv.QUOTE_NONE
-    rows = list(_rows(name, body, chosen, quoting, skipped + 1))
+    rows = list(_rows(name, body, chosen, quoting, skipped + 1, _is_spaced(body, chosen)))
     table = _table_of(name, rows, columns, notes)
     _check_swallowed(table, chosen)
     return table
@@ -63,7 +63,7 @@ def read_separated(
 def _preamble(text: str) -> tuple[int, str | None]:
     """Return how many lines come before the table, and the delimiter that they name."""
     first = split_lines(text[:40])[0]
-    named = _SEP.fullmatch(first.strip())
+    named = _SEP.fullmatch(first)
     return (1, named[1]) if named else (0, None)
 
 
@@ -87,14 +87,27 @@ def _is_unquoted(text: str) -> bool:
     return even and not all(map(_QUOTED.fullmatch, opening))
 
 
+def _is_spaced(text: str, delimiter: str) -> bool:
+    """Say whether quoted fields follow a delimiter and a space: `"a film", "good"`."""
+    if delimiter.isspace():
+        return False
+    lines = [line for line in split_lines(text[:20_000])[:-1] if line.strip()][1:]
+    spaced = re.compile(rf'{re.escape(delimiter)} +"[^"]*"(?={re.escape(delimiter)}|$)')
+    return bool(lines) and all(map(spaced.search, lines))
+
+
 def _rows(
-    name: str, text: str, delimiter: str, quoting: Literal[0, 3], first: int
+    name: str, text: str, delimiter: str, quoting: Literal[0, 3], first: int, spaced: bool
 ) -> Iterator[Row]:
     """Yield the line and the fields of each row that is not blank."""
     before = csv.field_size_limit(FIELD_BYTES)
     try:
         reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
+            io.StringIO(text, newline=""),
+            delimiter=delimiter,
+            quoting=quoting,
+            skipinitialspace=spaced,
+            strict=True,
         )
         line = first
         while True:
@@ -191,7 +204,9 @@ def _ragged(
     whose = "--columns names" if is_given else "the header has"
     fix = "A field that holds the delimiter or a line break must be in quotes."
     wider = all(len(cells) == len(columns) + 1 for _, cells in rows[1:])
-    if wider and not is_given and len(rows) > 2:
+    if len(columns) == 1 and not is_given and not other_delimiter(columns[0]):
+        fix = "If the first line is a title and not the header, remove it."
+    elif wider and not is_given and len(columns) > 1 and len(rows) > 2:
         fix = "Every row has one field more: name the column that the header leaves out."
     elif row[0].startswith("#"):
         fix = "If it is a comment, remove the line."

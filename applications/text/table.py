@@ -32,6 +32,7 @@ _COMPANIONS = (
     "", ".md", ".rst", ".txt", ".pdf", ".html", ".htm", ".json", ".yaml", ".yml", ".toml", ".bib",
     ".py", ".ipynb", ".r", ".sh", ".log", ".license", ".sha256", ".md5", ".docx", ".xlsx", ".ods",
 )  # fmt: skip
+_FEW = 20  # files in a folder, up to which each is looked at for lines with labels
 _SHARD = re.compile(r"(.+?)-(\d{5})-of-(\d{5})(?:-[0-9a-f]{8,})?")
 _ABOUT_DATA = ("dataset_info", "dataset_infos", "dataset_dict", "state", "package", "metadata")
 
@@ -48,6 +49,8 @@ def _unpacked_name(path: Path) -> str:
 def _stem(path: Path) -> str:
     """Return the name of a table without endings and without the number of its part."""
     stem = Path(_unpacked_name(path)).stem.lower()
+    if stem.endswith(".ft"):  # as in train.ft.txt
+        stem = stem.removesuffix(".ft")
     part = _SHARD.fullmatch(stem)
     return part[1] if part else stem
 
@@ -58,6 +61,13 @@ def is_table(path: Path) -> bool:
     if kind == ".json":
         return _stem(path) not in _ABOUT_DATA and _is_json_table(path)
     return kind in SUFFIXES or (kind in _LINES and labeled_lines.form_of(path) is not None)
+
+
+def begins_with_labels(path: Path) -> bool:
+    """Say whether each line of a file begins with its label, as fastText and TREC write them."""
+    if not path.is_file() or kind_of(path) not in _LINES:  # a pipe can be read only once
+        return False
+    return labeled_lines.form_of(path) in ("fasttext", "trec")
 
 
 def _is_json_table(path: Path) -> bool:
@@ -95,7 +105,7 @@ def find(path: str) -> list[tuple[str, Path]]:
         return find(str(place / folders[0]))
     # A table beside folders is mostly a list of what is in them, and so beside other files.
     plain = [file for file in tables if kind_of(file) != ".json"] or tables
-    if not plain:
+    if not plain and len(paths) <= _FEW:
         plain = [file for file in paths if kind_of(file) in _LINES and is_table(file)]
     alone = len(plain) == 1 and not by_split and not folders and not others
     return [("", plain[0])] if alone else []
@@ -136,7 +146,7 @@ def _by_words(files: list[Path]) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for file in files:
         words = {SPLIT_NAMES.get(word) for word in re.split(r"[^a-z]+", _stem(file))} - {None}
-        if len(words) == 1 and kind_of(file) in SUFFIXES and is_table(file):
+        if len(words) == 1 and (kind_of(file) in SUFFIXES or begins_with_labels(file)):
             found.setdefault(str(words.pop()), []).append(file)
     return found if all(len(own) == 1 for own in found.values()) else {}
 
@@ -189,8 +199,9 @@ def left_out(path: str, tables: list[tuple[str, Path]]) -> list[str]:
 
 def _tables_in(folder: Path) -> list[Path]:
     _, files = entries(str(folder))
-    return [folder / name for name in files if kind_of(Path(name)) in SUFFIXES
-            and _stem(Path(name)) not in _ABOUT_DATA]  # fmt: skip
+    paths = [folder / name for name in files if _stem(Path(name)) not in _ABOUT_DATA]
+    few = len(paths) <= _FEW
+    return [p for p in paths if kind_of(p) in SUFFIXES or (few and begins_with_labels(p))]
 
 
 def missing_parts(used: Sequence[Path]) -> list[str]:

@@ -127,6 +127,11 @@ FORMS = {
     "sep= of Excel": (
         lambda t: put(t / "a.csv", "sep=;\r\n" + csv_of(header="text;label", delimiter=";")),
         "column 'text'", ""),
+    "sep= of a tab": (
+        lambda t: put(t / "a.csv", "sep=\t\n" + csv_of(ROWS, "text\tlabel", "\t")), "", ""),
+    "spaces before quotes": (
+        lambda t: put(t / "a.csv", csv_of([(f'"{x}"', f' "{b}"') for x, b in ROWS],
+                                          '"text", "label"')), "", ""),
     "sep= of Excel in UTF-16": (
         lambda t: put(t / "a.csv", "sep=;\n" + csv_of(ROWS, "text;label", ";"), "utf-16"),
         "column 'text'", ""),
@@ -176,6 +181,11 @@ FORMS = {
     "fastText": (
         lambda t: put(t / "a.ft.txt", "\n".join(f"__label__{b} {x}" for x, b in ROWS)),
         "a.ft.txt", ""),
+    "fastText of two splits": (
+        lambda t: (put(t / "d/train.ft.txt.bz2", bz2.compress("\n".join(
+            f"__label__{b} {x}" for x, b in ROWS).encode())), put(
+            t / "d/test.ft.txt", "\n".join(f"__label__{b} {x}" for x, b in other())),
+            t / "d")[2], "train.ft.txt.bz2, test.ft.txt", ""),
     "fastText in a CSV": (
         lambda t: put(t / "a.csv", "\n".join(f"__label__{b} , {x}" for x, b in ROWS)), "a.csv", ""),
     "TREC": (
@@ -243,6 +253,16 @@ REFUSED = {
     "a pair of texts": (
         csv_of([(x, x, b) for x, b in ROWS], "sentence1,sentence2,label"),
         "sentence1 and sentence2; a model here reads one text"),
+    "labels that are identifiers of few rows": (
+        csv_of([(x, f"id{i}") for i, x in enumerate(TEXTS[:6])]), "identifiers or texts"),
+    "labels that are dates": (
+        csv_of([(x, f"2020-01-{i % 2 + 10}") for i, x in enumerate(TEXTS)]), "labels are dates"),
+    "a title above the header": ("My films\n" + csv_of(), "a title and not the header"),
+    "a header alone": ("text,label\n", "no row below it"),
+    "no label at all": (csv_of([(x, "") for x in TEXTS]), "30 rows have no label"),
+    "UTF-16 without its mark": (csv_of(), "--encoding utf-16-be"),
+    "Chinese in UTF-16 without its mark": (
+        csv_of([(f"这部电影好看{i}", b) for i, b in enumerate(LABELS)]), "--encoding utf-16-le"),
     "a web page": ("<!DOCTYPE html><html>", "it is a web page"),
     "a workbook": (b"PK\x03\x04and more", "Save the sheet as CSV UTF-8"),
     "a pointer of Git LFS": ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
@@ -254,7 +274,12 @@ REFUSED = {
 @pytest.mark.parametrize("form", REFUSED)
 def test_what_cannot_be_read_is_refused_with_the_real_reason(tmp_path, form):
     content, words = REFUSED[form]
-    encoding = {"Cyrillic": "cp1251", "Western": "cp1252"}.get(form, "utf-8")
+    encoding = {
+        "Cyrillic": "cp1251",
+        "Western": "cp1252",
+        "UTF-16 without its mark": "utf-16-be",
+        "Chinese in UTF-16 without its mark": "utf-16-le",
+    }.get(form, "utf-8")
     refused(put(tmp_path / "a.csv", content, encoding), words)
 
 
@@ -275,6 +300,7 @@ def test_a_table_without_a_header_is_read_with_names(tmp_path):
         ("a.sqlite", b"SQLite format 3", "sqlite3 -header -csv"),
         ("a.txt", b"plain\nlines\n", "__label__NAME TEXT"),
         ("a.json", b'{"name": "x", "scripts": {}}', "not a table of texts"),
+        ("a.json", b'{"train": [{"text": "x"}], "test": []}', "train.json, test.json"),
         ("d/a.csv", csv_of().encode(), "tables a.csv, b.csv, of which none is train"),
         ("d/pos/1.txt", b"good", "Put the texts into a table"),
         ("d/test.csv", csv_of().encode(), "none is train"),
@@ -425,6 +451,14 @@ def test_secret_labels_of_held_out_texts_are_set_aside(tmp_path, unknown):
     assert set(data.split(source, seed=0, note=lambda _: None)) == {"train", "val", "test"}
     source, notes = opened(two(tmp_path, numbers, [unknown] * 5 + numbers[5:]))
     assert len(source) == 2 * COUNT - 5 and source.splits().count("test") == COUNT - 5
+
+
+def test_whole_numbers_with_decimals_are_the_same_labels(tmp_path):
+    numbers = [i % 2 for i in range(COUNT)]
+    source, notes = opened(two(tmp_path, numbers, ["", *map(float, numbers[1:])]))
+    assert source.classes == ("0", "1") and "such as 1.0, and are taken as 1" in notes
+    text = domains.get_domain("text")
+    assert text.class_names(source, ("0.0", "1.0")) == ["0.0", "1.0"]  # of a model of before
 
 
 def test_minus_one_is_a_class_where_training_has_it(tmp_path):
