@@ -16,11 +16,12 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Required, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from actzoo import archives, errors, files, folders, given_inputs, spellings
 from actzoo.data_options import DataOption
 from actzoo.given_inputs import GivenInput
+from actzoo.panels import Panel as Panel
 from actzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -106,25 +107,6 @@ class InputPlan:
     notes: tuple[str, ...] = ()
 
 
-class Panel(TypedDict, total=False):
-    """What the report shows of data or results; `actzoo.report.panels` says what each kind has."""
-
-    title: Required[str]
-    kind: Required[Literal["gallery", "bars", "histogram", "table", "note"]]
-    about: str
-    section: Literal["data", "results"]
-    items: Sequence[Mapping[str, str]]
-    labels: Sequence[str]
-    series: Mapping[str, Sequence[int]]
-    values: Sequence[float]
-    xlabel: str
-    mark: float
-    mark_label: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    text: str | Sequence[str]
-
-
 class Domain(abc.ABC, Generic[S]):
     """What the core asks of a kind of data. `S` is the source that it opens.
 
@@ -144,6 +126,10 @@ class Domain(abc.ABC, Generic[S]):
 
     def near_miss(self, path: str) -> str | None:
         """Return why a path that was not recognized seems to be meant as such data, and the fix."""
+        return None
+
+    def question(self, path: str) -> str | None:
+        """Return what to ask before content alone decides, and below how to answer; or None."""
         return None
 
     @abc.abstractmethod
@@ -435,6 +421,8 @@ def recognize(
     for spec in DOMAINS:
         reason = get_domain(spec.name).recognize(place)
         if reason is not None and task in (None, spec.task):
+            if task is None and (question := get_domain(spec.name).question(place)):
+                raise errors.DataError(f"{errors.shown(path, 200)}: {question}", given=path)
             return spec
         if reason is not None:
             others.append(f"{spec.name} data for {spec.task} ({reason})")

@@ -77,10 +77,10 @@ class PictureFile:
             raise self._reader.refuse(fault)
         try:
             with QUIET:
-                deep = header is None or deep_pictures.is_deep(self.kind, self._raw, header)
+                deep = deep_pictures.is_deep(self.kind, self._raw, header)
                 if header is not None and not (deep and self.kind == "TIFF"):
                     header.load()  # a deep PNG, too: it may say behind its pixels how to turn it
-                if deep:
+                if header is None or deep:
                     return deep_pictures.decode(self.kind, self._raw)
                 return deep_pictures.brightened(header)
         except deep_pictures.NotReadError as error:

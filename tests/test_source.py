@@ -20,7 +20,7 @@ SOURCES = [*CORE, *APPLICATIONS]
 # A room may import rooms of lower levels, and of its own level only where drawn in FRIENDS.
 LEVELS = {
     "errors": 0, "_lazy": 0, "spellings": 0, "registry": 0, "formatting": 0, "files": 0,
-    "findings": 0, "inspection": 0, "data_options": 0,
+    "findings": 0, "inspection": 0, "panels": 0, "data_options": 0,
     "cache": 0, "archives": 0, "archive_members": 0, "folders": 0, "given_inputs": 0,
     "artifacts": 1, "run_folder": 1, "stage_records": 1, "domains": 1,
     "activations": 2,

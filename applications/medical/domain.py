@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from actzoo.applications.medical.augmentation import TileAugmenter
     from actzoo.applications.medical.data import Scans
     from actzoo.applications.medical.tiling import TileCutter
-    from actzoo.domains import GivenInput, Panel, Step
+    from actzoo.domains import GivenInput, Step
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
     from actzoo.preprocessing import Steps
 
 DOMAIN = DomainSpec(

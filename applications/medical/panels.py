@@ -20,8 +20,8 @@ from actzoo.tasks import IGNORE_INDEX
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actzoo.domains import Panel
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
 
 SIDE = 220  # of one picture, in pixels, at least the longer side
 SAMPLES = 6  # of the training data

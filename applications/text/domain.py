@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from actzoo.applications.text.augmentation import TokenMasker
     from actzoo.applications.text.data import Texts
-    from actzoo.domains import Panel, Step
+    from actzoo.domains import Step
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
     from actzoo.preprocessing import Steps
 
 DOMAIN = DomainSpec(

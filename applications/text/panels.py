@@ -10,8 +10,8 @@ from actzoo.applications.text import knowledge
 
 if TYPE_CHECKING:
     from actzoo.applications.text.data import Texts
-    from actzoo.domains import Panel
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
 
 MISTAKES = 20
 SHOWN = 400  # characters of a text

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from actzoo.applications.vision.augmentation import PhotoAugmenter
     from actzoo.applications.vision.data import Pictures
     from actzoo.data import Fingerprint
-    from actzoo.domains import Panel, Step
+    from actzoo.domains import Step
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
     from actzoo.preprocessing import Steps
 
 DOMAIN = DomainSpec(
@@ -57,6 +58,12 @@ class Photos(Domain["Pictures"]):
         from actzoo.applications.vision import folder
 
         return folder.looks_like_classes(path)
+
+    def question(self, path: str) -> str | None:
+        """Return what to ask where folders may be patients, splits or forms of pictures."""
+        from actzoo.applications.vision import doubts
+
+        return None if path.startswith("tfds:") else doubts.question(path)
 
     def open(self, path: str, options: Mapping[str, Any]) -> Pictures:
         """Open a folder of class folders, or `tfds:NAME`."""

@@ -82,9 +82,9 @@ def list_pictures(root: str) -> Listing:
     listed = ClassFolders(root)
     sections = _sections(root, listed)
     names = {split: listed.class_folders(place) for split, place in sections.items()}
-    for split in [split for split in sections if split in ("val", "test")]:
-        if listed.is_unlabeled(sections[split], names[split], names["train"]):
-            del sections[split], names[split]
+    for held_out in [split for split in sections if split in ("val", "test")]:
+        if listed.is_unlabeled(sections[held_out], names[held_out], names["train"]):
+            del sections[held_out], names[held_out]
     folders_of = {
         split: listed.matched(sections[split], own, names["train"]) if split else _by_name(own)
         for split, own in names.items()
@@ -100,8 +100,8 @@ def list_pictures(root: str) -> Listing:
     every = sorted(next(iter(folders_of.values())))
     classes = tuple(name for name in every if any(files_of[split][name] for split in files_of))
     listed.check_classes(root, every, classes)
-    splits = ", ".join(f"{relative(root, place)}/" for split, place in sections.items() if split)
-    kind = f"photos in {len(classes)} class folders" + (f", below {splits}" if splits else "")
+    below = ", ".join(f"{relative(root, place)}/" for split, place in sections.items() if split)
+    kind = f"photos in {len(classes)} class folders" + (f", below {below}" if below else "")
     result = Listing(classes, [], [], [], listed.notes(), kind, listed.set_aside())
     for split, place in sections.items():
         _add_split(result, root, split, place, folders_of[split], files_of[split])

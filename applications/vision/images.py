@@ -245,20 +245,16 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         file = _READER.open(raw, max_pixels)
         loaded = file.load()
     if isinstance(loaded, DeepPicture):
-        pixels = _stacked(loaded)
-        gray = bool((loaded.colors[..., :1] == loaded.colors).all())
+        picture = Picture(_stacked(loaded), white_is_zero=loaded.white_is_zero)
     else:
-        pixels = np.array(_to_rgb(loaded))
-        gray = bool((pixels[..., :1] == pixels[..., 1:]).all())
-    turn = _TURNS.get(file.orientation)
-    upright = pixels if turn is None else np.ascontiguousarray(turn(pixels))
-    deep = loaded if isinstance(loaded, DeepPicture) else None
-    return Picture(
-        upright,
+        picture = Picture(np.array(_to_rgb(loaded)), is_cmyk=loaded.mode == "CMYK")
+    colors, turn = picture.colors, _TURNS.get(file.orientation)
+    pixels = picture.pixels if turn is None else np.ascontiguousarray(turn(picture.pixels))
+    return dataclasses.replace(
+        picture,
+        pixels=pixels,
         is_animated=file.has_more_pages,
-        is_gray=gray,
-        is_cmyk=deep is None and loaded.mode == "CMYK",
-        white_is_zero=deep is not None and deep.white_is_zero,
+        is_gray=bool((colors[..., :1] == colors[..., 1:]).all()),
     )
 
 
@@ -285,7 +281,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _deep_inputs(value: object) -> Picture | None:
     """Return a picture of more than 8 bits a value that is decoded already, else None."""
-    pixels = value.get("image") if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        return None
+    pixels = value.get("image")
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.dtype == np.uint8:
         return None
     return Picture(pixels, white_is_zero="white_is_zero" in value)

@@ -14,8 +14,8 @@ from actzoo.data import rng
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actzoo.domains import Panel
     from actzoo.evaluation import Evaluation
+    from actzoo.panels import Panel
 
 SIDE = 160  # longest, in pixels
 SAMPLES = 4  # of each class

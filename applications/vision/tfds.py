@@ -85,7 +85,7 @@ def _set_aside(
 
     Test splits of published data often hold -1 in place of the labels.
     """
-    missing = [where[i] for i in np.flatnonzero(~labeled)]
+    missing = [where[int(i)] for i in np.flatnonzero(~labeled)]
     counts = collections.Counter(name for name, _ in missing)
     each = ", ".join(f"{errors.shown(name)} {count:,}" for name, count in counts.items())
     values = ", ".join(str(value) for value in np.unique(labels[~labeled])[:5])

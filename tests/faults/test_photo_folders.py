@@ -7,7 +7,7 @@ import pytest
 from picture_files import encoded, noise, png16, write_classes
 from PIL import Image
 
-from actzoo import data, errors
+from actzoo import data, domains, errors
 
 
 @pytest.fixture(autouse=True)
@@ -155,3 +155,93 @@ def test_sizes_name_what_is_unusual(tmp_path):
         "24 x 20 px, 7% gray, the rest color, 8 bits a value, 1 with more than 8 bits (4,000 to "
         "4,000), 1 with inks (CMYK), 1 with several frames or pages"
     )
+
+
+# --- what is asked -----------------------------------------------------------------------------
+
+
+def folders_of(root, names, count=3):
+    for place, name in enumerate(names):
+        for number in range(count):
+            write(root / name / f"{number:03d}.png", 100 * place + number)
+    return root
+
+
+ASKED = {
+    "patients": ["patient01", "patient02", "patient03"],
+    "subjects of BIDS": ["sub-01", "sub-02"],
+    "cases": ["case_3", "case_14", "case_15"],
+    "patients with a word": ["Patient 1", "Patient 2 follow-up", "Patient 3"],
+    "persons": ["person_1", "person_2"],
+    "short": ["p01", "p02", "p14"],
+    "UUIDs": [f"{i}a69db60-c052-4b9a-a90d-0123456789a{i}" for i in range(4)],
+    "hashes": [f"0a69db6{i}ff{i}" for i in range(4)],
+    "a register": ["LIDC-IDRI-0001", "LIDC-IDRI-0002", "LIDC-IDRI-0003"],
+    "TCGA": ["TCGA-02-0001", "TCGA-02-0003", "TCGA-A1-A0SB"],
+    "record numbers": ["100234", "873465", "438765", "221133"],
+    "dates": ["2021-03-04", "2021-03-05", "2021-07-01"],
+    "splits of COCO": ["train2017", "val2017"],
+    "splits": ["train", "test"],
+    "sets": ["training_set", "test_set"],
+    "forms": ["original", "resized"],
+    "images and overlays": ["images", "overlays"],
+}
+TAKEN = {
+    "words": ["cat", "dog"],
+    "digits": [str(i) for i in range(10)],
+    "flowers": [str(i) for i in range(1, 103)],
+    "traffic signs": [f"{i:05d}" for i in range(12)],
+    "WordNet": ["n01440764", "n02102040", "n03000684", "n03394916"],
+    "birds": ["001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross"],
+    "cars": ["Audi_2009", "BMW_2012", "Fiat_2012"],
+    "drivers": ["c0", "c1", "c2"],
+    "grades": ["p1", "p2", "p3"],
+    "numbered": ["class0001", "class0002", "class0003"],
+    "letters": ["a", "b", "c", "x", "y"],
+    "called like splits": ["train", "plane", "test"],
+    "one like a person": ["case_closed", "case_open", "patient"],
+    "years": ["1990", "1991", "1992", "1993"],
+    "stages": ["before", "after", "during"],
+    "hex words": ["facade", "decade", "beaded"],
+}
+
+
+@pytest.mark.parametrize("form", ASKED)
+def test_folders_that_may_not_be_classes_are_asked_about(tmp_path, form):
+    root = folders_of(tmp_path / "data", ASKED[form])
+    message = refused(root, "--task classification")
+    assert any(name in message for name in ASKED[form])
+    assert domains.recognize(str(root), "classification").name == "vision"
+    if form != "splits":
+        source = data.open_source(str(root), "vision", note=lambda _: None)
+        assert source.classes == tuple(sorted(ASKED[form]))
+
+
+@pytest.mark.parametrize("form", TAKEN)
+def test_ordinary_classes_are_taken_without_a_question(tmp_path, form):
+    root = folders_of(tmp_path / "data", TAKEN[form])
+    assert look(root)[0].classes == tuple(sorted(TAKEN[form]))
+
+
+def test_patients_below_splits_are_asked_about_too(tmp_path):
+    folders_of(tmp_path / "train", ["patient1", "patient2"])
+    folders_of(tmp_path / "test", ["patient3", "patient4"])
+    assert "patient3" in refused(tmp_path, "--task classification")
+
+
+def test_patients_with_folders_of_their_own_are_asked_about(tmp_path):
+    for patient in ("patient1", "patient2"):
+        write(tmp_path / patient / "visit" / "a.png", len(patient))
+    refused(tmp_path, "--task classification")
+
+
+def test_words_that_names_of_pictures_begin_with_are_shown(tmp_path):
+    for split in ("train", "test"):
+        for number in range(6):
+            write(tmp_path / split / f"{('cat', 'dog')[number % 2]}.{number}.png", number)
+    assert "begin with cat, dog" in refused(tmp_path, "called like splits")
+
+
+def test_many_pictures_under_numbers_are_classes(tmp_path):
+    root = folders_of(tmp_path / "data", ["100234", "873465", "438765"], 61)
+    assert len(look(root)[0].classes) == 3
