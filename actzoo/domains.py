@@ -235,6 +235,10 @@ class Domain(abc.ABC, Generic[S]):
             f"The domain {self.spec.name} opens no examples by themselves.", given=path
         )
 
+    def as_stored(self, mask: np.ndarray, content: bytes, steps: Steps) -> np.ndarray:
+        """Return a mask on the grid of the first step as its input's file is laid out."""
+        return mask
+
     def write_mask(
         self,
         name: str,
@@ -248,10 +252,8 @@ class Domain(abc.ABC, Generic[S]):
         Args:
             name: What the user calls the input; its last part names the file.
             content: The input's bytes; None where it was an array.
-            mask: The numbers of the user's own masks, on the grid of the input; class indices
-                where the model knows none.
-            labels: `{"name", "value"}` of each class, perhaps its "color"; empty where the model
-                knows none.
+            mask: The numbers of the user's own masks, as `as_stored` gives it; else class indices.
+            labels: `{"name", "value"}` of each class, perhaps "color"; empty for class indices.
             folder: Where to; made where it is missing.
         """
         import numpy as np
@@ -277,9 +279,7 @@ class _NoDomain(Domain["Source"]):
         return None
 
     def open(self, path: str, options: Mapping[str, Any]) -> Source:
-        raise errors.InvalidValueError(
-            "The model belongs to no kind of data that actzoo opens.", given=path
-        )
+        raise errors.InvalidValueError("The model belongs to no kind of data.", given=path)
 
     def inputs(
         self, source: Source, split: Mapping[str, np.ndarray], overrides: Mapping[str, Any]

@@ -151,6 +151,8 @@ class PictureReader:
             raise self.refuse(
                 f"it has {columns:,} x {rows:,} pixels; each side needs {self.smallest} or more"
             )
+        if isinstance(header, TiffImagePlugin.TiffImageFile) and _orientation(header) > 4:
+            columns, rows = rows, columns  # Pillow says the size after the turn
         return PictureFile(kind, columns, rows, self, raw, header)
 
     def _header(self, kind: str, raw: bytes) -> Image.Image | deep_pictures.TiffHeader:

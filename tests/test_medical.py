@@ -46,6 +46,7 @@ from actzoo.applications.medical import (
     catalog,
     folder,
     inspection,
+    mask_pictures,
     panels,
     patients,
     pictures,
@@ -504,9 +505,10 @@ def test_a_folder_is_read_once_however_its_path_is_written(tmp_path, monkeypatch
 def test_each_picture_and_each_mask_is_decoded_once(tmp_path, monkeypatch):
     root = write_pictures(tmp_path / "pictures", 3)
     put(root / "masks" / "cell_01.png", indexed(disc(1)[1] // 255, (0, 0, 0), (255, 0, 0)))
+    put(root / "labels.json", b'{"0": "background", "1": "red", "255": "white"}')
     write_volumes(tmp_path / "volumes", 3)
     decoded = []
-    for module, name in ((pictures, "_decoded"), (volumes, "read_volume")):
+    for module, name in ((pictures, "decoded"), (volumes, "read_volume")):
         real = getattr(module, name)
 
         def counted(*given, real=real, name=name, **options):
@@ -607,7 +609,7 @@ def test_a_picture_mask_is_written_at_its_own_size(tmp_path):
     path = writing.write_mask("x/cell.v2.tif", png(image), mask, label_rows(0, 1), tmp_path)
     assert path.name == "cell.v2_mask.png"
     np.testing.assert_array_equal(np.asarray(Image.open(path)), mask)
-    np.testing.assert_array_equal(pictures.read_mask(path.read_bytes(), 10**6)[0], mask)
+    np.testing.assert_array_equal(mask_pictures.read_mask(path.read_bytes(), 10**6).values, mask)
     with pytest.raises(errors.InvalidValueError, match="holds 1"):
         writing.write_mask("x.png", png(image), mask, label_rows(0), tmp_path)
 

@@ -18,15 +18,19 @@ import numpy as np
 
 from actzoo import errors
 from actzoo.applications.medical import (
+    consistency,
     folder,
     inspection,
+    label_values,
     masks,
     patients,
     pictures,
+    summary,
     tiling,
     volumes,
 )
 from actzoo.applications.medical.inspection import PairInfo, Reading
+from actzoo.applications.medical.label_values import MaskValues
 from actzoo.applications.medical.options import OPTIONS
 from actzoo.data import Example, Fingerprint
 from actzoo.data_options import read_options
@@ -62,12 +66,26 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     listing = folder.list_pairs(path, _words(chosen.channel_files))
     if len(listing.channels) > 1 and not listing.channel_files and chosen.volume is None:
         chosen = dataclasses.replace(chosen, channels=len(listing.channels))
+    chosen, names = _with_background(chosen, listing.names)
+    listing = dataclasses.replace(listing, names=names)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
     return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
 
 
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple(filter(None, (word.strip().casefold() for word in (text or "").split(","))))
+
+
+def _with_background(options: Options, names: Mapping[int, str]) -> tuple[Options, dict[int, str]]:
+    """Return options and names by which the background is 0.
+
+    Where the data names it at another number, no option is needed.
+    """
+    named = [value for value, name in names.items() if name.casefold() == masks.BACKGROUND]
+    if not options.background and 0 not in names and len(named) == 1:
+        options = dataclasses.replace(options, background=named[0])
+    number = options.background
+    return options, {masks.exchanged(value, number): name for value, name in names.items()}
 
 
 def open_scan(path: str, mask: str | None, options: Mapping[str, Any]) -> Scans:
@@ -117,14 +135,29 @@ class Scans:
             f"case {number:0{digits}d} ({_salted(row.image_hash)})"
             for number, row in enumerate(facts, 1)
         ]
-        _check_one_kind(listing.pairs, facts)
-        _check_channels(listing.pairs, facts)
-        _check_palettes(listing.pairs, facts)
-        values = {value for row in facts for value in row.values}
-        self._table, self.classes, renumbering = masks.table_of(values, listing.names, listing.void)
+        consistency.check_one_kind(listing.pairs, facts)
+        consistency.check_channels(listing.pairs, facts)
+        consistency.check_palettes(listing.pairs, facts)
+        values = [
+            MaskValues(pair.mask, row.values, row.edge, row.remarks).without(listing.void)
+            for pair, row in zip(listing.pairs, facts, strict=True)
+        ]
+        aliases = label_values.aliases(values, listing.names)
+        present = {value for row in facts for value in row.values} - set(aliases)
+        self._table, self.classes, renumbering = masks.table_of(
+            present, listing.names, listing.void
+        )
+        self._table |= {value: self._table[other] for value, other in aliases.items()}
         self._groups = _groups(listing.pairs, facts)
         self._check_patients()
-        self._notes = (*listing.notes, *renumbering, *self._notes_on_cases(), *_resampled(options))
+        self._notes = (
+            *listing.notes,
+            *renumbering,
+            *label_values.notes(values, self._ids, aliases, bool(listing.names)),
+            *self._notes_on_cases(),
+            *_resampled(options),
+            *summary.notes_on_masks(facts, self._ids),
+        )
         self._listing = listing
         self._axis = _slice_axis(facts)
         self._tile = self._planned_tile()
@@ -141,7 +174,7 @@ class Scans:
         content = self._file(index)
         if self._facts[index].is_volume:
             return volumes.without_identity(content)
-        return pictures.without_identity(content, self._options.max_voxels)
+        return pictures.without_identity(content, self._options.max_voxels, self._options.turn)
 
     def _file(self, index: int) -> bytes:
         return inspection.read_image_file(self._root, self._pairs[index], self._options)
@@ -157,7 +190,7 @@ class Scans:
         try:
             image = inspection.read_image(raw, self._options)
             mask_raw = inspection.read_mask_file(self._root, pair, self._options)
-            mask, _ = inspection.read_mask(mask_raw, raw, self._options)
+            mask = inspection.read_mask(mask_raw, raw, self._options).values
         except errors.DataError as error:
             if pair.image in str(error) or pair.mask in str(error):
                 raise
@@ -218,7 +251,8 @@ class Scans:
                     own[self.classes[self._table[value]]] += 1
         digest = hashlib.sha256(repr((self.classes, sorted(self._table.items()))).encode())
         for pair, row, group in zip(self._pairs, self._facts, self._groups, strict=True):
-            content = f"{pair.split}/{group}/{row.image_hash}/{row.mask_hash}\n"
+            turned = "" if row.turn == 1 else f"/{self._options.turn} {row.turn}"
+            content = f"{pair.split}/{group}/{row.image_hash}/{row.mask_hash}{turned}\n"
             digest.update(content.encode())
         return Fingerprint(
             domain="medical",
@@ -230,12 +264,28 @@ class Scans:
             notes=self._notes,
             about=self._listing.about,
             kind=self._listing.kind,
+            sizes=summary.sizes(self._facts),
             set_aside=self._listing.set_aside,
-            labels=masks.labels_of(self.classes, self._table, self._colors()),
+            labels=self._labels(),
         )
 
-    def _colors(self) -> dict[int, inspection.Color]:
-        return {value: color for row in self._facts for value, color in row.colors.items()}
+    def _labels(self) -> tuple[dict[str, Any], ...]:
+        """Return name, number and perhaps color of each class, as in the user's own masks."""
+        colors = {value: color for row in self._facts for value, color in row.colors.items()}
+        own = masks.labels_of(self.classes, self._table, colors)
+        background = self._options.background
+        return tuple(
+            {**label, "value": masks.exchanged(label["value"], background)} for label in own
+        )
+
+    def seen(self, indices: Sequence[int] | np.ndarray) -> dict[str, Any]:
+        """Return what a model that trains on some cases will have seen, as plain values."""
+        return summary.seen([self._facts[int(index)] for index in indices])
+
+    def _foreground(self, row: PairInfo) -> float:
+        """Return the share of the places with a truth that are not background."""
+        places = {value: n for value, n in row.values.items() if self._table[value] != IGNORE_INDEX}
+        return 1.0 - places.get(0, 0) / max(1, sum(places.values()))
 
     def _details(self) -> dict[str, Any]:
         facts = self._facts
@@ -249,11 +299,12 @@ class Scans:
             "tile_height": self._tile[0],
             "tile_width": self._tile[1],
             "gray_share": round(float(np.mean([row.channels == 1 for row in facts])), 4),
-            "foreground_share": round(float(np.mean([row.foreground for row in facts])), 4),
+            "foreground_share": round(float(np.mean([self._foreground(row) for row in facts])), 4),
             "max_voxels": self._options.max_voxels,
             "fill_nan": self._options.fill_nan,
             "volume": self._options.volume,
             "channel_files": self._listing.channel_files,
+            "orientation": None if facts[0].is_volume else self._options.turn,
         }
         if facts[0].is_volume:
             spacing = np.median([row.spacing for row in facts], axis=0)
@@ -310,7 +361,9 @@ class Scans:
         """Return notes on empty masks and on images that occur twice."""
         notes = []
         empty = [
-            self._ids[index] for index, row in enumerate(self._facts) if set(row.values) <= {0}
+            self._ids[index]
+            for index, row in enumerate(self._facts)
+            if {self._table[value] for value in row.values} <= {0, IGNORE_INDEX}
         ]
         if empty:
             notes.append(
@@ -338,48 +391,6 @@ def _salted(image_hash: str) -> str:
 
 def _some(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if names[most:] else "")
-
-
-def _check_one_kind(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
-    given_volumes = [pair.image for pair, row in zip(pairs, facts, strict=True) if row.is_volume]
-    if 0 < len(given_volumes) < len(pairs):
-        first = next(p.image for p, row in zip(pairs, facts, strict=True) if not row.is_volume)
-        raise errors.DataError(
-            f"{len(given_volumes)} volumes ({errors.shown(given_volumes[0], 80)}, …) and "
-            f"{len(pairs) - len(given_volumes)} pictures ({errors.shown(first, 80)}, …) are "
-            "mixed; a model takes one kind.\nPut them into folders of their own.",
-            given=(len(given_volumes), len(pairs)),
-        )
-
-
-def _check_channels(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
-    """Refuse volumes of different numbers of channels."""
-    first: dict[int, str] = {}
-    for pair, row in zip(pairs, facts, strict=True):
-        first.setdefault(row.channels, pair.image)
-    if facts[0].is_volume and len(first) > 1:
-        named = ", ".join(f"{errors.shown(name, 80)} has {n}" for n, name in sorted(first.items()))
-        raise errors.DataError(
-            f"The volumes differ in the number of their channels: {named}.\n"
-            "Give all of them the same channels, in the same order.",
-            given=sorted(first),
-        )
-
-
-def _check_palettes(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> None:
-    """Refuse a number that has two colors: its masks were numbered each by itself."""
-    first: dict[int, tuple[str, inspection.Color]] = {}
-    for pair, row in zip(pairs, facts, strict=True):
-        for value, color in row.colors.items():
-            name, seen = first.setdefault(value, (pair.mask, color))
-            if seen != color:
-                raise errors.DataError(
-                    f"The palettes of masks differ: {value} is the color {seen} in "
-                    f"{errors.shown(name, 120)} and {color} in {errors.shown(pair.mask, 120)}, so "
-                    "one number means two classes.\nSave all masks with one palette, or as "
-                    "gray pictures of class numbers.",
-                    given=(name, pair.mask),
-                )
 
 
 def _groups(pairs: Sequence[folder.Pair], facts: Sequence[PairInfo]) -> list[int]:

@@ -119,6 +119,7 @@ class Medical(Domain["Scans"]):
             options=_options(details),
             examples=min(MOST_SHOWN, max(FEWEST_SHOWN, shown // (shape[0] * shape[1]))),
             batch_size=batch_size,
+            seen=source.seen(split["train"]),
         )
 
     def steps(self) -> dict[str, Step]:
@@ -130,6 +131,17 @@ class Medical(Domain["Scans"]):
             "normalize_scan": preprocessing.normalize_scan,
             "tile_scan": preprocessing.tile_scan,
         }
+
+    def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return a remark on a volume whose spacing is outside what was seen in training."""
+        from actzoo.applications.medical import summary, volumes
+
+        if not seen or not volumes.is_nifti(content):
+            return {}
+        read = steps[0] if steps else {}
+        limit = int(read.get("max_voxels", volumes.MAX_VOXELS))
+        header = volumes.read_header(content, limit, read.get("volume"), read.get("channels"))
+        return summary.remarks(header.canonical_spacing, seen)
 
     def class_names(self, source: Scans, known: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the classes as a model of the known ones has them."""
@@ -153,6 +165,12 @@ class Medical(Domain["Scans"]):
 
         channels = str(options.get("channel_files") or "").split(",")
         return inputs.completed(super().read(given, options), [c for c in channels if c])
+
+    def as_stored(self, mask: np.ndarray, content: bytes, steps: Steps) -> np.ndarray:
+        """Return a mask of a picture that was turned by its EXIF as the picture is stored."""
+        from actzoo.applications.medical import writing
+
+        return writing.as_stored(mask, content, steps)
 
     def write_mask(
         self,
@@ -197,7 +215,7 @@ def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:
     normalize: dict[str, Any] = {"step": "normalize_scan", "low": 0.5, "high": 99.5, "limit": LIMIT}
     if channels > 1 and details["kind"] == "volume":  # sequences, not the colors of a picture
         normalize["per_channel"] = True
-    return [read, normalize, tile]
+    return [read, {**normalize, "skip_padding": True}, tile]
 
 
 def _given_steps(details: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -250,7 +268,7 @@ def _reading(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of `read_scan` with which the data is opened, where they are unusual."""
     from actzoo.applications.medical.volumes import MAX_VOXELS
 
-    usual = {"max_voxels": MAX_VOXELS, "fill_nan": None, "volume": None}
+    usual = {"max_voxels": MAX_VOXELS, "fill_nan": None, "volume": None, "orientation": None}
     return {name: details[name] for name, value in usual.items() if details[name] != value}
 
 

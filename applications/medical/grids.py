@@ -1,4 +1,4 @@
-"""Grids of voxels: whether a mask lies on that of its image, and how it is brought there."""
+"""Grids of voxels and pixels: whether a mask lies on its image's, and how it is brought there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from actzoo.applications import orientation
 from actzoo.applications.medical import volumes
+from actzoo.applications.medical.pictures import Layout
 from actzoo.applications.medical.volumes import Header, by, numbers, unreadable
 
 TOLERANCE = 1e-3  # of spacings and affines
@@ -67,11 +69,14 @@ def is_turned(header: Header, image: Header) -> bool:
     return not np.array_equal(np.round(turn[:3, :3]), np.eye(3))
 
 
-def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
+def resampled(mask: np.ndarray, header: Header, image: Header) -> tuple[np.ndarray, float]:
     """Return a canonical mask on the canonical grid of an image, by nearest neighbor.
 
     A voxel of a mask reaches half a step to either side of its middle, so that what fills the mask
     fills the image. What is outside the mask is background.
+
+    Returns:
+        The mask, and the share of the image that is within the mask's grid.
 
     Raises:
         DataError: No voxel of the image is within the mask's grid.
@@ -79,7 +84,7 @@ def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
     to_mask = np.linalg.inv(volumes.canonical_affine(header)) @ volumes.canonical_affine(image)
     moved = np.zeros(image.canonical_shape, mask.dtype)
     rows, columns = np.ogrid[: moved.shape[1], : moved.shape[2]]
-    is_met = False
+    met = 0
     for number, plane in enumerate(moved):  # one plane at a time: coordinates take much memory
         known = np.ones(plane.shape, bool)
         places = []
@@ -89,12 +94,12 @@ def resampled(mask: np.ndarray, header: Header, image: Header) -> np.ndarray:
             # Ties go one way: rounding errors of affines must not choose among neighbors.
             places.append(np.clip(np.floor(along + 0.5 - TOLERANCE), 0, size - 1).astype("int32"))
         plane[known] = mask[tuple(index[known] for index in places)]
-        is_met = is_met or bool(known.any())
-    if not is_met:
+        met += int(known.sum())
+    if not met:
         raise unreadable(
             f"the mask is elsewhere: its grid is {_extent(header)} mm, the image's {_extent(image)}"
         )
-    return moved
+    return moved, met / moved.size
 
 
 def _extent(header: Header) -> str:
@@ -105,3 +110,67 @@ def _extent(header: Header) -> str:
     return " x ".join(
         f"{low:.5g} to {high:.5g}" for low, high in zip(places.min(1), places.max(1), strict=True)
     )
+
+
+def on_picture(
+    mask: np.ndarray, own: int, layout: Layout, turn: str, may_resample: bool
+) -> np.ndarray:
+    """Return a picture's mask on its pixels, turned together with it.
+
+    A mask covers either what is shown or what is stored of a picture that is turned. Where both are
+    possible, only the user knows.
+
+    Args:
+        mask: As stored.
+        own: Orientation that the mask's file gives.
+        layout: Of the picture.
+        turn: "exif" where the mask covers the picture as it is shown, "ignore" as it is stored and
+            is to stay; None to tell by their sizes.
+        may_resample: Bring a mask of another size to the picture's.
+
+    Returns:
+        The mask of the picture as it is shown; as it is stored, if `turn` is "ignore".
+
+    Raises:
+        DataError: They do not fit together, or in two ways.
+    """
+    if turn == "ignore":
+        return _sized(mask, layout.shape, may_resample)
+    shown, stored = orientation.turned(mask, own), orientation.turned(mask, layout.orientation)
+    if turn == "exif" or np.array_equal(shown, stored):
+        return _sized(shown, layout.shown, may_resample)
+    fitting = [reading for reading in (shown, stored) if reading.shape == layout.shown]
+    if not fitting:
+        fitting = [reading for reading in (shown, stored) if _is_alike(reading.shape, layout.shown)]
+    if len(fitting) == 2:
+        raise unreadable(
+            f"the image is to be turned (orientation {layout.orientation} of its EXIF), the mask "
+            f"{'is not' if own == 1 else f'otherwise ({own})'}, and it fits in both ways: does it "
+            "cover the image as it is shown (--orientation exif) or as it is stored (--orientation "
+            "ignore)?"
+        )
+    return _sized(fitting[0] if fitting else shown, layout.shown, may_resample)
+
+
+def _is_alike(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Tell whether two sizes have the same proportions, up to rounding to whole pixels."""
+    scales = [((a - 1) / b, (a + 1) / b) for a, b in zip(shape, wanted, strict=True)]
+    return max(low for low, _ in scales) < min(high for _, high in scales)
+
+
+def _sized(mask: np.ndarray, size: tuple[int, int], may_resample: bool) -> np.ndarray:
+    """Return a mask at a size, by nearest neighbor; never squashed, and only if that is wanted."""
+    if mask.shape == size:
+        return mask
+    what = f"the image has {size[0]} x {size[1]} pixels, the mask {mask.shape[0]} x {mask.shape[1]}"
+    if not _is_alike(mask.shape, size):
+        is_turned = _is_alike(mask.shape, size[::-1])
+        how = "so one of them lies on its side" if is_turned else "which are other proportions"
+        way = "turn it" if is_turned else "cut it to what the other shows"
+        raise unreadable(f"{what}, {how}; {way}, and save it")
+    if not may_resample:
+        raise unreadable(f"{what} (--resample-masks resamples masks to their images' grid)")
+    rows = (np.arange(size[0]) + 0.5) * mask.shape[0] / size[0]
+    columns = (np.arange(size[1]) + 0.5) * mask.shape[1] / size[1]
+    resized: np.ndarray = mask[rows.astype(int)[:, None], columns.astype(int)]
+    return resized

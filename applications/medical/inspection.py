@@ -16,13 +16,22 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import containers, grids, masks, pictures, preprocessing, volumes
+from actzoo.applications.medical import (
+    containers,
+    grids,
+    mask_pictures,
+    masks,
+    padding,
+    pictures,
+    preprocessing,
+    volumes,
+)
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.pictures import Color
 from actzoo.applications.medical.volumes import unreadable
 from actzoo.inspection import Store
 
-RULES = 2  # raised whenever the readers give other values than before
+RULES = 3  # raised whenever the readers give other values than before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +44,10 @@ class Reading:
         fill_nan: Takes the place of values that are not numbers.
         volume: Which of a 4-D image.
         channels: A 4-D image of so many volumes holds the channels of one.
+        orientation: Of pictures: "exif" for masks of the picture as it is shown, "ignore" for
+            picture and mask as they are stored, "" to tell by their sizes.
+        binary_masks: Masks hold one class; gray edges and several numbers for it do no harm.
+        background: Its number in masks.
     """
 
     max_voxels: int = volumes.MAX_VOXELS
@@ -42,6 +55,21 @@ class Reading:
     fill_nan: float | None = None
     volume: int | None = None
     channels: int | None = None
+    orientation: str = ""
+    binary_masks: bool = False
+    background: int = 0
+
+    def __post_init__(self) -> None:
+        if self.orientation not in ("", *TURNS):
+            raise errors.unknown_name("orientation", self.orientation, TURNS)
+
+    @property
+    def turn(self) -> str:
+        """How pictures are turned; see `pictures.read_picture`."""
+        return "ignore" if self.orientation == "ignore" else "exif"
+
+
+TURNS = ("exif", "ignore")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +84,12 @@ class PairInfo:
         spacing: In mm along each axis; empty for a picture.
         values: Value in the mask -> number of places.
         colors: Value in the mask -> its color, where the mask has a palette.
+        low: Lowest value of the image, its padding left out.
+        high: Highest.
+        padding: Share of the image that is constant padding.
+        turn: Orientation that the image's EXIF gives.
+        edge: Most frequent value along the mask's outer edge.
+        remarks: See `ReadMask`.
     """
 
     image_hash: str
@@ -65,16 +99,17 @@ class PairInfo:
     spacing: tuple[float, ...]
     values: dict[int, int]
     colors: dict[int, Color] = dataclasses.field(default_factory=dict)
+    low: float = 0.0
+    high: float = 0.0
+    padding: float = 0.0
+    turn: int = 1
+    edge: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_volume(self) -> bool:
         """It has three axes."""
         return len(self.shape) == 3
-
-    @property
-    def foreground(self) -> float:
-        """Share of places that are not 0."""
-        return 1.0 - self.values.get(0, 0) / max(1, sum(self.values.values()))
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> PairInfo:
@@ -87,20 +122,49 @@ class PairInfo:
             tuple(float(n) for n in stored["spacing"]),
             {int(value): int(count) for value, count in stored["values"].items()},
             {int(value): (int(r), int(g), int(b)) for value, (r, g, b) in stored["colors"].items()},
+            low=float(stored["low"]),
+            high=float(stored["high"]),
+            padding=float(stored["padding"]),
+            turn=int(stored["turn"]),
+            edge=int(stored["edge"]),
+            remarks=tuple(map(str, stored["remarks"])),
         )
 
 
 def read_image(raw: bytes, reading: Reading) -> np.ndarray:
     """Return an image as the step `read_scan` gives it, with as many channels as it has."""
     return preprocessing.read_pixels(
-        raw, reading.max_voxels, reading.fill_nan, reading.volume, reading.channels
+        raw,
+        reading.max_voxels,
+        reading.fill_nan,
+        reading.volume,
+        reading.channels,
+        reading.turn,
     )
 
 
-def read_mask(
-    raw: bytes | None, image_raw: bytes, reading: Reading
-) -> tuple[np.ndarray, list[Color]]:
-    """Return a mask's values on the grid of its image, and the colors of its palette.
+def header_of(image_raw: bytes, reading: Reading) -> volumes.Header:
+    """Return the header of an image that is a volume."""
+    return volumes.read_header(image_raw, reading.max_voxels, reading.volume, reading.channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadMask:
+    """A mask on the grid of its image.
+
+    Attributes:
+        values: Whole numbers; 0 is the background.
+        colors: Value -> its color, where the file says one.
+        remarks: How it was read, where that is unusual; each completes "3 masks".
+    """
+
+    values: np.ndarray
+    colors: dict[int, Color] = dataclasses.field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def read_mask(raw: bytes | None, image_raw: bytes, reading: Reading) -> ReadMask:
+    """Return a mask on the grid of its image.
 
     Args:
         raw: Of the mask; None for an image without one, which is background everywhere.
@@ -111,15 +175,36 @@ def read_mask(
         DataError: It cannot be read, or is on another grid.
     """
     if raw is None:
-        return np.zeros(read_image(image_raw, reading).shape[:-1], "uint8"), []
-    if not volumes.is_nifti(image_raw):
-        size = pictures.read_size(image_raw, reading.max_voxels)
-        if volumes.is_nifti(raw):
-            raise unreadable("the image is a picture and the mask a volume")
-        values, palette = pictures.read_mask(raw, reading.max_voxels)
-        return _fitted(masks.whole_numbers(values), size, reading), palette
-    if not volumes.is_nifti(raw):
-        raise unreadable("the image is a volume and the mask a picture")
+        return ReadMask(np.zeros(read_image(image_raw, reading).shape[:-1], "uint8"))
+    if volumes.is_nifti(image_raw) != volumes.is_nifti(raw):
+        kinds = ("a picture", "a volume")
+        is_volume = volumes.is_nifti(image_raw)
+        raise unreadable(f"the image is {kinds[is_volume]} and the mask {kinds[not is_volume]}")
+    if volumes.is_nifti(raw):
+        return _volume_mask(raw, image_raw, reading)
+    layout = pictures.read_layout(image_raw, reading.max_voxels)
+    read = mask_pictures.read_mask(raw, reading.max_voxels, reading.binary_masks)
+    values = _numbers(read.values, reading, is_blurred=read.is_blurred)
+    values = grids.on_picture(
+        values, read.orientation, layout, reading.orientation, reading.resample_masks
+    )
+    colors = {
+        masks.exchanged(value, reading.background): color for value, color in read.colors.items()
+    }
+    remarks = (read.remark,) if read.remark else ()
+    return ReadMask(values, {} if reading.binary_masks else colors, remarks)
+
+
+def _numbers(
+    values: np.ndarray, reading: Reading, *, step: float = 0.0, is_blurred: bool = False
+) -> np.ndarray:
+    """Return a mask's values as whole numbers, 0 for the background."""
+    if reading.binary_masks:
+        return masks.foreground(values, is_blurred)
+    return masks.with_background(masks.whole_numbers(values, step), reading.background)
+
+
+def _volume_mask(raw: bytes, image_raw: bytes, reading: Reading) -> ReadMask:
     image = header_of(image_raw, reading)
     volume = _volume_of_mask(raw, reading)
     header = volumes.read_header(raw, reading.max_voxels, volume)
@@ -131,36 +216,23 @@ def read_mask(
     differ = grids.differences(image, header)
     if differ and not reading.resample_masks:
         raise unreadable(f"{differ} (--resample-masks resamples masks to their images' grid)")
-    mask = masks.whole_numbers(volumes.read_volume(raw, header, volume, may_be_empty=True))
-    if differ or grids.is_turned(header, image):
-        mask = grids.resampled(mask, header, image)
-    return mask, []
-
-
-def header_of(image_raw: bytes, reading: Reading) -> volumes.Header:
-    """Return the header of an image that is a volume."""
-    return volumes.read_header(image_raw, reading.max_voxels, reading.volume, reading.channels)
+    stored = volumes.read_volume(raw, header, volume, may_be_empty=True)
+    values = _numbers(stored, reading, step=header.slope if header.dtype.kind in "iu" else 0.0)
+    if not differ and not grids.is_turned(header, image):
+        return ReadMask(values)
+    moved, share = grids.resampled(values, header, image)
+    remarks = []
+    if share < 1:
+        remarks.append("cover a part of their image alone; the rest was taken for background")
+    if set(np.unique(values)) - {0} - set(np.unique(moved)):
+        remarks.append("lost a label when they were resampled: it is outside, or too small")
+    return ReadMask(moved, remarks=tuple(remarks))
 
 
 def _volume_of_mask(raw: bytes, reading: Reading) -> int | None:
     """Return which volume of a mask to take: of several the image's, of one the only one."""
     shape = volumes.read_header(raw, reading.max_voxels, 0).shape
     return reading.volume if shape[3:] else None
-
-
-def _fitted(mask: np.ndarray, size: tuple[int, int], reading: Reading) -> np.ndarray:
-    """Return a picture's mask at the picture's size."""
-    if mask.shape == size:
-        return mask
-    if not reading.resample_masks:
-        raise unreadable(
-            f"the image has {size[0]} x {size[1]} pixels, the mask {mask.shape[0]} x "
-            f"{mask.shape[1]} (--resample-masks resamples masks to their images' grid)"
-        )
-    rows = (np.arange(size[0]) + 0.5) * mask.shape[0] / size[0]
-    columns = (np.arange(size[1]) + 0.5) * mask.shape[1] / size[1]
-    resized: np.ndarray = mask[rows.astype(int)[:, None], columns.astype(int)]
-    return resized
 
 
 def look(root: str, pairs: Sequence[Pair], reading: Reading) -> list[PairInfo]:
@@ -206,25 +278,46 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
     mask_raw = read_mask_file(root, pair, reading)
     image = read_image(image_raw, reading)
     try:
-        mask, palette = read_mask(mask_raw, image_raw, reading)
+        mask = read_mask(mask_raw, image_raw, reading)
     except errors.DataError as error:
         why = str(error.given)
         named = why if "mask" in why else f"of the mask: {why}"
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
+    turn = 1
     if image.ndim == 4:
         spacing = header_of(image_raw, reading).canonical_spacing
-    counts = np.bincount(mask.reshape(-1))
-    values = {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    else:
+        turn = pictures.read_layout(image_raw, reading.max_voxels).orientation
+    values = _counted(mask.values)
+    edge = _counted(np.concatenate([side.reshape(-1) for side in _sides(mask.values)]))
+    outside = padding.find_padding(image)
+    content = image if outside is None else image[~outside]
     return PairInfo(
         hashlib.sha256(image_raw).hexdigest(),
         "" if mask_raw is None else hashlib.sha256(mask_raw).hexdigest(),
-        tuple(mask.shape),
+        tuple(mask.values.shape),
         image.shape[-1],
         spacing,
         values,
-        {value: palette[value] for value in values if value < len(palette)},
+        {value: mask.colors[value] for value in values if value in mask.colors},
+        low=float(content.min()),
+        high=float(content.max()),
+        padding=0.0 if outside is None else float(outside.mean()),
+        turn=turn,
+        edge=max(edge, key=lambda value: edge[value]),
+        remarks=mask.remarks,
     )
+
+
+def _counted(values: np.ndarray) -> dict[int, int]:
+    counts = np.bincount(values.reshape(-1))
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+
+
+def _sides(array: np.ndarray) -> list[np.ndarray]:
+    """Return the outermost planes at either end of each axis."""
+    return [array.take(place, axis) for axis in range(array.ndim) for place in (0, -1)]
 
 
 def read_image_file(root: str, pair: Pair, reading: Reading) -> bytes:

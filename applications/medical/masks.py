@@ -1,7 +1,7 @@
 """What numbers in masks mean: whole numbers, counted from 0 by a table that is written down.
 
-A mask is never interpolated and never guessed at: 0.5 and -1 are refused, {0, 255} and {0, 1, 3}
-are renumbered by one table for the whole data set, which is among its notes.
+A mask is never interpolated and never guessed at: 0.5 and -1 are refused, 1.00002 is rounded,
+{0, 255} and {0, 1, 3} are renumbered by one table for the whole data set, which is among its notes.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from actzoo.applications.medical.volumes import unreadable
 from actzoo.tasks import IGNORE_INDEX
 
 MOST_CLASSES = 64
+ROUNDING = 0.01  # of a value in masks, as of scaled 8 bits; more was interpolated
+ROUNDING_OF_0 = 1e-3  # less, since 1/255 is a 1 that was scaled
+MOST_ROUNDING = 0.25  # however coarse a file's steps are
+MOST_GRAY = 0.2  # of a mask of one class, where its edges are
 BACKGROUND = "background"
 FOREGROUND = "foreground"
 
 
-def whole_numbers(mask: np.ndarray) -> np.ndarray:
-    """Return a mask as whole numbers.
+def whole_numbers(mask: np.ndarray, step: float = 0.0) -> np.ndarray:
+    """Return a mask as whole numbers; values within rounding of one are that number.
+
+    Args:
+        mask: Values as read.
+        step: Between neighboring values that the file can hold, where its header scales them.
 
     Raises:
         DataError: A value is not whole, negative, or not a number.
     """
     if mask.dtype.kind == "f":
-        broken = ~np.isfinite(mask) | (mask != np.round(mask))
-        if broken.any():
-            place = tuple(int(k) for k in np.argwhere(broken)[0])
-            raise unreadable(
-                f"the mask holds {float(mask[place]):g} at {place}; masks hold whole numbers, one "
-                "per class (was it interpolated or smoothed?)"
-            )
+        mask = _rounded(mask, min(abs(step) / 2, MOST_ROUNDING))
     if mask.dtype.kind not in "iufb":
         raise unreadable(f"the mask's values are {mask.dtype}, not numbers")
     lowest = mask.min()
@@ -42,6 +44,66 @@ def whole_numbers(mask: np.ndarray) -> np.ndarray:
     if mask.max() > 65535:
         raise unreadable(f"the mask holds {int(mask.max())}; values are at most 65535")
     return mask.astype("uint8" if mask.max() <= 255 else "uint16")
+
+
+def _rounded(mask: np.ndarray, half_step: float) -> np.ndarray:
+    """Return whole numbers in place of values within rounding of them."""
+    rounded = np.round(mask)
+    differ = mask != rounded
+    if not differ.any():
+        return mask
+    places = np.flatnonzero(differ)
+    apart = np.abs(mask.reshape(-1)[places] - rounded.reshape(-1)[places])
+    allowed = np.where(rounded.reshape(-1)[places] == 0, ROUNDING_OF_0, ROUNDING) + half_step
+    broken = places[~(apart <= allowed)]
+    if not len(broken) and not rounded.any():
+        broken = places[apart.argmax() :]  # all would be background
+    if len(broken):
+        place = tuple(int(k) for k in np.unravel_index(broken[0], mask.shape))
+        raise unreadable(
+            f"the mask holds {np.format_float_positional(mask[place], trim='-')} at {place}; masks "
+            "hold whole numbers, one per class (was it interpolated, smoothed or scaled?)"
+        )
+    return rounded
+
+
+def foreground(mask: np.ndarray, is_blurred: bool = False) -> np.ndarray:
+    """Return a mask of one class: what is above half of its scale, which ends at 1, 255 or 65535.
+
+    Args:
+        mask: Values, perhaps with gray edges.
+        is_blurred: Of a JPEG, so that its background may hold small numbers.
+
+    Returns:
+        255 and 0, uint8.
+
+    Raises:
+        DataError: Most of its values are far from both ends.
+    """
+    highest = float(mask.max())
+    if not is_blurred and len(np.unique(mask)) <= 2 and mask.min() == 0:
+        return np.where(mask > 0, 255, 0).astype("uint8")
+    scale = next((end for end in (1, 255, 65535) if highest <= end), highest)
+    if ((mask > scale / 4) & (mask < scale * 3 / 4)).mean() > MOST_GRAY:
+        raise unreadable(
+            f"more than {MOST_GRAY:.0%} of the mask is gray, so it is not a mask of one class"
+        )
+    return np.where(mask > scale / 2, 255, 0).astype("uint8")
+
+
+def exchanged(value: int, background: int) -> int:
+    """Return a mask's number with that of the background and 0 exchanged."""
+    return {0: background, background: 0}.get(value, value)
+
+
+def with_background(mask: np.ndarray, number: int) -> np.ndarray:
+    """Return a mask in which 0 and the number of the background have changed places."""
+    if not number:
+        return mask
+    changed = mask.astype("uint16") if number > 255 else mask.copy()
+    changed[mask == number] = 0
+    changed[mask == 0] = number
+    return changed
 
 
 def table_of(

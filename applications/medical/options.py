@@ -11,6 +11,15 @@ OPTIONS = (
         "resample_masks", bool, "Bring masks to their images' grid (nearest).", inputs=False
     ),
     DataOption("fill_nan", float, "Value in place of NaN and infinite voxels."),
+    DataOption(
+        "orientation",
+        str,
+        "Pictures as EXIF turns them, or as stored: exif, ignore.",
+    ),
+    DataOption(
+        "binary_masks", bool, "Masks hold one class: gray edges, 1 and 255 are it.", inputs=False
+    ),
+    DataOption("background", int, "Its number in masks, if not 0.", least=0, inputs=False),
     DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
     DataOption(
         "channel_files", str, "What the files of one scan's channels end in, in order: t1,t2."

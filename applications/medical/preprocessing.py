@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import containers, pictures, volumes
+from actzoo.applications.medical import containers, padding, pictures, volumes
 from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
 
 LIMIT = 5.0  # standard deviations; values beyond are cut, so that 8 bits resolve the rest
@@ -27,6 +27,7 @@ def read_scan(
     max_voxels: int = MAX_VOXELS,
     fill_nan: float | None = None,
     volume: int | None = None,
+    orientation: str | None = None,
 ) -> dict[str, np.ndarray]:
     """Read a picture or a volume; the first preprocessing step of every medical model.
 
@@ -38,6 +39,8 @@ def read_scan(
         max_voxels: Limit of voxels or pixels, checked against the header.
         fill_nan: Takes the place of values that are NaN or infinite; None refuses them.
         volume: Which of a 4-D file.
+        orientation: Of pictures: "exif" turns them as they are shown, "ignore" takes them as they
+            are stored. None, of models of before 0.2, does so but for TIFF, which is turned.
 
     Returns:
         `{"image": (height, width, channels) or (x, y, z, channels)}`, uint8 or float32.
@@ -46,7 +49,7 @@ def read_scan(
         DataError: The bytes are not a usable scan; says why.
     """
     if isinstance(value, bytes | bytearray | memoryview):
-        pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume, channels)
+        pixels = read_pixels(bytes(value), max_voxels, fill_nan, volume, channels, orientation)
     else:
         pixels = _opened(value)
     return {"image": _with_channels(pixels, channels)}
@@ -58,6 +61,7 @@ def read_pixels(
     fill_nan: float | None,
     volume: int | None,
     channels: int | None = None,
+    orientation: str | None = None,
 ) -> np.ndarray:
     """Return a scan as `read_scan` gives it, with as many channels as its file has."""
     raw = containers.as_nifti(raw, max_voxels)
@@ -66,7 +70,7 @@ def read_pixels(
         pixels = volumes.read_volume(raw, header, volume)
         pixels = pixels if header.channels > 1 else pixels[..., None]
     else:
-        pixels = pictures.read_picture(raw, max_voxels)
+        pixels = pictures.read_picture(raw, max_voxels, orientation)
     return _finite(pixels, fill_nan)
 
 
@@ -76,6 +80,7 @@ def normalize_scan(
     high: float = 99.5,
     limit: float = LIMIT,
     per_channel: bool = False,
+    skip_padding: bool = False,
 ) -> dict[str, np.ndarray]:
     """Scale a scan to mean 0 and standard deviation 1.
 
@@ -89,6 +94,9 @@ def normalize_scan(
         limit: Cut at so many standard deviations.
         per_channel: Each channel by itself, where they are measurements of their own, and not the
             colors of one.
+        skip_padding: Take percentiles, mean and deviation without constant padding; see `padding`.
+            What is padded is scaled with the rest and cut at the limit alone. Models of before 0.2
+            count it.
 
     Returns:
         `{"image": float32}` of the same shape, within `[-limit, limit]`.
@@ -101,24 +109,39 @@ def normalize_scan(
         )
     values = _opened(value).astype("float32")
     if not per_channel:
-        return {"image": _normalized(values, low, high, limit)}
-    each = [_normalized(values[..., [k]], low, high, limit) for k in range(values.shape[-1])]
+        return {"image": _normalized(values, low, high, limit, skip_padding)}
+    each = [
+        _normalized(values[..., [k]], low, high, limit, skip_padding)
+        for k in range(values.shape[-1])
+    ]
     return {"image": np.concatenate(each, axis=-1)}
 
 
-def _normalized(values: np.ndarray, low: float, high: float, limit: float) -> np.ndarray:
-    flat = values.reshape(-1)
-    sample = flat[:: max(1, flat.size // MOST_SAMPLED)]
-    lowest, highest = np.percentile(sample, (low, high))
-    if highest <= lowest:  # less than the percentiles' share is not the background
-        lowest, highest = float(flat.min()), float(flat.max())
-    values = np.clip(values, np.float32(lowest), np.float32(highest))
-    mean, spread = values.mean(dtype="float64"), values.std(dtype="float64")
+def _normalized(
+    values: np.ndarray, low: float, high: float, limit: float, skip_padding: bool
+) -> np.ndarray:
+    outside = padding.find_padding(values) if skip_padding else None
+    measured = values if outside is None else values[~outside]
+    lowest, highest = _range(measured.reshape(-1), low, high)
+    cut = np.clip(values, lowest, highest)
+    measured = cut if outside is None else cut[~outside]
+    mean, spread = measured.mean(dtype="float64"), measured.std(dtype="float64")
     if spread <= 1e-6 * max(abs(float(mean)), 1e-6):
         return np.zeros_like(values)
-    values -= np.float32(mean)
-    values /= np.float32(spread)
-    return np.clip(values, -limit, limit, out=values)
+    if outside is not None:
+        cut[outside] = values[outside]  # it stays apart from the darkest of the rest
+    cut -= np.float32(mean)
+    cut /= np.float32(spread)
+    return np.clip(cut, -limit, limit, out=cut)
+
+
+def _range(values: np.ndarray, low: float, high: float) -> tuple[np.float32, np.float32]:
+    """Return two percentiles of values `(n,)`; the ends where the percentiles are one value."""
+    sample = values[:: max(1, values.size // MOST_SAMPLED)]
+    lowest, highest = np.percentile(sample, (low, high))
+    if highest <= lowest:  # less than the percentiles' share is not the background
+        lowest, highest = float(values.min()), float(values.max())
+    return np.float32(lowest), np.float32(highest)
 
 
 def tile_scan(

@@ -14,6 +14,20 @@ from actzoo.applications.medical import containers, endings, pictures, volumes
 _ENDLESS = 1 << 62  # the scan was read before, within its limit
 
 
+def as_stored(mask: np.ndarray, raw: bytes, steps: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Return a mask of a picture that was turned by its EXIF as the picture is stored.
+
+    Args:
+        mask: On the grid that the first step gives.
+        raw: Bytes of the scan.
+        steps: Preprocessing of the model; the first says how pictures are turned.
+    """
+    if volumes.is_nifti(raw):
+        return mask
+    turn = steps[0].get("orientation") if steps else None
+    return pictures.as_stored(mask, raw, _ENDLESS, turn)
+
+
 def write_mask(
     name: str,
     raw: bytes,
@@ -26,7 +40,8 @@ def write_mask(
     Args:
         name: What the user called the scan; its last part names the file.
         raw: Bytes of the scan.
-        mask: Label numbers on the grid that `read_scan` gives, uint8 or uint16.
+        mask: Label numbers, uint8 or uint16, on the scan's grid: of a volume as `read_scan` gives
+            it, of a picture as it is stored. A picture's EXIF orientation is written beside them.
         labels: `{"name", "value"}` of each class, and its "color" where the data has a palette;
             empty where the numbers are class indices.
         folder: Made where it is missing.
@@ -50,5 +65,6 @@ def write_mask(
         header = volumes.read_header(raw, _ENDLESS, 0)
         content, suffix = volumes.mask_file(mask, raw, header), ".nii.gz"
     else:
-        content, suffix = pictures.encode_mask(mask, labels), ".png"
+        turn = pictures.read_layout(raw, _ENDLESS).orientation
+        content, suffix = pictures.encode_mask(mask, labels, turn), ".png"
     return files.write_bytes(Path(folder) / f"{stem}_mask{suffix}", content)

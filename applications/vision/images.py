@@ -8,12 +8,13 @@ wrong checksum are refused, since they are files that were cut or damaged.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
 from actzoo import errors
+from actzoo.applications import orientation
 from actzoo.applications.deep_pictures import DeepPicture
 from actzoo.applications.picture_files import QUIET, PictureReader
 
@@ -23,15 +24,6 @@ BACKGROUND = (255, 255, 255)  # shows through where a picture is transparent: pa
 FITS = ("crop", "stretch", "pad")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WebP", "AVIF")
-_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: np.rot90(pixels),
-}
 # Of a data set whose pictures have more than 8 bits a value, what is white: the least of these
 # that its pictures stay below. Shares of 1 may overshoot a little where a tool resized them.
 WHITES = (255, 1023, 4095, 16383, 65535)
@@ -248,11 +240,10 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         picture = Picture(_stacked(loaded), white_is_zero=loaded.white_is_zero)
     else:
         picture = Picture(np.array(_to_rgb(loaded)), is_cmyk=loaded.mode == "CMYK")
-    colors, turn = picture.colors, _TURNS.get(file.orientation)
-    pixels = picture.pixels if turn is None else np.ascontiguousarray(turn(picture.pixels))
+    colors = picture.colors
     return dataclasses.replace(
         picture,
-        pixels=pixels,
+        pixels=orientation.turned(picture.pixels, file.orientation),
         is_animated=file.has_more_pages,
         is_gray=bool((colors[..., :1] == colors[..., 1:]).all()),
     )
