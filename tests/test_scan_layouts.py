@@ -155,6 +155,56 @@ def nested(root):
         put(root / "masks" / "p9" / f"v{number}.nii", label(number))
 
 
+def camvid(root):
+    for split in ("train", "val", "test"):
+        names = [f"{split}{number}" for number in range(2)]
+        write(root, f"{split}/{{}}.png", f"{split}annot/{{}}.png", names=names)
+
+
+def totalsegmentator(root):
+    for number in range(3):
+        put(root / f"s{number}" / "ct.nii", scan(number))
+        for organ in ("liver", "spleen"):
+            put(root / f"s{number}" / "segmentations" / f"{organ}.nii", label(number))
+
+
+def nuclei(root):
+    for name in NAMES:
+        put(root / name / "images" / f"{name}.png", picture())
+        for number in range(3):
+            put(root / name / "masks" / f"{number}.png", mask(number))
+
+
+def acdc(root):
+    for number in range(3):
+        place = root / f"patient{number:03d}"
+        for frame in ("01", "12"):
+            put(place / f"patient{number:03d}_frame{frame}.nii", scan(number))
+            put(place / f"patient{number:03d}_frame{frame}_gt.nii", label(number))
+
+
+def normal_without(root):
+    for kind in ("benign", "malignant"):
+        write(root, f"{kind}/{kind} ({{n}}).png", f"{kind}/{kind} ({{n}})_mask.png")
+    for number in range(3):
+        put(root / "normal" / f"normal ({number}).png", picture(number))
+
+
+def decomposed(root):
+    write(root, "images/e\u0301{}.png", "masks/\u00e9{}_mask.png")
+
+
+def stray_volume(root):
+    both("cat/{}.png", "dog/{}.png", masks=lambda n: picture(n + 9))(root)
+    put(root / "cat" / "old.nii", scan())
+
+
+def arrays_beside(root):
+    for number in range(N):
+        put(root / "images" / f"{number}.png", picture(number))
+        put(root / "masks" / f"{number}.npy", b"x")
+
+
 def yolo(root):
     write(root, "images/{}.png", "labels/{}.txt", masks=lambda n: b"0 0.5 0.5 0.2 0.2\n")
 
@@ -251,7 +301,23 @@ READ = {
     "nnU-Net, _0000": (nnunet(), 4, {None}, 4, "imagesTr/ beside labelsTr/ (nnU-Net"),
     "nnU-Net, two channels": (nnunet(2), 4, {None}, 4, "2 channels: 0000, 0001"),
     "nnU-Net, labelsTs": (nnunet(1, test=True), 4, {"train", "test"}, 4, "nnU-Net"),
-    "pairs in subfolders": (nested, 6, {None}, 5, "images/ beside masks/"),
+    "pairs in subfolders": (nested, 6, {None}, 5, "patients from folders"),
+    "patients/x/images + masks": (both("p{n}/images/a.png", "p{n}/masks/a.png"), 4, {None}, 4,
+                                  "images/ beside masks/"),
+    "images/p1 + masks/p1": (both("images/p{n}/a.png", "masks/p{n}/a.png"), 4, {None}, 4,
+                             "images/ beside masks/"),
+    "Original/ + Ground Truth/": (both("Original/{}.tif", "Ground Truth/{}.tif"), 4, {None}, 4,
+                                  "Original/ beside Ground Truth/"),
+    "train/ + trainannot/ (CamVid)": (camvid, 6, {"train", "val", "test"}, 6, "trainannot/"),
+    "other names in a folder per case": (volumes("k{n}/ct.nii", "k{n}/liver_seg{n}.nii"), 4,
+                                         {None}, 4, "patients from folders"),
+    "patient001_frame01_gt (ACDC)": (acdc, 6, {None}, 3, "patients from file names"),
+    "normal/ without masks (BUSI)": (normal_without, 8, {None}, 8, "--task classification"),
+    "masks/left/a.png": (both("images/{}.png", "masks/left/{}.png"), 4, {None}, 4, "images/"),
+    "composed and decomposed names": (decomposed, 4, {None}, 4, "images/ beside masks/"),
+    "unequal endings and letters": (both("img/{}.JPG", "mask/{}_Mask.PNG",
+                                         images=lambda n: picture(n, "JPEG")), 4, {None}, 4,
+                                    "img/ beside mask/"),
 }  # fmt: skip
 
 # layout: how it is written, words of the refusal
@@ -265,6 +331,9 @@ REFUSED = {
     "no mask at all": (volumes("a/{}.nii", "a/{}x.nii"), r"8 \.nii"),
     "DICOM without ending": (dicom, r"4 other(.|\n)*dcm2niix"),
     "DICOM beside masks": (dicom_beside, r"4 \.nii, 4 \.dcm(.|\n)*dcm2niix"),
+    "a mask file for each organ": (totalsegmentator, r"ct\.nii \(has 2 masks"),
+    "a mask for each nucleus (DSB 2018)": (nuclei, r"a00\.png \(has 3 masks; one is needed"),
+    "arrays beside pictures": (arrays_beside, r"4 \.npy(.|\n)*nibabel\.save"),
     "arrays": (arrays, r"8 \.npy(.|\n)*nibabel\.save"),
 }  # fmt: skip
 
@@ -317,6 +386,7 @@ PHOTOS = {
     "original/ + target/ photos": both("original/{}.png", "target/{}.png",
                                        masks=lambda n: picture(n + 9)),
     "drawings of few values": letters,
+    "photos and a stray volume": stray_volume,
     "label_1.png among photos": both("cat/{}.png", "dog/label_{}.png",
                                      masks=lambda n: picture(n + 9)),
 }  # fmt: skip

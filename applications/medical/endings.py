@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import os
+import re
 from collections.abc import Collection
 
 PICTURES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif")
@@ -15,6 +16,9 @@ VOLUMES = (
     ".nii.gz", ".nii", ".mha", ".mhd", ".seg.nrrd", ".nrrd", ".nhdr", ".mgz", ".mgh",
     ".hdr.gz", ".hdr",
 )  # fmt: skip
+_READ = re.compile(  # the first that fits is the longest
+    f"(?:{'|'.join(map(re.escape, (*VOLUMES, *PICTURES)))})$", re.IGNORECASE
+)
 LABELS_ONLY = (".seg.nrrd",)  # 3D Slicer's segmentations
 # Voxels of a header of the same name.
 PARTS = {
@@ -56,9 +60,8 @@ DOCUMENTS = (".csv", ".tsv", ".md", ".pdf", ".xlsx", ".xls", ".docx", ".html", "
 
 def split_name(name: str) -> tuple[str, str]:
     """Return the stem and the ending of a file that is read; an empty ending for others."""
-    small = name.lower()
-    ending = next((e for e in (*VOLUMES, *PICTURES) if small.endswith(e)), "")
-    return (name[: -len(ending)], ending) if ending else (name, "")
+    match = _READ.search(name)
+    return (name[: match.start()], match.group().lower()) if match else (name, "")
 
 
 def is_volume(name: str) -> bool:

@@ -102,6 +102,8 @@ class _Contents:
     def boxes(self) -> list[str]:
         """Return files beside images that hold boxes or outlines, where there are no masks."""
         given = [name for name in self.others if name.lower().endswith(endings.BOXES)]
+        if not given:
+            return []
         places = {(file.split, file.place) for file in self.files if file.role == IMAGE}
         named = layout.read_paths([*(file.path for file in self.files), *given])[len(self.files) :]
         return [
@@ -132,15 +134,18 @@ def looks_like_pairs(root: str) -> str | None:
     contents = _contents(root)
     if contents.are_pairs:
         return "images with masks"
-    if any(file.is_volume for file in contents.files):
+    if 2 * sum(file.is_volume for file in contents.files) > len(contents.files):
         return "volumes"
     if contents.boxes():
         return "images with boxes"
-    if contents.files or not contents.others:
-        return None
-    if _has_sure_folders(layout.read_paths(contents.others)):
+    convertible = [
+        path for path in contents.others if endings.known_ending(path) in endings.CONVERT
+    ]
+    paths = [*(file.path for file in contents.files), *convertible]
+    if convertible and _has_sure_folders(layout.read_paths(paths)):
         return "images with masks"
-    return "DICOM files" if wording.is_dicom(root, contents.others) else None
+    others = contents.others if not contents.files else []
+    return "DICOM files" if others and wording.is_dicom(root, others) else None
 
 
 def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
@@ -168,17 +173,12 @@ def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
     _check_splits(root, matches.cases)
     pairs = _pairs(matches.cases)
     said = label_names.read(root, sorted({case.mask.folder for case in matches.cases} - {""}))
-    by_folder = _alone(matches.cases) or any(
-        case.mask.place and patients.stands_for_patient(case.mask.place[-1])
-        for case in matches.cases
-    )
-    named = by_folder or any(patients.named_patient(pair.image) for pair in pairs)
-    whose = ("from folders" if by_folder else "from file names") if named else ""
+    unnamed, whose = _whose(matches.cases)
     told = wording.Told(matches, contents.by_names, _are_sure(matches.cases), whose)
     return Listing(
         pairs,
         said.names,
-        (*unread, *patients.notes_on(pairs, by_folder)),
+        (*unread, *patients.notes_on(pairs, unnamed)),
         said.about,
         said.void,
         wording.kind(told, said.channels),
@@ -198,11 +198,26 @@ def _contents(root: str) -> _Contents:
     paths = [os.path.relpath(path, root).replace(os.sep, "/") for path in listed]
     scans, others = _sorted_by_use(paths)
     files = layout.read_paths(scans)
-    matches = pairing.match(files)
+    has_masks = any(file.role != IMAGE for file in files)
+    matches = pairing.match(files) if has_masks else pairing.Matches()
     are_pairs = _are_pairs(root, files, matches)
+    if not matches.cases and (flat := _wherever(root, files)) is not None:
+        return _Contents(root, flat, others, left_out, pairing.match(flat), True, True)
     if not are_pairs and (told := slots.told_by_content(root, files)) is not None:
         return _Contents(root, told, others, left_out, pairing.match(told), False, True)
     return _Contents(root, files, others, left_out, matches, True, are_pairs)
+
+
+def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
+    """Return files without their folders where names of files alone say what belongs together."""
+    if all(file.role == IMAGE for file in files):
+        return None
+    flat = [dataclasses.replace(file, place=()) for file in files]
+    found = pairing.match(flat)
+    count = sum(1 + len(case.images) for case in found.cases)
+    if found.faults or count < max(2, MOSTLY * (len(files) - len(found.aside))):
+        return None
+    return flat if probing.look_like_masks(root, [c.mask.path for c in found.cases]) else None
 
 
 def _sorted_by_use(paths: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -254,7 +269,7 @@ def _has_sure_folders(files: Sequence[ScanFile]) -> bool:
 def _faults(contents: _Contents) -> list[str]:
     """Return what is wrong with files that should belong together."""
     if not contents.are_pairs:
-        return []
+        return contents.matches.faults
     lone = [
         f"{errors.shown(file.path, 120)} (has no {'mask' if file.role == IMAGE else 'image'})"
         for file in contents.matches.lone
@@ -298,10 +313,23 @@ def _pairs(cases: Sequence[pairing.Case]) -> tuple[Pair, ...]:
         paths = tuple(image.path for image in case.images)
         split = case.mask.split
         split = final.get(split, split) if split else None
-        stem = case.mask.key if case.channels else case.images[0].stem
-        patient = patients.patient_of(stem, split, case.mask.place, alone)
+        patient = patients.patient_of(_stem_of(case), split, case.mask.place, alone)
         pairs.append(Pair(paths[0], case.mask.path, split, patient, paths[1:] and paths))
     return tuple(sorted(pairs, key=lambda pair: pair.image))
+
+
+def _stem_of(case: pairing.Case) -> str:
+    return case.mask.key if case.channels else case.images[0].stem
+
+
+def _whose(cases: Sequence[pairing.Case]) -> tuple[int, str]:
+    """Return for how many images nothing tells a patient, and what tells it for the others."""
+    alone = _alone(cases)
+    named = [case for case in cases if patients.named_patient(_stem_of(case))]
+    told = [case for case in cases if patients.is_told(_stem_of(case), case.mask.place, alone)]
+    by = {"file names": bool(named), "folders": len(told) > len(named)}
+    where = " and ".join(name for name, does in by.items() if does)
+    return len(cases) - len(told), f"from {where}" if where else ""
 
 
 def _alone(cases: Sequence[pairing.Case]) -> bool:

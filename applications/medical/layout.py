@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from actzoo.applications.medical import endings
-from actzoo.folders import SPLIT_NAMES
+from actzoo.folders import SPLIT_NAMES, same_name
 
 MASK, IMAGE, ASIDE = "mask", "image", "aside"
 _MASK_WORDS = frozenset((
@@ -88,14 +88,33 @@ class _Component:
     rest: str
 
 
+@dataclasses.dataclass(frozen=True)
+class _Name:
+    """What the name of a file says: see `ScanFile`."""
+
+    plain: str
+    key: str
+    is_marked: bool
+
+
 def read_paths(paths: Sequence[str]) -> list[ScanFile]:
     """Return what each path says; what is common to all says nothing of one."""
-    folders = [tuple(path.split("/")[:-1]) for path in paths]
-    shared = _shared(folders)
-    files = [_read(path, parts, shared) for path, parts in zip(paths, folders, strict=True)]
-    unmarked = [file for file in files if not is_marked(file.stem)]
+    folders = {path.rpartition("/")[0] for path in paths}
+    shared = _shared([tuple(folder.split("/")) for folder in folders])
+    said = {folder: _read_folder(folder, shared) for folder in folders}
+    files = [_read(path, said) for path in paths]
+    marked = [number for number, file in enumerate(files) if is_marked(file.stem)]
+    if not marked:
+        return files
+    skipped = set(marked)
+    unmarked = [file for number, file in enumerate(files) if number not in skipped]
     there = {(file.folder, name) for file in unmarked for name in (file.plain, file.key, "")}
-    return [_with_mark(file, (file.folder, file.key) in there) for file in files]
+    for number in marked:
+        file = files[number]
+        told = not file.folder_role or (file.folder, file.key) in there
+        if told and file.role == IMAGE and file.plain != file.key:
+            files[number] = dataclasses.replace(file, role=MASK)
+    return files
 
 
 def _shared(folders: Sequence[tuple[str, ...]]) -> int:
@@ -109,11 +128,13 @@ def _shared(folders: Sequence[tuple[str, ...]]) -> int:
     )
 
 
-def _read(path: str, parts: tuple[str, ...], shared: int) -> ScanFile:
-    stem, ending = endings.split_name(path.rpartition("/")[2])
+_Folder = tuple[str | None, tuple[str, ...], str, bool]  # split, place, role, is it sure
+
+
+def _read_folder(folder: str, shared: int) -> _Folder:
     role, is_sure, split = "", False, None
     place = []
-    for number, name in enumerate(parts):
+    for number, name in enumerate(filter(None, folder.split("/"))):
         said = _component(name)
         split = said.split or split
         if number < shared:
@@ -122,29 +143,21 @@ def _read(path: str, parts: tuple[str, ...], shared: int) -> ScanFile:
             role, is_sure = said.role, said.is_sure
         if said.rest:
             place.append(said.rest)
-    return ScanFile(
-        path, stem, split, tuple(place),
-        MASK if ending in endings.LABELS_ONLY else role, role, is_sure,
-        plain_stem(stem), key_of(stem),
-    )  # fmt: skip
+    return split, tuple(place), role, is_sure
 
 
-def _with_mark(file: ScanFile, has_unmarked: bool) -> ScanFile:
-    """Return a file as a mask where its own name says so.
-
-    Args:
-        file: As its folders say.
-        has_unmarked: The folder holds a file of the same name without the mark, too.
-    """
-    told = is_marked(file.stem) and (not file.folder_role or has_unmarked)
-    if file.role in (MASK, ASIDE) or not told or file.plain == file.key:
-        return file if file.role else dataclasses.replace(file, role=IMAGE)
-    return dataclasses.replace(file, role=MASK)
+def _read(path: str, folders: Mapping[str, _Folder]) -> ScanFile:
+    folder, _, file = path.rpartition("/")
+    stem, ending = endings.split_name(file)
+    split, place, role, is_sure = folders[folder]
+    own = MASK if ending in endings.LABELS_ONLY else role or IMAGE
+    name = _name(stem)
+    return ScanFile(path, stem, split, place, own, role, is_sure, name.plain, name.key)
 
 
 @functools.lru_cache(1 << 14)
 def _component(name: str) -> _Component:
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = _words(name)
     role, own = _role_of(words)
     rest = [word for word in words if word not in own]
     split = next((_SPLIT_WORDS[word] for word in rest if word in _SPLIT_WORDS), None)
@@ -159,7 +172,7 @@ def _component(name: str) -> _Component:
         rest = []
     is_sure = bool(own & (_MASK_WORDS | _IMAGE_WORDS))
     plain = not role and split is None
-    return _Component(role, is_sure, split, name.casefold() if plain else "_".join(rest))
+    return _Component(role, is_sure, split, same_name(name).casefold() if plain else "_".join(rest))
 
 
 def place_of(folder: str) -> tuple[str, ...]:
@@ -174,10 +187,16 @@ def says_role(folder: str) -> bool:
     return bool(said.role or said.split)
 
 
-def mark_of(stem: str) -> str:
-    """Return the word in a stem that says that it is a mask; empty for none."""
-    tokens = _tokens(stem)
-    return next((token for token in tokens if is_marked(token)), "")
+def _words(name: str) -> list[str]:
+    """Return the words of a folder's name; trainannot is two."""
+    words = []
+    for word in (word.lower() for word in _WORD.findall(name)):
+        parts = ((word[:k], word[k:]) for k in range(2, len(word) - 1))
+        known = _MASK_WORDS | _IMAGE_WORDS
+        whole = word in known or word in _SPLIT_WORDS
+        both = [p for p in parts if p[1] in known and (p[0] in known or p[0] in _SPLIT_WORDS)]
+        words += [word] if whole or not both else both[0]
+    return words
 
 
 def _role_of(words: Sequence[str]) -> tuple[str, frozenset[str]]:
@@ -199,33 +218,40 @@ def _role_of(words: Sequence[str]) -> tuple[str, frozenset[str]]:
     return "", frozenset()
 
 
-def _tokens(stem: str) -> list[str]:
-    return [token for token in _GAP.split(stem.casefold()) if token]
-
-
-def plain_stem(stem: str) -> str:
-    """Return a stem in a form to compare: small letters, one separator."""
-    return "_".join(_tokens(stem)) or stem
-
-
-def key_of(stem: str) -> str:
-    """Return what is left of a stem without words that say image or mask, at any place in it."""
+@functools.lru_cache(1 << 17)
+def _name(stem: str) -> _Name:
+    """Return what a stem says."""
     if stem.casefold() in ("x", "y"):
-        return ""
-    kept = []
-    for token in _tokens(stem):
+        return _Name(stem.casefold(), "", stem.casefold() == "y")
+    tokens = [token for token in _GAP.split(same_name(stem).casefold()) if token]
+    kept, marked = [], False
+    for token in tokens:
         numbered = _NUMBERED.fullmatch(token)
         word = numbered.group(1) if numbered else token
         if word not in _MASK_WORDS and word not in _IMAGE_WORDS:
             kept.append(token)
-        elif numbered:
+            continue
+        marked = marked or word in _MASK_WORDS
+        if numbered:
             kept.append(numbered.group(2))
-    return "_".join(kept)
+    return _Name("_".join(tokens) or stem, "_".join(kept), marked)
+
+
+def plain_stem(stem: str) -> str:
+    """Return a stem in a form to compare: small letters, one separator."""
+    return _name(stem).plain
+
+
+def key_of(stem: str) -> str:
+    """Return what is left of a stem without words that say image or mask, at any place in it."""
+    return _name(stem).key
 
 
 def is_marked(stem: str) -> bool:
     """Say whether a stem holds a word for masks."""
-    if stem.casefold() == "y":
-        return True
-    words = [match.group(1) if (match := _NUMBERED.fullmatch(t)) else t for t in _tokens(stem)]
-    return any(word in _MASK_WORDS for word in words)
+    return _name(stem).is_marked
+
+
+def mark_of(stem: str) -> str:
+    """Return the word in a stem that says that it is a mask; empty for none."""
+    return next((token for token in plain_stem(stem).split("_") if is_marked(token)), "")

@@ -201,7 +201,7 @@ def labels_of(
     Args:
         classes: Names.
         table: Value -> class index; see `table_of`. Of several values of one class the first is
-            taken.
+            taken; a class of none, as the background where 0 is void, gets its index.
         colors: Value -> color.
     """
     values: dict[int, int] = {}
@@ -209,7 +209,7 @@ def labels_of(
         values.setdefault(index, value)
     labels = []
     for index, name in enumerate(classes):
-        label: dict[str, Any] = {"name": name, "value": values[index]}
+        label: dict[str, Any] = {"name": name, "value": values.get(index, index)}
         if label["value"] in colors:
             label["color"] = list(colors[label["value"]])
         labels.append(label)

@@ -102,10 +102,35 @@ def _match_place(group: Sequence[ScanFile], result: Matches) -> list[ScanFile]:
         else:
             left.append(image)
     left = index.add_channels(left, members)
+    if not members and group[0].place:
+        left = _match_alone(left, masks, members, result)
+        index.used.update(members)
     by_path = {mask.path: mask for mask in masks}
     for path, own in members.items():
         _add_case(by_path[path], own, result)
     return [*left, *(mask for mask in masks if mask.path not in index.used)]
+
+
+def _match_alone(
+    images: Sequence[ScanFile],
+    masks: Sequence[ScanFile],
+    members: dict[str, list[tuple[str, ScanFile]]],
+    result: Matches,
+) -> list[ScanFile]:
+    """Match the images of a folder with its only mask, whatever their names; return the rest."""
+    if len(images) == 1 and len(masks) > 1:
+        result.faults.append(
+            f"{errors.shown(images[0].path, 120)} (has {len(masks)} masks; one is needed, with a "
+            "number for each class)"
+        )
+    volumes = all(image.is_volume for image in images)
+    if len(masks) != 1 or not images or (len(images) > 1 and not volumes):
+        return list(images)
+    start = f"{images[0].place[-1]}_"
+    members[masks[0].path] = [(image.plain.removeprefix(start), image) for image in images]
+    if len(images) == 1:
+        members[masks[0].path] = [("", images[0])]
+    return []
 
 
 def _doubles(files: Iterable[ScanFile]) -> list[str]:

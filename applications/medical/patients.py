@@ -6,7 +6,6 @@ as a patient of its own, and a note says so.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -62,12 +61,23 @@ def patient_of(
         alone: Each folder holds one image, so that it stands for a patient.
     """
     folder = "/".join(place)
-    if named := named_patient(stem) or (named_patient(place[-1]) if place else None):
-        return named
-    if place and (alone or stands_for_patient(place[-1])):
-        return folder
+    if told := _told(stem, place, alone):
+        return told
     own = f"{folder}/{stem}" if folder else stem
     return f"{split}/{own}" if _NUMBERED.fullmatch(stem) else own
+
+
+def _told(stem: str, place: Sequence[str], alone: bool) -> str | None:
+    """Return the patient that a name or a folder tells, or None."""
+    if named := named_patient(stem) or (named_patient(place[-1]) if place else None):
+        return named
+    by_folder = place and (alone or stands_for_patient(place[-1]))
+    return "/".join(place) if by_folder else None
+
+
+def is_told(stem: str, place: Sequence[str], alone: bool) -> bool:
+    """Say whether a name or a folder tells whose an image is; see `patient_of`."""
+    return _told(stem, place, alone) is not None
 
 
 def stands_for_patient(folder: str) -> bool:
@@ -84,16 +94,15 @@ def named_patient(stem: str) -> str | None:
     return _ZEROS.sub("", re.sub(r"[-_]", "", named).lower())
 
 
-def notes_on(pairs: Sequence[Named], by_folder: bool) -> list[str]:
+def notes_on(pairs: Sequence[Named], unnamed: int) -> list[str]:
     """Return notes on names that do not identify patients, or identify too few to split.
 
     Args:
         pairs: All images.
-        by_folder: A folder stands for each patient.
+        unnamed: How many of them neither files nor folders name a patient for.
     """
     notes = []
-    unnamed = sum(named_patient(os.path.basename(pair.image)) is None for pair in pairs)
-    if unnamed and not by_folder:
+    if unnamed:
         notes.append(
             f"{unnamed:,} of {len(pairs):,} file names say nothing of a patient, so each of these "
             "images counts as a patient of its own. If several are one's, begin their names with "
