@@ -24,7 +24,6 @@ MULTI_LABEL = (
     "per row, or give a column that holds one: --label-column NAME"
 )
 _WRITTEN = re.compile(r"""\s*(?:\[.*\]|\(.*\)|\{.*\}|[bB]'.*'|[bB]".*")\s*""", re.DOTALL)
-_BYTES = re.compile(r"""b'.*'|b".*\"""", re.DOTALL)
 _WHOLE = re.compile(r"-?\d+\.0+")  # as pandas writes whole numbers where some are missing
 _LONGEST_LITERAL = 10_000  # characters of a label that is looked at as a written list
 
@@ -60,12 +59,15 @@ def texts(table: Table, at: int) -> tuple[list[str], list[str]]:
     """
     cells = table.column(at)
     notes: list[str] = []
-    if cells and all(isinstance(c, str) and _BYTES.fullmatch(c.strip()) for c in cells):
-        cells = [_literal(str(cell)) for cell in cells]
-        notes.append(
-            f"The column '{errors.shown(table.columns[at])}' holds texts written as Python's bytes "
-            "(b'...'), which were decoded."
-        )
+    if cells and all(isinstance(cell, str) and _WRITTEN.fullmatch(cell) for cell in cells):
+        values = [_literal(str(cell)) for cell in cells]
+        if not any(isinstance(value, str) for value in values):
+            cells = values
+            notes.append(
+                f"The texts of the column '{errors.shown(table.columns[at])}' are written as "
+                f"Python or JSON writes them, such as {errors.shown(table.column(at)[0], 40)}, and "
+                "were decoded."
+            )
     return _read(table, at, cells, "texts", notes), notes
 
 

@@ -152,7 +152,7 @@ def _no_label(read: Table, text: int | None) -> errors.DataError:
     again = [at for at in range(len(read.columns)) if _comes_again(read, at)]
     if len(read.columns) > 1 and again:
         return _no_header(read, again[0])
-    return _no_column(read, "label")
+    return _no_column(read, "label", is_text=text is not None)
 
 
 def _flags(read: Table) -> list[int]:
@@ -196,7 +196,7 @@ def _words(read: Table, at: int) -> float:
     return sum(len(cells.shown(cell).split()) for cell in column) / max(1, len(column))
 
 
-def _no_column(read: Table, role: str) -> errors.DataError:
+def _no_column(read: Table, role: str, is_text: bool = False) -> errors.DataError:
     seen = errors.shown(", ".join(read.columns), 160)
     near = errors.unknown_name("column", role, read.columns).nearest
     hint = f"\nNearest is '{errors.shown(near[0])}'." if near else ""
@@ -212,6 +212,8 @@ def _no_column(read: Table, role: str) -> errors.DataError:
             f"\nTexts seem to be in {errors.shown(' and '.join(wordy), 120)}; a model here reads "
             "one text: choose one, or join them in a column of their own."
         )
+    elif is_text:
+        hint += "\nTexts without labels get answers, not scores: actzoo predict RUN FILE"
     return errors.DataError(
         f"{errors.shown(read.name, 120)} has no column '{role}'; its columns are: {seen}.{hint}\n"
         f"Name the column: {fix}. A file without a header needs one, as in: text,label",

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from actzoo import errors
 from actzoo.applications.text import cells, columns, rows, table
+from actzoo.applications.text.labels import DATE
 from actzoo.applications.text.records import Table
+from actzoo.folders import SPLIT_NAMES
 
 NOT_TEXTS = 0.9  # share of texts that are numbers or names of files, from which on they are refused
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FILE = re.compile(r"[^\s:]*[^\s:.]\.[A-Za-z][A-Za-z0-9]{1,4}")
+_NOT_TEXTS = (("numbers", _NUMBER), ("dates", DATE), ("names of files", _FILE))
+_SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +140,8 @@ def _add(
     labels, label_notes = cells.labels(read, chosen[1])
     if not asked:
         _check_texts(read, chosen[0], texts)
-    made.notes += [note for note in (*text_notes, *label_notes) if note not in made.notes]
+    notes = (*text_notes, *label_notes, *_notes_on_splits(read))
+    made.notes += [note for note in notes if note not in made.notes]
     made.rows.ids += [f"{name}:{line}" for line in read.lines]
     made.rows.texts += texts
     made.rows.labels += labels
@@ -146,7 +151,7 @@ def _add(
 def _check_texts(read: Table, at: int, texts: Sequence[str]) -> None:
     """Refuse a column of numbers or of names of files, unless the user named it."""
     filled = [text.strip() for text in texts if text.strip()]
-    for what, form in (("numbers", _NUMBER), ("names of files", _FILE)):
+    for what, form in _NOT_TEXTS:
         count = sum(form.fullmatch(text) is not None for text in filled)
         if not filled or count < NOT_TEXTS * len(filled):
             continue
@@ -159,6 +164,22 @@ def _check_texts(read: Table, at: int, texts: Sequence[str]) -> None:
             given=count,
             fix=fix,
         )
+
+
+def _notes_on_splits(read: Table) -> list[str]:
+    """Return a note on a column that says which split each row belongs to."""
+    notes = []
+    for at, column in enumerate(read.columns):
+        if column.casefold() not in _SPLIT_COLUMNS:
+            continue
+        values = {cells.shown(cell).strip() for cell in read.column(at)}
+        if len(values) > 1 and all(value.casefold() in SPLIT_NAMES for value in values):
+            notes.append(
+                f"The column '{errors.shown(column)}' of {errors.shown(read.name)} holds "
+                f"{' and '.join(sorted(values))} and is not used. To keep these splits, write a "
+                "table of each (train.csv, test.csv) into one folder."
+            )
+    return notes
 
 
 def _kind(used: Sequence[str], chosen: tuple[str, str], unused: Sequence[str]) -> str:

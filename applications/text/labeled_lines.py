@@ -16,6 +16,23 @@ _TREC = re.compile(r"([A-Z]{2,8}):([A-Za-z]+) (\S.*)", re.DOTALL)
 _PEEK = 1 << 16  # bytes
 
 
+def has_header(path: Path) -> bool:
+    """Say whether the first line of tab-separated values has a known name for the texts."""
+    first = split_lines(_beginning(path))[0]
+    return any(name.strip(' "').casefold() in TEXT_NAMES for name in first.split("\t"))
+
+
+def _beginning(path: Path) -> str:
+    """Return the text of the first bytes of a file; what cannot be decoded is replaced.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    raw = content_of(path, _PEEK)
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    return raw.decode(encoding, "replace").removeprefix("\ufeff")
+
+
 def form_of(path: Path) -> str | None:
     """Return in which form a file without a known ending holds texts with labels, by its beginning.
 
@@ -23,15 +40,13 @@ def form_of(path: Path) -> str | None:
         "fasttext", "trec", "tab" or "comma" for separated values, or None.
     """
     try:
-        raw = content_of(path, _PEEK)
+        text = _beginning(path)
     except errors.DataError:
         return None
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    text = raw.decode(encoding, "replace").removeprefix("\ufeff")
     if "\0" in text:
         return None
     lines = [line for line in split_lines(text) if line.strip()]
-    lines = lines[:-1] if len(raw) == _PEEK else lines
+    lines = lines[:-1] if len(text) > _PEEK // 5 else lines  # the last may be cut
     if len(lines) < 2:
         return None
     if all(line.startswith(FASTTEXT) for line in lines):

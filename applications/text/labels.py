@@ -15,9 +15,7 @@ from actzoo.applications.text.rows import Rows
 
 DISTINCT = 0.5  # share of distinct labels from which on they are measurements or identifiers
 SEPARATORS = ("|", ";", ",")  # between several labels in one field
-_DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: .*)?"
-)
+DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: .*)?")
 _DECIMAL = re.compile(r"-?\d+(?:,\d+)?")  # with the comma of many countries
 # Letters of other scripts that look like Latin ones.
 _TWINS = str.maketrans(
@@ -83,7 +81,7 @@ def _refuse_identifiers(rows: Rows, counts: Mapping[str, int]) -> None:
 
 
 def _refuse_dates(counts: Mapping[str, int]) -> None:
-    if counts and all(map(_DATE.fullmatch, counts)):
+    if counts and all(map(DATE.fullmatch, counts)):
         raise errors.DataError(
             f"The labels are dates, such as {errors.shown(min(counts))}, not classes.\n"
             "Give a column of classes: --label-column NAME",

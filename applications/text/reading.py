@@ -62,7 +62,9 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
         yield GivenInput(str(path), problem=problem)
         return
     try:
-        is_table = kind in table.SUFFIXES or table.begins_with_labels(path)
+        is_table = kind in table.SUFFIXES or table.begins_with_labels(
+            path, any(options.get(name) for name in ("columns", "text_column"))
+        )
         if not is_table:
             texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -172,11 +173,13 @@ def _trails(count: int, width: int, unused: set[int]) -> bool:
 def _without_rows(table: Table, dropped: set[int]) -> Table:
     kept = [at for at in range(len(table.rows)) if at not in dropped]
     rows, lines = [table.rows[at] for at in kept], [table.lines[at] for at in kept]
-    return Table(table.name, table.columns, rows, lines, table.notes, table.named_by_line)
+    return dataclasses.replace(table, rows=rows, lines=lines)
 
 
 def _without_unnamed(table: Table, unused: set[int], notes: list[str]) -> Table:
     """Leave out columns that have neither a name nor a cell; say what is in other nameless ones."""
+    if not unused:
+        return dataclasses.replace(table, notes=tuple(notes))
     filled = {at: [i for i, row in enumerate(table.rows) if not is_blank(row[at])] for at in unused}
     trailing = [at for at in sorted(unused) if filled[at] and at > 0]
     if trailing:
@@ -189,7 +192,7 @@ def _without_unnamed(table: Table, unused: set[int], notes: list[str]) -> Table:
     kept = [at for at in range(len(table.columns)) if at not in unused or filled[at]]
     columns = [table.columns[at] for at in kept]
     rows_kept = [[row[at] for at in kept] for row in table.rows]
-    return Table(table.name, columns, rows_kept, table.lines, tuple(notes), table.named_by_line)
+    return dataclasses.replace(table, columns=columns, rows=rows_kept, notes=tuple(notes))
 
 
 def _ragged(
@@ -204,9 +207,11 @@ def _ragged(
     whose = "--columns names" if is_given else "the header has"
     fix = "A field that holds the delimiter or a line break must be in quotes."
     wider = all(len(cells) == len(columns) + 1 for _, cells in rows[1:])
-    if len(columns) == 1 and not is_given and not other_delimiter(columns[0]):
+    if is_given:
+        fix = f"Name as many columns as the rows have: --columns {errors.quoted(_names(len(row)))}"
+    elif len(columns) == 1 and not other_delimiter(columns[0]):
         fix = "If the first line is a title and not the header, remove it."
-    elif wider and not is_given and len(columns) > 1 and len(rows) > 2:
+    elif wider and len(columns) > 1 and len(rows) > 2:
         fix = "Every row has one field more: name the column that the header leaves out."
     elif row[0].startswith("#"):
         fix = "If it is a comment, remove the line."
@@ -216,6 +221,12 @@ def _ragged(
         f"{len(row)} fields where {whose} {len(columns)} "
         f"({errors.shown(', '.join(columns), 120)}).",
         fix + _other_delimiter(columns[0]),
+    )
+
+
+def _names(count: int) -> str:
+    return ",".join(
+        ["text", "label", *(f"column{number}" for number in range(3, count + 1))][:count]
     )
 
 

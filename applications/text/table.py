@@ -63,11 +63,19 @@ def is_table(path: Path) -> bool:
     return kind in SUFFIXES or (kind in _LINES and labeled_lines.form_of(path) is not None)
 
 
-def begins_with_labels(path: Path) -> bool:
-    """Say whether each line of a file begins with its label, as fastText and TREC write them."""
+def begins_with_labels(path: Path, is_named: bool = False) -> bool:
+    """Say whether the lines of a file hold labels beside texts, not texts alone.
+
+    Args:
+        path: A file without the ending of a table.
+        is_named: The user named columns, so that fields are meant.
+    """
     if not path.is_file() or kind_of(path) not in _LINES:  # a pipe can be read only once
         return False
-    return labeled_lines.form_of(path) in ("fasttext", "trec")
+    form = labeled_lines.form_of(path)
+    if form == "tab":
+        return is_named or labeled_lines.has_header(path)
+    return form is not None
 
 
 def _is_json_table(path: Path) -> bool:

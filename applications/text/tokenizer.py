@@ -319,7 +319,9 @@ def length(inputs: Mapping[str, np.ndarray]) -> int:
 def files(steps: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     """Return `tokenizer.json` and `vocab.txt` for those who tokenize elsewhere, on a phone.
 
-    Truncation and padding to the model's length are part of `tokenizer.json`.
+    `tokenizer.json` says everything, truncation and padding to the model's length included.
+    `vocab.txt` holds the tokens alone: a WordPiece of one's own gives the same ids where it divides
+    words as `split_unknown` says, and for words of known letters in any case.
 
     Args:
         steps: Of a plan or a card.

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from actzoo import data, domains, errors
+from actzoo.applications.text import reading
 
 COUNT = 30
 TEXTS = [f"a {'fine' if i % 2 else 'dull'} film number {i}" for i in range(COUNT)]
@@ -245,6 +246,9 @@ REFUSED = {
         csv_of([(i, *row) for i, row in enumerate(ROWS)]), "the column that the header leaves out"),
     "texts that are numbers": (
         csv_of([(1000 + i, b) for i, b in enumerate(LABELS)], "id,label"), "it holds numbers"),
+    "texts that are dates": (
+        csv_of([(f"2020-01-{i + 1:02}", b) for i, b in enumerate(LABELS)], "day,label"),
+        "it holds dates"),
     "texts that are names of files": (
         csv_of([(f"img_{i}.jpg", b) for i, b in enumerate(LABELS)], "image,label"),
         "it holds names of files"),
@@ -288,7 +292,8 @@ def test_a_table_without_a_header_is_read_with_names(tmp_path):
     refused(path, "--columns label,text")
     source, _ = opened(path, columns="label,text")
     assert source.text(0) == TEXTS[0] and source.classes == NAMES
-    refused(path, "2 fields where --columns names 3", columns="label,id,text")
+    words = ("2 fields where --columns names 3", "--columns text,label")
+    refused(path, *words, columns="label,id,text")
     path = put(tmp_path / "a.json", json.dumps(ROWS))
     assert len(opened(path, columns="text,label")[0]) == COUNT
 
@@ -330,6 +335,12 @@ def test_missing_parts_are_named(tmp_path):
     (folder / "data/train-00001-of-00003.parquet").unlink()
     _, notes = opened(folder)
     assert "1 of 3 parts of train are missing: train-00001-of-00003" in notes
+
+
+def test_a_column_of_splits_is_named(tmp_path):
+    lines = [(text, label, ("train", "test")[i > 20]) for i, (text, label) in enumerate(ROWS)]
+    _, notes = opened(put(tmp_path / "a.csv", csv_of(lines, "text,label,split")))
+    assert "The column 'split' of a.csv holds test and train and is not used" in notes
 
 
 def test_a_test_table_beside_a_given_table_is_named(tmp_path):
@@ -409,6 +420,15 @@ def test_several_labels_in_a_cell_are_refused_with_the_hint(tmp_path, one, both)
     refused(put(tmp_path / "a.csv", csv_of(lines)), MULTI, "a.csv:3")
 
 
+def test_written_lists_of_words_are_no_texts(tmp_path):
+    lines = [(f'"{text.split()}"', label) for text, label in ROWS]
+    refused(put(tmp_path / "a.csv", csv_of(lines)), "join the values", "a.csv:2 (a, dull, film")
+    lines = [("\"{'en': 'a'}\"", label) for label in LABELS]
+    refused(put(tmp_path / "b.csv", csv_of(lines)), "an object with keys: b.csv:2 (en)")
+    lines = [(f'"[{text}]"', label) for text, label in ROWS]
+    assert opened(put(tmp_path / "c.csv", csv_of(lines)))[0].text(0) == f"[{TEXTS[0]}]"
+
+
 def test_columns_of_flags_are_refused_with_the_hint(tmp_path):
     lines = [(i, text, i % 2, i % 3 == 0, 0) for i, text in enumerate(TEXTS)]
     path = put(tmp_path / "a.csv", csv_of(lines, "id,comment_text,toxic,threat,insult"))
@@ -430,7 +450,7 @@ def test_cells_written_as_python_writes_them_are_decoded(tmp_path):
     lines = [(f"b'{text}'", ("b'neg'", "['pos']")[i % 2]) for i, text in enumerate(TEXTS)]
     source, notes = opened(put(tmp_path / "a.csv", csv_of(lines)))
     assert source.classes == NAMES and source.text(0) == TEXTS[0]
-    assert "texts written as Python's bytes" in notes and "30 labels of a.csv are written" in notes
+    assert "are written as Python or JSON" in notes and "30 labels of a.csv are written" in notes
 
 
 # --- held-out splits ---------------------------------------------------------------------------
@@ -474,3 +494,24 @@ def test_one_label_in_two_unicode_forms_is_one_class(tmp_path):
     assert source.classes == (composed, "tea") and "form NFD" in notes
     text = domains.get_domain("text")
     assert text.class_names(source, (apart, "tea")) == [apart, "tea"]  # of a model of before
+
+
+# --- predict -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("a.csv.gz", gzip.compress(csv_of().encode()), {}),
+        ("a.json", json.dumps(records()).encode(), {}),
+        ("a.txt", "\n".join(f"__label__{b} {x}" for x, b in ROWS).encode(), {}),
+        ("a.label", "\n".join(f"NEG:bad {x}" for x in TEXTS).encode(), {}),
+        ("a.txt", csv_of(ROWS, "text\tlabel", "\t").encode("utf-16"), {}),
+        ("a.txt", "".join(f"{b}\t{x}\n" for x, b in ROWS).encode(), {"columns": "label,text"}),
+        ("a.csv", csv_of([(f"b'{x}'", "") for x in TEXTS]).encode(), {}),
+        ("a.txt", "\n".join(TEXTS).encode(), {"columns": "label,text"}),
+    ],
+)
+def test_predict_takes_texts_without_labels_from_every_form(tmp_path, name, content, options):
+    path = put(tmp_path / name, content)
+    assert [item.content.decode() for item in reading.read_given([str(path)], options)] == TEXTS
