@@ -764,7 +764,7 @@ def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path):
         (answer,) = opened_model.predict([tmp_path / "tile.npy"], out=tmp_path / "masks")
     assert answer.mask.endswith("tile_mask.npy")
     mask = np.load(answer.mask)
-    assert mask.shape == tile.shape[:2] and 0 < (mask == 1).mean() < 0.5
+    assert mask.shape == tile.shape[:2] and 0 < (mask == 255).mean() < 0.5
     assert answer.mask in summaries.answer_table([summaries.answer(answer, 1)])
 
 

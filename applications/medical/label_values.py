@@ -105,7 +105,7 @@ def _check_255(files: Sequence[MaskValues], present: Collection[int]) -> None:
         return
     places = {value: sum(file.counts.get(value, 0) for file in files) for value in others}
     shown = [
-        f"{value} ({places[value]:,} places, in "
+        f"{value} ({places[value]:,} place{'s' * (places[value] != 1)}, in "
         f"{_named([file.name for file in files if value in file.counts], 1)})"
         for value in others[:5]
     ]

@@ -49,11 +49,12 @@ def whole_numbers(mask: np.ndarray, step: float = 0.0) -> np.ndarray:
 def _rounded(mask: np.ndarray, half_step: float) -> np.ndarray:
     """Return whole numbers in place of values within rounding of them."""
     rounded = np.round(mask)
-    differ = mask != rounded
+    differ = (mask != rounded) | ~np.isfinite(mask)
     if not differ.any():
         return mask
     places = np.flatnonzero(differ)
-    apart = np.abs(mask.reshape(-1)[places] - rounded.reshape(-1)[places])
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(mask.reshape(-1)[places] - rounded.reshape(-1)[places])
     allowed = np.where(rounded.reshape(-1)[places] == 0, ROUNDING_OF_0, ROUNDING) + half_step
     broken = places[~(apart <= allowed)]
     if not len(broken) and not rounded.any():
