@@ -203,3 +203,15 @@ def write_history(run: run_folder.RunFolder, history: list[dict[str, Any]]) -> N
     writer.writeheader()
     writer.writerows(history)
     files.write_text(run.history, text.getvalue())
+
+
+def read_history(run: run_folder.RunFolder) -> dict[str, list[float | None]]:
+    """Return the columns of `history.csv` that hold numbers; none where there is no such file."""
+    columns: dict[str, list[float | None]] = {}
+    with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError):
+        for row in csv.DictReader(io.StringIO(run.history.read_text("utf-8"))):
+            for name, text in row.items():
+                with contextlib.suppress(ValueError, TypeError):
+                    value = float(text)
+                    columns.setdefault(name, []).append(value if math.isfinite(value) else None)
+    return columns

@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import domains, errors, files, models, tasks
-from actzoo.data import Preparation, RunData, Source, open_source, run_cases
+from actzoo import checkpoint, domains, errors, files, last_look, models, tasks
+from actzoo.data import (
+    Preparation,
+    RunData,
+    Source,
+    about_near_copies,
+    near_copies,
+    open_source,
+    run_cases,
+)
+from actzoo.findings import Finding
 from actzoo.inference.prediction import BATCH, with_data_options
 from actzoo.inference.predictors import open_model
 from actzoo.plan import Plan
@@ -120,8 +129,12 @@ def evaluate_run(data: RunData, model: keras.Model) -> ScoredRun:
     return ScoredRun(data, assessed)
 
 
-def write(scored: ScoredRun, run: RunFolder) -> None:
-    """Write `metrics.json`, and `evaluation/` with predictions and what the report shows."""
+def write(scored: ScoredRun, run: RunFolder) -> dict[str, Any]:
+    """Write `metrics.json`, and `evaluation/` with predictions and what the report shows.
+
+    Returns:
+        What `metrics.json` holds: the scores, and what the last look at them found.
+    """
     data = scored.data
     _write_predictions(scored, run)
     _write_identities(data.source, run)
@@ -136,7 +149,29 @@ def write(scored: ScoredRun, run: RunFolder) -> None:
         "about": data.source.fingerprint().about,
     }
     files.write_json(run.panels, shown)
-    files.write_json(run.metrics, scored.metrics)
+    metrics = {**scored.metrics, "findings": [dataclasses.asdict(f) for f in _look(scored, run)]}
+    files.write_json(run.metrics, metrics)
+    return metrics
+
+
+def _look(scored: ScoredRun, run: RunFolder) -> list[Finding]:
+    """Return what speaks against the model of a run."""
+    data = scored.data
+    copies = near_copies(data.source, data.splits) or ()
+    labels, ids = data.source.labels(), data.source.ids()
+    members: dict[str, list[str]] = {}
+    for index in () if labels is None else data.splits["test"].tolist():
+        members.setdefault(data.classes[labels[index]], []).append(ids[index])
+    return last_look.look(
+        last_look.Numbers(
+            task=data.task,
+            classes=data.classes,
+            scores={name: assessed.score for name, assessed in scored.assessed.items()},
+            history=checkpoint.read_history(run),
+            members=members,
+            near_copies=about_near_copies(data.source, data.splits, copies),
+        )
+    )
 
 
 def _shown(scored: ScoredRun, labels: np.ndarray | None, run: RunFolder) -> Evaluation:

@@ -1,14 +1,28 @@
 """One thing that a user should know: found in a trained model, or in an exported file.
 
-`diagnostics.json` and `verify.json` hold lists of these, and the report and the command line show
-both in the same way.
+`metrics.json`, `diagnostics.json` and `verify.json` hold lists of these, and the report and the
+command line show all in the same way.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+# Of the last look at a model (`last_look`), the weightiest first.
+WEIGHTIEST = (
+    "predicts_nothing",
+    "no_better_than_constant",
+    "near_copies_between_splits",
+    "class_never_predicted",
+    "class_never_scored",
+    "training_never_fell",
+    "validation_never_moves",
+    "test_above_validation",
+    "test_below_validation",
+    "not_clearly_better",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,3 +73,9 @@ def verification_findings(verification: Mapping[str, Any]) -> list[Mapping[str, 
             if isinstance(finding, Mapping):
                 unique.setdefault(str(finding.get("what")), finding)
     return list(unique.values())
+
+
+def weightiest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the order of their weight; those of other rules come last, as given."""
+    places = {code: place for place, code in enumerate(WEIGHTIEST)}
+    return sorted(findings, key=lambda finding: places.get(finding.code, len(places)))

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from actzoo import domains, errors, files, models, run_folder, stage_records
 from actzoo._lazy import resolve
-from actzoo.data import Preparation, RunData, load_training_samples, open_source, rng, split
+from actzoo.data import (
+    Preparation,
+    RunData,
+    load_training_samples,
+    note_near_copies,
+    open_source,
+    rng,
+    split,
+)
 from actzoo.options import RunOptions, is_data
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
@@ -225,6 +233,7 @@ def do_plan(session: Session) -> Plan:
         splits = split(source, seed=seed, note=log.note, how=drawn.append, options=options.options)
         for sentence in drawn:
             log.note(sentence)
+        note_near_copies(source, splits, log.note)
         options, planned = options.without_planned(domain.planned)
         made = make_plan(
             source,
@@ -333,9 +342,9 @@ def do_evaluate(session: Session) -> dict[str, Any]:
         scored = evaluation.evaluate_run(session.data, model)
         for sentence in scored.notes:
             log.note(sentence)
-        evaluation.write(scored, session.folder)
+        metrics = evaluation.write(scored, session.folder)
         log.close(STAGES["evaluate"].hashes(session.folder))
-    return scored.metrics
+    return metrics
 
 
 def do_diagnose(session: Session) -> Diagnosis:

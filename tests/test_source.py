@@ -27,7 +27,7 @@ LEVELS = {
     "blocks": 3, "tflite": 3,
     "preprocessing": 4, "model_files": 4, "model_card": 4, "saving": 4, "models": 4, "weights": 4,
     "initial_weights": 4, "tasks": 4, "data": 4,
-    "plan": 5, "options": 5, "planning": 5, "overview": 5, "graphs": 5, "sites": 5,
+    "plan": 5, "options": 5, "planning": 5, "overview": 5, "graphs": 5, "sites": 5, "last_look": 5,
     "checkpoint": 6, "progress": 6, "memory": 6, "phases": 6, "training": 6,
     "diagnostics": 6, "lowering": 6,
     "evaluation": 7, "export": 7, "inference": 7, "benchmark": 7,

@@ -118,6 +118,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class HasDigests(Protocol):
+    """What a source may add: with it, a model's training examples are known again in other data."""
+
+    def digests(self) -> Sequence[bytes]:
+        """Return a digest of what each example shows; equal for copies."""
+        ...
+
+
+@runtime_checkable
 class HasPresence(Protocol):
     """What a source with masks may add: with it, splits are drawn by what masks hold."""
 

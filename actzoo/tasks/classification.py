@@ -129,7 +129,7 @@ class Classification(Task):
         f1 = 2 * hits / np.maximum(support + guesses, 1)
         occurs = support > 0
         chosen = np.clip(probabilities[np.arange(count), labels], SMALLEST_PROBABILITY, 1.0)
-        columns = (precision, recall, f1, support)
+        columns = (precision, recall, f1, support, guesses)
         return {
             "n": count,
             "accuracy": float(hits.sum() / count),
@@ -139,8 +139,14 @@ class Classification(Task):
             "loss": float(-np.log(chosen).mean()),
             "constant_accuracy": float(support.max() / count),
             "per_class": {
-                name: {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
-                for name, p, r, f, n in zip(classes, *columns, strict=True)
+                name: {
+                    "precision": float(p),
+                    "recall": float(r),
+                    "f1": float(f),
+                    "n": int(n),
+                    "predicted": int(g),
+                }
+                for name, p, r, f, n, g in zip(classes, *columns, strict=True)
             },
             "confusion": confusion.tolist(),
         }

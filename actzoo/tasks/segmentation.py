@@ -29,6 +29,7 @@ _OVERLAPS = (
     Measure("iou", "IoU", "share"),
     Measure("hd95_mm", "HD95", "mm", higher_is_better=False),
 )
+_CONSTANT = Measure("constant_dice", "always one class everywhere", "share")
 _EMPTY = Measure("empty", "without foreground", "count", higher_is_better=False)
 
 
@@ -47,7 +48,7 @@ class Segmentation(Task):
     is_dense = True
     presentation = Presentation(
         headline=_OVERLAPS[0],
-        measures=(*_OVERLAPS, LOSS, _EMPTY),
+        measures=(*_OVERLAPS, LOSS, _CONSTANT, _EMPTY),
         noun="cases",
         does="tells {} classes apart in every pixel",
         meaning="mean Dice: overlap with the truth, averaged over the classes without background "
@@ -59,6 +60,8 @@ class Segmentation(Task):
         "without background.",
         agreement="the mean Dice between its masks and those of the trained model",
         beside=("iou", "hd95_mm"),
+        baseline=_CONSTANT,
+        baseline_answer="marking every place with one class",
         unscored=_EMPTY,
         scored_when="that hold any foreground",
         class_measures=_OVERLAPS,
@@ -159,8 +162,8 @@ class Segmentation(Task):
         return _segmentation_score([counted.row(classes) for counted in counts], counts, classes)
 
     def baseline_score(self, score: Mapping[str, Any]) -> float | None:
-        """Return 0: all background overlaps with nothing."""
-        return 0.0
+        """Return the best that one class everywhere would reach; at least 0, as background does."""
+        return _CONSTANT.of(score) or 0.0
 
     def agreement(
         self, reference: np.ndarray, candidate: np.ndarray, cases: Sequence[str] | None = None
@@ -267,16 +270,27 @@ def _segmentation_score(
         "n": len(rows),
         **means,
         "dice_interval": mean_interval([value for value in per_case if value is not None]),
+        "constant_dice": _constant_dice(counts, len(names)),
         "loss": sum(counted.loss for counted in counts) / max(places, 1),
         "empty": sum(value is None for value in per_case),
         "per_class": {
             name: {
                 **{key: own[name] if own else None for key, own in means.items()},
                 "n": sum(int(counted.confusion[number].sum() > 0) for counted in counts),
+                "predicted": sum(int(counted.confusion[:, number].any()) for counted in counts),
             }
             for number, name in enumerate(names, 1)
         },
     }
+
+
+def _constant_dice(counts: Sequence[_Counts], classes: int) -> float:
+    """Return the best mean Dice of answers that are one class in every place."""
+    sizes = np.array([counted.confusion.sum(axis=1) for counted in counts], "float64")
+    share = sizes[:, 1:] / np.maximum(sizes.sum(axis=1, keepdims=True), 1.0)
+    alone = (2 * share / (1 + share)).mean(axis=0)  # Dice of marking all with it
+    others = (share.sum(axis=0) > 0).sum() - (share.sum(axis=0) > 0)  # each has Dice 0 then
+    return float((alone / (1 + others)).max()) if classes else 0.0
 
 
 def _means(

@@ -39,7 +39,9 @@ class Task(abc.ABC):
     """What a model does: how it is trained, scored and compared.
 
     A score is a dict of plain values. It has `n`, how many cases were scored; if that is not 0
-    also `loss`, and the headline under its key (a number, or a mapping with a `mean`).
+    also `loss`, and the headline under its key (a number, or a mapping with a `mean`). It may have
+    `per_class`, a dict per class; there `n` is how many cases hold the class, and `predicted` in
+    how many the model gave it.
     """
 
     name: ClassVar[str]
@@ -129,6 +131,17 @@ class Task(abc.ABC):
         baseline = self.baseline_score(score)
         headline = self.presentation.headline
         return baseline is None or headline.worsening(baseline, self.headline_value(score)) < 0
+
+    def is_clearly_better(self, score: Mapping[str, Any]) -> bool:
+        """Tell whether also the worse end of the headline's interval beats the baseline.
+
+        Where the interval is not known, the headline itself has to.
+        """
+        baseline, headline = self.baseline_score(score), self.presentation.headline
+        ends = headline.interval(score)
+        if baseline is None or ends is None:
+            return self.beats_baseline(score)
+        return max(headline.worsening(baseline, end) for end in ends) < 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -241,6 +241,14 @@ class Scans:
         """Return whose each image is; copies of an image count as one patient's."""
         return [str(group) for group in self._groups]
 
+    def digests(self) -> list[bytes]:
+        """Return a digest of each image's file."""
+        return [bytes.fromhex(row.image_hash) for row in self._facts]
+
+    def signatures(self) -> np.ndarray:
+        """Return each image, shrunk, for near-copies."""
+        return np.stack([row.signature for row in self._facts])
+
     def fingerprint(self) -> Fingerprint:
         """Return counts, sizes and the hash of the content."""
         counts: dict[str, dict[str, int]] = {}

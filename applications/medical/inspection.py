@@ -6,6 +6,7 @@ its end. `actzoo.inspection` keeps what is learned.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -29,9 +30,10 @@ from actzoo.applications.medical import (
 from actzoo.applications.medical.folder import Pair
 from actzoo.applications.medical.pictures import Color
 from actzoo.applications.medical.volumes import unreadable
+from actzoo.data import shrunk
 from actzoo.inspection import Store
 
-RULES = 3  # raised whenever the readers give other values than before
+RULES = 4  # raised whenever the readers give other values than before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +92,7 @@ class PairInfo:
         turn: Orientation that the image's EXIF gives.
         edge: Most frequent value along the mask's outer edge.
         remarks: See `ReadMask`.
+        shrunk: The image's signature, for near-copies; its int8 values in base64.
     """
 
     image_hash: str
@@ -105,11 +108,19 @@ class PairInfo:
     turn: int = 1
     edge: int = 0
     remarks: tuple[str, ...] = ()
+    shrunk: str = ""
 
     @property
     def is_volume(self) -> bool:
         """It has three axes."""
         return len(self.shape) == 3
+
+    @property
+    def signature(self) -> np.ndarray:
+        """The image, shrunk; see `actzoo.data.shrunk`."""
+        values = np.frombuffer(base64.b64decode(self.shrunk), "int8")
+        side = round(len(values) ** (1 / len(self.shape)))
+        return values.reshape((side,) * len(self.shape))
 
     @classmethod
     def read(cls, stored: dict[str, Any]) -> PairInfo:
@@ -128,6 +139,7 @@ class PairInfo:
             turn=int(stored["turn"]),
             edge=int(stored["edge"]),
             remarks=tuple(map(str, stored["remarks"])),
+            shrunk=str(stored["shrunk"]),
         )
 
 
@@ -307,7 +319,16 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
         turn=turn,
         edge=max(edge, key=lambda value: edge[value]),
         remarks=mask.remarks,
+        shrunk=_signature(image, outside, float(content.min())),
     )
+
+
+def _signature(image: np.ndarray, outside: np.ndarray | None, lowest: float) -> str:
+    """Return what near-copies of an image have in common, in base64; padding is as its lowest."""
+    if outside is not None:
+        image = image.copy()
+        image[outside] = lowest
+    return base64.b64encode(shrunk(image, image.ndim - 1).tobytes()).decode()
 
 
 def _counted(values: np.ndarray) -> dict[int, int]:

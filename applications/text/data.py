@@ -149,6 +149,14 @@ class Texts:
         return [hashlib.sha256(rows.key_of(text).encode()).hexdigest()
                 for text in self._rows.texts]  # fmt: skip
 
+    def digests(self) -> list[bytes]:
+        """Return a digest of each text, capitals and spaces aside."""
+        return [_digest(rows.key_of(text)) for text in self._rows.texts]
+
+    def signatures(self) -> np.ndarray:
+        """Return a digest of each text's letters, digits and symbols: near-copies share it."""
+        return np.array([_digest(rows.letters_of(text)) for text in self._rows.texts], "V16")
+
     def fingerprint(self) -> Fingerprint:
         """Return counts, lengths and the hash of the content."""
         counts = counts_by_split(self._labels, self._rows.splits, self.classes)
@@ -184,3 +192,7 @@ class Texts:
             content = text.encode()
             digest.update(f"{label}\0{split}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

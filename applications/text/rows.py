@@ -16,6 +16,7 @@ from actzoo import errors
 MISSING = {"nan", "na", "n/a", "none", "null", "\\n"}  # how programs write a missing value
 UNKNOWN = ("-1", "-1.0", "?")  # labels that held-out splits have where they are kept secret
 FEW = 3  # a missing value's spelling with fewer rows is not a class
+APOSTROPHES = "'\u2019\u02bc\u00ad\u200b\u200c\u200d\ufeff"  # and what is invisible within words
 WORDLESS_SHARE = 0.01  # of texts without letter or digit; more are refused
 
 
@@ -146,3 +147,17 @@ def copies(rows: Rows) -> list[list[int]]:
 def key_of(text: str) -> str:
     """Return what two texts share that are copies of one another: capitals and spaces aside."""
     return " ".join(text.casefold().split())
+
+
+def letters_of(text: str) -> str:
+    """Return what near-copies of a text share: its letters, digits and symbols, in one form.
+
+    Apart from capitals, spaces, punctuation and how Unicode writes a letter. A text of nothing else
+    stays as it is.
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    marks = {
+        c: "" if c in APOSTROPHES else " " for c in plain if unicodedata.category(c)[0] in "PZC"
+    }
+    words = plain.translate(str.maketrans(marks)).split()
+    return " ".join(words) or key_of(text)

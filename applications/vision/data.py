@@ -230,6 +230,15 @@ class Pictures:
             ranges[form] = [black, self._options.white or white]
         return ranges
 
+    def digests(self) -> list[bytes]:
+        """Return a digest of each picture's pixels."""
+        return [bytes(digest) for digest in self._rows["pixels"]]
+
+    def signatures(self) -> np.ndarray:
+        """Return each picture shrunk to `(24, 24)`, for near-copies."""
+        shrunk: np.ndarray = self._rows["shrunk"]
+        return shrunk
+
     def fingerprint(self) -> Fingerprint:
         """Return counts, sizes and the hash of the content."""
         heights, widths = self._rows["height"].astype(float), self._rows["width"].astype(float)

@@ -1,0 +1,314 @@
+"""Near-copies: examples of two splits that are almost the same, found before and after training.
+
+A picture saved again at another size or quality, a scan resampled to other voxels: no digest tells
+that they are one. Each example has a signature instead, made while its file is inspected anyway: a
+picture or volume shrunk to a few hundred cells, or a digest of a text without what makes no
+difference. Two shrunk forms are near-copies if one explains the other up to brightness, contrast
+and a shift or stretch of about a cell; what photos of one kind have in common is far from that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from actzoo import errors
+from actzoo.data.source import Source
+
+SIDES = {2: 24, 3: 10}  # cells along each axis of a shrunk picture or volume
+POINTS = 24  # values along an axis of a cell that are looked at; more cost time alone
+SHRUNK_FROM = 48  # cells along an axis, to which whole steps shrink before fractions do
+SPREAD = 4.0  # standard deviations that a signature resolves
+BLANK = 2e-3  # of the largest value; less spread than that is a page without content
+MOST_EXAMPLES = 50_000  # more are not compared: each pair of two splits is
+ALIKE = 0.8  # correlation from which a pair is looked at closely
+MOST_PAIRS = 2_000  # that are looked at closely, the most alike first
+UNEXPLAINED = 0.013  # share of the variance that near-copies may differ by
+# In pictures from one fixed camera all are alike: only pairs ten times nearer than usual count.
+NEARER_THAN_USUAL = 10.0
+USUAL = 0.75  # quantile of the distances within a class
+SAMPLED = 200  # pairs of a class that its usual distance is taken from
+BLUR = 0.7  # cells; a shift is a multiple of the slope only where it is smooth
+SHOWN = 10  # pairs in a sentence
+ROWS = 1_000  # examples whose similarities are held at once
+
+
+@runtime_checkable
+class HasSignatures(Protocol):
+    """What a source may add, so that near-copies between splits are found."""
+
+    def signatures(self) -> np.ndarray | None:
+        """Return a signature of each example, without opening any.
+
+        Digests `(n,)` of bytes, equal for near-copies; or `shrunk` forms, int8 `(n, 24, 24)` of
+        pictures or `(n, 10, 10, 10)` of volumes, all 0 where there is nothing to compare.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class NearCopy:
+    """Two examples of different splits that are almost the same.
+
+    Attributes:
+        split: Held-out split of the first.
+        index: The first, by its index into the source.
+        other_split: Split of the second: train, or val where the first is of test.
+        other: The second.
+    """
+
+    split: str
+    index: int
+    other_split: str
+    other: int
+
+
+def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
+    """Return the signature of a picture or volume: its means over a coarse grid, int8.
+
+    Args:
+        values: Numbers `(height, width, ...)` or `(x, y, z, ...)`, of any size and unit; further
+            axes are channels, of which the mean is taken.
+        axes: 2 for a picture, 3 for a volume.
+
+    Returns:
+        Int8 `(24, 24)` or `(10, 10, 10)`, mean 0; all 0 where the values hardly differ.
+    """
+    side = SIDES[axes]
+    steps = [slice(None, None, max(1, size // (POINTS * side))) for size in values.shape[:axes]]
+    values = values[tuple(steps)]
+    largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
+    for axis in range(axes):
+        values = _shrunk_along(values, axis, side)
+    values = values.reshape((side,) * axes + (-1,)).mean(axis=-1)
+    values = values - values.mean()
+    spread = float(values.std())
+    if not spread > BLANK * largest:
+        return np.zeros(values.shape, "int8")
+    scaled = np.rint(values * (127 / (SPREAD * spread)))
+    small: np.ndarray = np.clip(scaled, -127, 127).astype("int8")
+    return small
+
+
+def _shrunk_along(values: np.ndarray, axis: int, side: int) -> np.ndarray:
+    """Return means of equal parts along an axis; cells at an edge are shared between parts."""
+    moved = np.moveaxis(values, axis, 0)
+    step = max(1, len(moved) // SHRUNK_FROM)
+    if step > 1:
+        starts = np.arange(0, len(moved), step)
+        lengths = np.diff(np.append(starts, len(moved)))
+        sums = np.add.reduceat(moved, starts, axis=0, dtype="float64")
+        # The last part may be shorter; its share of the axis is, too.
+        edges = np.append(0, np.cumsum(lengths)).astype("float64")
+    else:
+        sums, edges = moved.astype("float64"), np.arange(len(moved) + 1.0)
+    flat = sums.reshape(len(sums), -1)
+    total = np.vstack([np.zeros((1, flat.shape[1])), np.cumsum(flat, axis=0)])
+    wanted = np.linspace(0, edges[-1], side + 1)
+    place = np.clip(np.searchsorted(edges, wanted, side="right") - 1, 0, len(edges) - 2)
+    share = (wanted - edges[place]) / (edges[place + 1] - edges[place])
+    until = total[place] + share[:, None] * (total[place + 1] - total[place])
+    means = np.diff(until, axis=0) / np.diff(wanted)[:, None]
+    return np.moveaxis(means.reshape(side, *moved.shape[1:]), 0, axis)
+
+
+# --- the search ----------------------------------------------------------------------------------
+
+
+def near_copies(source: Source, splits: Mapping[str, np.ndarray]) -> list[NearCopy] | None:
+    """Find examples of held-out splits that are almost the same as one of another split.
+
+    Copies that the source knows of, by their group, are left out: it says of them what is to say.
+
+    Args:
+        source: The data.
+        splits: Split -> indices.
+
+    Returns:
+        For each held-out example at most one, in the order of the examples; None where it was not
+        looked for: the source has no signatures, or too many examples.
+    """
+    signatures = source.signatures() if isinstance(source, HasSignatures) else None
+    if signatures is None or (signatures.dtype.kind not in "SV" and len(source) > MOST_EXAMPLES):
+        return None
+    groups = source.groups()
+    names = np.arange(len(source)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    labels = source.labels()
+    found: dict[int, NearCopy] = {}
+    for one, other in (("val", "train"), ("test", "train"), ("test", "val")):
+        first, second = splits[one], splits[other]
+        if signatures.dtype.kind in "SV":
+            pairs = _equal(signatures, first, second)
+        else:
+            search = _Search(signatures, np.zeros(len(source)) if labels is None else labels)
+            pairs = search.pairs(first, second)
+        for a, b in pairs:
+            if names[a] != names[b]:
+                found.setdefault(a, NearCopy(one, a, other, b))
+    return [found[index] for index in sorted(found)]
+
+
+def about_near_copies(
+    source: Source, splits: Mapping[str, np.ndarray], copies: Sequence[NearCopy]
+) -> str | None:
+    """Return a sentence on near-copies with the names of the first, or None where there are none.
+
+    Args:
+        source: The data.
+        splits: Split -> indices.
+        copies: See `near_copies`.
+    """
+    if not copies:
+        return None
+    ids = source.ids()
+    counts = [
+        f"{count:,} of {len(splits[name]):,} {name} examples"
+        for name in ("test", "val")
+        if (count := sum(copy.split == name for copy in copies))
+    ]
+    pairs = [
+        f"{errors.shown(ids[copy.index], 120)} ({copy.split}) and "
+        f"{errors.shown(ids[copy.other], 120)} ({copy.other_split})"
+        for copy in copies[:SHOWN]
+    ]
+    more = f"; and {len(copies) - SHOWN:,} more" if copies[SHOWN:] else ""
+    return (
+        f"{' and '.join(counts)} are almost the same as one of another split (saved again, resized "
+        f"or cropped, or written with other signs): {'; '.join(pairs)}{more}."
+    )
+
+
+def note_near_copies(source: Source, splits: Mapping[str, np.ndarray], note: errors.Note) -> None:
+    """Look for near-copies before training, and say which there are, or that there are too many."""
+    copies = near_copies(source, splits)
+    if said := about_near_copies(source, splits, copies or ()):
+        note(
+            f"{said} Held-out scores are too good then: remove one of each pair, or put both into "
+            "one split."
+        )
+    elif copies is None and isinstance(source, HasSignatures):
+        note(
+            f"Near-copies between splits were not looked for: {len(source):,} examples are more "
+            f"than {MOST_EXAMPLES:,}. Exact copies are known."
+        )
+
+
+def _equal(digests: np.ndarray, first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the pairs with one digest."""
+    places: dict[bytes, list[int]] = {}
+    for index in second.tolist():
+        places.setdefault(digests[index].tobytes(), []).append(index)
+    for index in first.tolist():
+        yield from ((index, other) for other in places.get(digests[index].tobytes(), ()))
+
+
+class _Search:
+    """Pairs of shrunk forms that are near-copies.
+
+    Args:
+        signatures: See `HasSignatures`.
+        labels: Class of each example `(n,)`: what is usual is asked for each.
+    """
+
+    def __init__(self, signatures: np.ndarray, labels: np.ndarray) -> None:
+        self._signatures = signatures
+        self._labels = labels
+        coarse = signatures.reshape(len(signatures), *_halves(signatures.shape[1:]))
+        coarse = coarse.mean(axis=tuple(range(2, coarse.ndim, 2)), dtype="float32")
+        flat = coarse.reshape(len(coarse), -1)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(flat, axis=1, keepdims=True)
+        self._units = flat / np.maximum(length, 1e-6)
+        self._has_content = length[:, 0] > 0
+
+    def pairs(self, first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+        """Return the near-copies among the pairs of two lists of indices, the nearest first."""
+        candidates = self._candidates(first, second)
+        if not len(candidates):
+            return []
+        unexplained = self._unexplained(candidates)
+        limits = self._limits(np.unique(self._labels[candidates]))
+        allowed = np.array([limits[label] for label in self._labels[candidates].reshape(-1)])
+        near = unexplained <= allowed.reshape(candidates.shape).min(axis=1)
+        chosen = np.flatnonzero(near)[np.argsort(unexplained[near], kind="stable")]
+        return [(int(a), int(b)) for a, b in candidates[chosen]]
+
+    def _candidates(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Return the pairs that are most alike as a whole `(pairs, 2)`."""
+        first, second = (own[self._has_content[own]] for own in (first, second))
+        pairs, alike = np.zeros((0, 2), "int64"), np.zeros(0, "float32")
+        least = ALIKE
+        others = self._units[second].T
+        for start in range(0, len(first), ROWS):
+            rows = first[start : start + ROWS]
+            similarity = self._units[rows] @ others
+            a, b = np.nonzero(similarity > least)
+            pairs = np.vstack([pairs, np.stack([rows[a], second[b]], axis=1)])
+            alike = np.append(alike, similarity[a, b])
+            if len(alike) > MOST_PAIRS:
+                kept = np.argsort(-alike, kind="stable")[:MOST_PAIRS]
+                pairs, alike = pairs[kept], alike[kept]
+                least = float(alike[-1])
+        return pairs
+
+    def _unexplained(self, pairs: np.ndarray) -> np.ndarray:
+        """Return the share of the variance of each pair that one does not explain of the other."""
+        from scipy import ndimage
+
+        axes = self._signatures.ndim - 1
+        used, places = np.unique(pairs, return_inverse=True)
+        smooth = ndimage.gaussian_filter(
+            self._signatures[used].astype("float32"), (0.0, *[BLUR] * axes), mode="nearest"
+        )
+        one, other = (smooth[places.reshape(pairs.shape)[:, k]] for k in range(2))
+        parts = range(0, len(pairs), 256)
+        shares = [
+            np.maximum(
+                _residual(one[k : k + 256], other[k : k + 256]),
+                _residual(other[k : k + 256], one[k : k + 256]),
+            )
+            for k in parts
+        ]
+        return np.concatenate(shares)
+
+    def _limits(self, labels: np.ndarray) -> dict[float, float]:
+        """Return what near-copies of a class may differ by: much less than others of it do."""
+        limits = {}
+        for label in labels.tolist():
+            own = np.flatnonzero((self._labels == label) & self._has_content)
+            random = np.random.default_rng(0)
+            a, b = random.choice(own, (2, SAMPLED)) if len(own) > 1 else (own, own)
+            alike = (self._units[a[a != b]] * self._units[b[a != b]]).sum(axis=1)
+            usual = np.quantile(1 - alike**2, USUAL) if len(alike) else 1.0
+            limits[label] = min(UNEXPLAINED, float(usual) / NEARER_THAN_USUAL)
+        return limits
+
+
+def _halves(sides: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which every other axis has the two cells that are taken together."""
+    return tuple(size for side in sides for size in (side // 2, 2))
+
+
+def _residual(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return the share of variance that is left of grids `(pairs, ...)` when others explain them.
+
+    A linear fit for each pair: brightness and contrast, and along each axis a shift and a stretch,
+    which to first order add multiples of the slope.
+    """
+    axes = tuple(range(1, given.ndim))
+    slopes = [np.gradient(given, axis=axis) for axis in axes]
+    places = np.meshgrid(*[np.linspace(-1, 1, n) for n in given.shape[1:]], indexing="ij")
+    columns = [given, np.ones_like(given), *slopes]
+    columns += [slope * place for slope, place in zip(slopes, places, strict=True)]
+    inner = (slice(None), *[slice(1, -1)] * len(axes))
+    fit = np.stack([c[inner].reshape(len(given), -1) for c in columns], axis=-1).astype("float64")
+    target = wanted[inner].reshape(len(given), -1).astype("float64")
+    square = np.einsum("pmk,pml->pkl", fit, fit)
+    square += 1e-6 * np.trace(square, axis1=1, axis2=2)[:, None, None] * np.eye(fit.shape[-1])
+    solved = np.linalg.solve(square, np.einsum("pmk,pm->pk", fit, target)[..., None])
+    left = target - np.einsum("pmk,pk->pm", fit, solved[..., 0])
+    share: np.ndarray = left.var(axis=1) / np.maximum(target.var(axis=1), 1e-9)
+    return share
