@@ -472,10 +472,12 @@ def _mask_score(classes, rows: list[dict], spacing: bool) -> dict:
         "iou": iou,
         "hd95_mm": distance,
         "loss": 0.0713,
+        "constant_dice": 0.05,
         "empty": 1,
         "per_class": {
             name: {"dice": dice[name], "iou": iou[name],
-                   "hd95_mm": distance and distance[name], "n": len(rows) - 1}
+                   "hd95_mm": distance and distance[name],
+                   "n": len(rows) - 1, "predicted": len(rows) - 1}
             for name in classes
         },
     }  # fmt: skip
