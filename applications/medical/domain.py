@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -164,7 +165,15 @@ class Medical(Domain["Scans"]):
         from actzoo.applications.medical import given as inputs
 
         channels = str(options.get("channel_files") or "").split(",")
-        return inputs.completed(super().read(given, options), [c for c in channels if c])
+        scans, notes = inputs.without_masks(given)
+        files = itertools.chain(notes, super().read(scans, options))
+        return inputs.completed(files, [name for name in channels if name])
+
+    def takes(self, name: str) -> bool:
+        """Say whether a file in a folder is a scan, or belongs to one, by its name."""
+        from actzoo.applications.medical import endings
+
+        return endings.is_read(name)
 
     def as_stored(self, mask: np.ndarray, content: bytes, steps: Steps) -> np.ndarray:
         """Return a mask of a picture that was turned by its EXIF as the picture is stored."""

@@ -84,6 +84,11 @@ def is_part(name: str, beside: Collection[str]) -> bool:
     return False
 
 
+def is_read(name: str) -> bool:
+    """Say whether a file is a scan or a mask, or holds the voxels of one, by its name."""
+    return bool(split_name(name)[1]) or name.lower().endswith(tuple(PARTS))
+
+
 def known_ending(name: str) -> str:
     """Return the ending of a file that is not read, where it is a known one; else "other".
 

@@ -148,6 +148,16 @@ def looks_like_pairs(root: str) -> str | None:
     return "DICOM files" if others and wording.is_dicom(root, others) else None
 
 
+def inputs_of(root: str) -> tuple[list[str], int]:
+    """Return the paths of a folder's images and the number of their masks; 0 without masks."""
+    contents = _contents(root) if os.path.isdir(root) else None
+    if contents is None or not contents.are_pairs:
+        return [], 0
+    images = [file.path for file in contents.files if file.role == IMAGE]
+    paths = [os.path.join(root, *path.split("/")) for path in images]
+    return paths, len(contents.files) - len(images)
+
+
 def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
     """List a folder's images and masks.
 

@@ -7,8 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.medical import containers, endings, layout
-from actzoo.domains import GivenInput
+from actzoo.applications.medical import containers, endings, folder, layout
+from actzoo.given_inputs import GivenInput
+
+
+def without_masks(given: Sequence[str]) -> tuple[list[str], list[GivenInput]]:
+    """Return what a user gives, of folders of images with masks only the images, and notes.
+
+    Args:
+        given: Files and folders.
+    """
+    scans: list[str] = []
+    notes = []
+    for place in given:
+        images, masks = folder.inputs_of(place)
+        scans += images if masks else [place]
+        if masks:
+            left = f"{masks:,} masks beside the images of {errors.shown(place, 120)} were left out."
+            notes.append(GivenInput(place, note=left))
+    return scans, notes
 
 
 def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[GivenInput]:
@@ -35,9 +52,9 @@ def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[
         own[channel] = whole
         if len(own) == len(channels):
             yield _stacked(waiting.pop((path.parent, stem)), channels, stem)
-    for (folder, stem), own in waiting.items():
+    for (parent, stem), own in waiting.items():
         lacking = ", ".join(name for name in channels if name not in own)
-        name = str(folder / f"{stem}.nii.gz")
+        name = str(parent / f"{stem}.nii.gz")
         yield GivenInput(
             name, problem=f"{errors.shown(name, 200)} lacks the file of a channel: {lacking}."
         )

@@ -171,10 +171,12 @@ def _axis(evaluation: Evaluation) -> int:
 def _shown(axis: int, image: np.ndarray, *masks: np.ndarray) -> list[np.ndarray]:
     """Return a picture `(height, width, channels)` and its masks; of a volume, its fullest slice.
 
-    Up in a slice is the head, or the nose where it is cut from feet to head.
+    Up in a slice is the head, or the nose where it is cut from feet to head. Of a volume's channels
+    the first is shown, since they are not colors.
     """
     if image.ndim == 3:
         return [image, *masks]
+    image = image[..., :1]
     filled = sum(((mask > 0) & (mask != IGNORE_INDEX)).astype("int64") for mask in masks)
     number = int(np.sum(filled, axis=tuple(k for k in range(3) if k != axis)).argmax())
     return [np.rot90(np.take(array, number, axis)) for array in (image, *masks)]

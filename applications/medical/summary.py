@@ -28,7 +28,9 @@ def sizes(facts: Sequence[PairInfo]) -> str:
     low, high = min(row.low for row in facts), max(row.high for row in facts)
     parts.append(f"values {low:.6g} to {high:.6g}")
     colored = sum(row.channels > 1 for row in facts)
-    if colored:
+    if colored and facts[0].is_volume:
+        parts.append(f"{facts[0].channels} channels")
+    elif colored:
         parts.append(
             "in color" if colored == len(facts) else f"{colored:,} in color, the rest gray"
         )
