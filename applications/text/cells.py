@@ -20,7 +20,7 @@ from actzoo import errors
 from actzoo.applications.text.records import Table
 
 MULTI_LABEL = (
-    "One class per text can be learned, several labels (multi-label) cannot yet: keep one label "
+    "One class per example can be learned, several labels (multi-label) cannot yet: keep one label "
     "per row, or give a column that holds one: --label-column NAME"
 )
 _WRITTEN = re.compile(r"""\s*(?:\[.*\]|\(.*\)|\{.*\}|[bB]'.*'|[bB]".*")\s*""", re.DOTALL)

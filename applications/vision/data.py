@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.vision import folder, images
+from actzoo.applications.vision import folder, images, label_tables
 from actzoo.applications.vision.inspection import inspect_files
 from actzoo.applications.vision.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
@@ -34,12 +34,14 @@ class Options:
         strict: Refuse what would otherwise be set aside.
         max_pixels: Limit of one picture, height times width.
         white: In pictures of more than 8 bits a value; None finds it from them.
+        label_column: Of a table beside the pictures; None finds it.
         data_dir: Where TensorFlow Datasets are.
     """
 
     strict: bool = False
     max_pixels: int = images.MAX_PIXELS
     white: float | None = None
+    label_column: str | None = None
     data_dir: str | None = None
 
 
@@ -58,7 +60,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         from actzoo.applications.vision import tfds
 
         return tfds.open_prepared(path, chosen)
-    listing = folder.list_pictures(path)
+    listing = label_tables.list_labeled(path, chosen.label_column) or folder.list_pictures(path)
     return Pictures(
         ids=listing.paths,
         labels=np.asarray(listing.labels, dtype=np.int64),

@@ -33,6 +33,7 @@ DOMAIN = DomainSpec(
     options=OPTIONS,
     data_forms=(
         "a folder of class folders with pictures, or train/, val/, test/ above them",
+        "pictures and a table that names each and its class (train/ and train.csv)",
         "tfds:NAME[/CONFIG] with pictures and labels",
     ),
     aliases=("photos", "images"),
@@ -55,15 +56,17 @@ class Photos(Domain["Pictures"]):
             from actzoo.applications.vision import tfds
 
             return tfds.looks_like_pictures(path)
-        from actzoo.applications.vision import folder
+        from actzoo.applications.vision import folder, label_tables
 
-        return folder.looks_like_classes(path)
+        return label_tables.names_pictures(path) or folder.looks_like_classes(path)
 
     def question(self, path: str) -> str | None:
         """Return what to ask where folders may be patients, splits or forms of pictures."""
-        from actzoo.applications.vision import doubts
+        from actzoo.applications.vision import doubts, label_tables
 
-        return None if path.startswith("tfds:") else doubts.question(path)
+        if path.startswith("tfds:") or label_tables.names_pictures(path):
+            return None
+        return doubts.question(path)
 
     def open(self, path: str, options: Mapping[str, Any]) -> Pictures:
         """Open a folder of class folders, or `tfds:NAME`."""

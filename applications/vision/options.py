@@ -14,5 +14,6 @@ OPTIONS = (
         least=1e-6,
         inputs=False,
     ),
+    DataOption("label_column", str, "Column of the labels.", inputs=False),
     DataOption("data_dir", str, "Where prepared TensorFlow Datasets are.", inputs=False),
 )

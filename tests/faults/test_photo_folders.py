@@ -245,3 +245,130 @@ def test_words_that_names_of_pictures_begin_with_are_shown(tmp_path):
 def test_many_pictures_under_numbers_are_classes(tmp_path):
     root = folders_of(tmp_path / "data", ["100234", "873465", "438765"], 61)
     assert len(look(root)[0].classes) == 3
+
+
+# --- classes in a table ------------------------------------------------------------------------
+
+
+def competition(root, table="train.csv", header="id,label", row="{stem},{label}", ending=".png",
+                below="train", count=12):  # fmt: skip
+    """Pictures in one folder and a table of their classes."""
+    lines = [header]
+    for number in range(count):
+        label = ("cat", "dog")[number % 2]
+        stem = f"img_{number:03d}"
+        write(root / below / f"{stem}{ending}", number)
+        lines.append(row.format(stem=stem, label=label, number=number, one=number % 2,
+                                other=1 - number % 2))  # fmt: skip
+    (root / table).write_text("\n".join(lines) + "\n")
+    return root
+
+
+TABLES = {
+    "stems": {},
+    "names": {"row": "{stem}.png,{label}", "header": "filename,class"},
+    "paths": {"row": "train/{stem}.png,{label}", "header": "path,target"},
+    "paths of another machine": {"row": "C:\\data\\train\\{stem}.png,{label}"},
+    "another ending": {"row": "{stem}.jpg,{label}"},
+    "labels.csv": {"table": "labels.csv", "below": "images"},
+    "beside": {"below": "."},
+    "deeper": {"below": "data/pictures"},
+    "an index": {"header": ",id,label", "row": "{number},{stem},{label}"},
+    "label first": {"header": "breed,image_id", "row": "{label},{stem}"},
+    "known column": {"header": "image,width,height,category", "row": "{stem},3,4,{label}"},
+    "a column for each class": {"header": "id,dog,cat", "row": "{stem},{one},{other}"},
+    "tabs": {"table": "meta.tsv", "header": "id\tlabel", "row": "{stem}\t{label}"},
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_classes_are_read_from_a_table_that_names_the_pictures(tmp_path, form):
+    root = competition(tmp_path / "data", **TABLES[form])
+    (root / "sample_submission.csv").write_text("id,label\nimg_000,0.5\n")
+    source, _ = look(root)
+    assert source.classes == ("cat", "dog") and len(source) == 12
+    for index, name in enumerate(source.ids()):
+        number = int(name[-7:-4])
+        assert source.labels()[index] == number % 2
+        np.testing.assert_array_equal(source.load(index).inputs["image"], noise(number))
+    assert set(source.splits()) == {None}
+    assert "table" not in source.fingerprint().kind and "." in source.fingerprint().kind
+
+
+def test_pictures_without_a_row_and_rows_without_a_picture_are_said(tmp_path):
+    root = competition(tmp_path / "data")
+    with open(root / "train.csv", "a") as file:
+        file.write("img_999,cat\nimg_000,cat\n")
+    for number in range(5):
+        write(root / "test" / f"img_{100 + number}.png", 200 + number)
+    (root / "test.csv").write_text("id\n" + "".join(f"img_{100 + i}\n" for i in range(5)))
+    source, notes = look(root)
+    assert len(source) == 12
+    noted(notes, "1 rows name pictures that are not there", "train.csv:14")
+    noted(notes, "5 pictures have no label", "predict")
+    assert source.fingerprint().set_aside == ("5 pictures without a label",)
+
+
+def test_splits_come_from_tables_columns_or_folders(tmp_path):
+    root = competition(tmp_path / "tables")
+    competition(root, "test.csv", below="test", count=4)
+    source, _ = look(root)
+    assert source.splits().count("train") == 12 and source.splits().count("test") == 4
+    root = competition(tmp_path / "folders", "labels.csv", row="train/{stem},{label}")
+    text = (root / "labels.csv").read_text()
+    competition(root, "labels.csv", row="test/{stem},{label}", below="test", count=4)
+    (root / "labels.csv").write_text(text + (root / "labels.csv").read_text().partition("\n")[2])
+    assert look(root)[0].splits().count("test") == 4
+    root = competition(tmp_path / "column", "all.csv", "id,label,split", "{stem},{label},train")
+    table = (root / "all.csv").read_text()
+    (root / "all.csv").write_text(table.replace("img_003,dog,train", "img_003,dog,validation"))
+    assert look(root)[0].splits().count("val") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"header": "id,age,sex", "row": "{stem},{number},{label}"},
+         r"age, sex(.|\n)*--label-column"),
+        ({"header": "id", "row": "{stem}"}, r"no labels(.|\n)*--label-column"),
+        ({"header": "id,label", "row": "{stem},{label}|{number}\n{stem},{label}"},
+         "several labels|another label"),
+        ({"header": "id,xmin,ymin,label", "row": "{stem},1,2,{label}"}, "detection"),
+        ({"header": "id,cat,dog", "row": "{stem},1,{one}"}, "multi-label"),
+        ({"header": "id,price", "row": "{stem},{number}.5"}, "measurements, not classes"),
+    ],
+)  # fmt: skip
+def test_tables_that_say_no_class_are_refused(tmp_path, settings, words):
+    root = competition(tmp_path / "data", count=30, **settings)
+    assert domains.recognize(str(root)).name == "vision"
+    refused(root, words)
+
+
+def test_a_named_column_decides(tmp_path):
+    root = competition(tmp_path / "data", header="id,age,kind", row="{stem},{number},{label}")
+    source, _ = look(root, label_column="kind")
+    assert source.classes == ("cat", "dog")
+
+
+def test_a_table_beside_class_folders_that_says_the_same_changes_nothing(tmp_path):
+    root = write_classes(tmp_path / "data")
+    lines = [f"{name}/{i:03d}.png,{name}" for name in ("cat", "dog") for i in range(6)]
+    (root / "labels.csv").write_text("path,label\n" + "\n".join(lines))
+    source, _ = look(root)
+    assert source.fingerprint().kind == "photos in 2 class folders"
+    (root / "labels.csv").write_text("path,label\n" + "\n".join(lines).replace(",cat", ",emu"))
+    message = refused(root, "which differ")
+    assert "--label-column" in message and "move the table away" in message
+    assert look(root, label_column="label")[0].classes == ("dog", "emu")
+
+
+def test_other_tables_beside_class_folders_are_no_labels(tmp_path):
+    root = write_classes(tmp_path / "data")
+    (root / "statistics.csv").write_text("class,count\ncat,6\ndog,6\n")
+    assert look(root)[0].classes == ("cat", "dog")
+
+
+def test_patients_in_a_table_are_noted(tmp_path):
+    root = competition(tmp_path / "data", header="image_id,patient_id,dx",
+                       row="{stem},p{number},{label}")  # fmt: skip
+    noted(look(root)[1], "patient_id", "divided between splits")
