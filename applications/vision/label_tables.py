@@ -258,7 +258,8 @@ def _add(rows: Rows, found: _NamingTable, labels: Sequence[str], notes: list[str
     """Add a table's rows; count those without a picture or a label."""
     read = found.table
     split_at = next((at for at in range(len(read.columns)) if _is_split(read, at)), None)
-    missing, blank = [], []
+    missing: list[int] = []
+    blank: list[int] = []
     for number, (path, label) in enumerate(zip(found.paths, labels, strict=True)):
         if path is None or not label:
             (missing if path is None else blank).append(number)
