@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from actzoo import errors
 from actzoo.applications.text.cells import Moment
 from actzoo.applications.text.decoding import content_of
-from actzoo.applications.text.records import Table, checked_columns, refuse
+from actzoo.applications.text.records import Table, checked_columns, refuse, written
 
 if TYPE_CHECKING:
     import pyarrow
@@ -39,14 +39,15 @@ def read(path: Path) -> Table:
             f"{errors.shown(error, 120)}.",
             _fix(path),
         ) from error
-    columns = checked_columns(path.name, content.column_names)
+    file_name = written(path.name)
+    columns = checked_columns(file_name, content.column_names)
     names = _class_names(content.schema.metadata or {})
     cells = [
-        _named(path.name, name, _values(column), names.get(name))
+        _named(file_name, name, _values(column), names.get(name))
         for name, column in zip(content.column_names, content.columns, strict=True)
     ]
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return Table(path.name, columns, rows, list(range(1, len(rows) + 1)))
+    return Table(file_name, columns, rows, list(range(1, len(rows) + 1)))
 
 
 def _opened(path: Path) -> pyarrow.Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 from actzoo import errors
 from actzoo.applications.text import cells, columns, rows, table
 from actzoo.applications.text.labels import DATE
-from actzoo.applications.text.records import Table
+from actzoo.applications.text.records import Table, written
 from actzoo.folders import SPLIT_NAMES
 
 NOT_TEXTS = 0.9  # share of texts that are numbers or names of files, from which on they are refused
@@ -130,7 +130,7 @@ def _choose(read: Table, options: Options, made: Gathered) -> tuple[int, int]:
 def _name(file: Path, tables: Sequence[tuple[str, Path]]) -> str:
     """Return what a file is called: its name, with the folder where several have the same."""
     names = collections.Counter(other.name for _, other in tables)
-    return file.name if names[file.name] == 1 else f"{file.parent.name}/{file.name}"
+    return written(file.name if names[file.name] == 1 else f"{file.parent.name}/{file.name}")
 
 
 def _add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 from actzoo import errors
@@ -37,6 +38,11 @@ class Table:
         """Return where some rows are, for a message."""
         more = f" and {len(rows) - most:,} more" if len(rows) > most else ""
         return ", ".join(f"{self.name}:{self.lines[i]}" for i in rows[:most]) + more
+
+
+def written(name: str) -> str:
+    """Return the name of a file as it can be written in UTF-8, other bytes as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def refuse(name: str, line: int | None, what: str, fix: str) -> errors.DataError:

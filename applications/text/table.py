@@ -19,7 +19,7 @@ from actzoo.applications.text import (
     separated,
 )
 from actzoo.applications.text.decoding import split_lines
-from actzoo.applications.text.records import Table
+from actzoo.applications.text.records import Table, written
 from actzoo.folders import SPLIT_NAMES, LeftOut, entries
 
 SUFFIXES = (
@@ -255,20 +255,20 @@ def read(
     kind = kind_of(path)
     if kind in (".parquet", ".arrow", ".feather"):
         return columnar.read(path)
-    text = decoding.decoded(path, encoding)
+    text, name = decoding.decoded(path, encoding), written(path.name)
     if kind in (".jsonl", ".ndjson"):
-        return json_tables.read_lines(path.name, text)
+        return json_tables.read_lines(name, text)
     if kind == ".json":
-        return json_tables.read_document(path.name, text, columns)
+        return json_tables.read_document(name, text, columns)
     if labeled_lines.is_fasttext(text):
-        return labeled_lines.read_fasttext(path.name, text)
+        return labeled_lines.read_fasttext(name, text)
     default = "\t" if kind in (".tsv", ".tab") else ","
     if kind in _LINES:
         form = labeled_lines.form_of(path)
         if form == "trec":
-            return labeled_lines.read_trec(path.name, text)
+            return labeled_lines.read_trec(name, text)
         default = "\t" if form == "tab" else ","
-    return separated.read_separated(path.name, text, default, delimiter, columns)
+    return separated.read_separated(name, text, default, delimiter, columns)
 
 
 def lines_of(path: Path, encoding: str | None = None) -> list[str]:

@@ -5,6 +5,7 @@ import datetime
 import decimal
 import gzip
 import json
+import os
 import zipfile
 
 import pyarrow
@@ -347,6 +348,16 @@ def test_a_test_table_beside_a_given_table_is_named(tmp_path):
     folder = kaggle(tmp_path / "d")
     _, notes = opened(folder / "train.csv")
     assert "test.csv beside it; to use it, give the folder" in notes
+
+
+def test_names_that_are_not_utf8_can_be_written(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.csv")
+    with open(path, "w") as file:
+        file.write(csv_of([*ROWS, (TEXTS[0], "pos"), ("x", "")], "text,label,"))
+    source, notes = opened(os.fsdecode(path))
+    assert "caf\\xe9.csv" in notes and "caf\\xe9.csv:2" in source.ids()
+    for said in (notes, source.fingerprint().kind, *source.ids()):
+        said.encode("utf-8")
 
 
 # --- cells -------------------------------------------------------------------------------------
