@@ -197,26 +197,31 @@ def _words(read: Table, at: int) -> float:
 
 
 def _no_column(read: Table, role: str, is_text: bool = False) -> errors.DataError:
+    """Return the error about a table without a column of a role, and what to do about it."""
     seen = errors.shown(", ".join(read.columns), 160)
     near = errors.unknown_name("column", role, read.columns).nearest
-    hint = f"\nNearest is '{errors.shown(near[0])}'." if near else ""
     fix = f"--{role}-column NAME"
-    if len(read.columns) == 1 and (delimiter := other_delimiter(read.columns[0])):
-        hint = f"\nIts fields seem to be divided by another character: {delimiter}"
-    elif len(read.columns) == 1:
-        hint = "\nIt has one column; texts and their labels are needed."
+    says = [f"Nearest is '{errors.shown(near[0])}'."] if near else []
     wordy = [read.columns[at] for at in range(len(read.columns)) if _words(read, at) >= _WORDY]
-    if role == "text" and len(wordy) > 1:
-        fix = f"--text-column {wordy[0]}"
-        hint = (
-            f"\nTexts seem to be in {errors.shown(' and '.join(wordy), 120)}; a model here reads "
-            "one text: choose one, or join them in a column of their own."
-        )
-    elif is_text:
-        hint += "\nTexts without labels get answers, not scores: actzoo predict RUN FILE"
+    header = "A file without a header needs one, as in: text,label"
+    if len(read.columns) == 1 and (delimiter := other_delimiter(read.columns[0])):
+        fix = delimiter
+        says = [f"Its fields seem to be divided by another character: {delimiter}"]
+    elif len(read.columns) == 1:
+        says = ["It has one column; texts and their labels are needed.", header]
+    else:
+        if role == "text" and len(wordy) > 1:
+            fix = f"--text-column {errors.quoted(wordy[0])}"
+            says = [
+                f"Texts seem to be in {errors.shown(' and '.join(wordy), 120)}; a model here reads "
+                "one text: choose one, or join them in a column of their own."
+            ]
+        elif is_text:
+            says.append("Texts without labels get answers, not scores: actzoo predict RUN FILE")
+        says.append(f"Name the column: {fix}. {header}")
     return errors.DataError(
-        f"{errors.shown(read.name, 120)} has no column '{role}'; its columns are: {seen}.{hint}\n"
-        f"Name the column: {fix}. A file without a header needs one, as in: text,label",
+        f"{errors.shown(read.name, 120)} has no column '{role}'; its columns are: {seen}.\n"
+        + "\n".join(says),
         given=read.columns,
         allowed=read.columns,
         fix=fix,

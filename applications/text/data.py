@@ -56,12 +56,14 @@ def open_texts(
             f"{' '.join(notes)}\nFix these rows, or leave --strict out.", given=path
         )
     if not len(read):
-        why = " ".join(notes) or "There is a header, and no row below it."
+        fix = "Name other columns: --text-column NAME, --label-column NAME"
+        why = " ".join(notes)
+        if not made.rows:
+            why, fix = "There is no row below the header.", "Give rows of texts and labels."
         raise errors.DataError(
-            f"{errors.shown(path, 200)} holds no text with a label. {why}\n"
-            "Name other columns: --text-column NAME, --label-column NAME",
+            f"{errors.shown(path, 200)} holds no text with a label. {why}\n{fix}",
             given=path,
-            fix="--label-column NAME",
+            fix=fix,
         )
     classes = labels.classes_of(read, notes)
     notes += notes_on_copies(

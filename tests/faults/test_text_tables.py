@@ -263,7 +263,7 @@ REFUSED = {
     "labels that are dates": (
         csv_of([(x, f"2020-01-{i % 2 + 10}") for i, x in enumerate(TEXTS)]), "labels are dates"),
     "a title above the header": ("My films\n" + csv_of(), "a title and not the header"),
-    "a header alone": ("text,label\n", "no row below it"),
+    "a header alone": ("text,label\n", "no row below the header"),
     "no label at all": (csv_of([(x, "") for x in TEXTS]), "30 rows have no label"),
     "UTF-16 without its mark": (csv_of(), "--encoding utf-16-be"),
     "Chinese in UTF-16 without its mark": (
