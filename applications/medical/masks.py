@@ -18,6 +18,7 @@ from actzoo.tasks import IGNORE_INDEX
 MOST_CLASSES = 64
 ROUNDING = 0.01  # of a value in masks, as of scaled 8 bits; more was interpolated
 ROUNDING_OF_0 = 1e-3  # less, since 1/255 is a 1 that was scaled
+LEAST_OF_0 = 1e-6  # nor is 1/65535, where nothing else is there
 MOST_ROUNDING = 0.25  # however coarse a file's steps are
 MOST_GRAY = 0.2  # of a mask of one class, where its edges are
 BACKGROUND = "background"
@@ -57,7 +58,7 @@ def _rounded(mask: np.ndarray, half_step: float) -> np.ndarray:
         apart = np.abs(mask.reshape(-1)[places] - rounded.reshape(-1)[places])
     allowed = np.where(rounded.reshape(-1)[places] == 0, ROUNDING_OF_0, ROUNDING) + half_step
     broken = places[~(apart <= allowed)]
-    if not len(broken) and not rounded.any():
+    if not len(broken) and not rounded.any() and apart.max() > half_step + LEAST_OF_0:
         broken = places[apart.argmax() :]  # all would be background
     if len(broken):
         place = tuple(int(k) for k in np.unravel_index(broken[0], mask.shape))
