@@ -7,9 +7,9 @@ import pytest
 from scan_files import NUCLEI, affine, ball, needs_scans, nifti, opened, put
 from scipy import ndimage
 
-from actzoo import domains
+from actzoo import domains, errors
 from actzoo.applications.medical.padding import find_padding
-from actzoo.applications.medical.preprocessing import normalize_scan
+from actzoo.applications.medical.preprocessing import normalize_scan, read_scan
 
 SHAPES = [(40, 48), (24, 20, 16), (12, 14, 10)]
 VALUES = [-32768, -3024, -2000, -1024, -990, 0, 40, 255, 3000, 32767]
@@ -140,6 +140,24 @@ def test_frames_of_colored_pictures(value):
 ])  # fmt: skip
 def test_images_of_one_or_two_values_lose_nothing(scan):
     assert find_padding(scan[..., None].astype("float32")) is None
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nan_around_a_scan_is_padding_and_within_it_is_refused(shape):
+    scan = body(shape)
+    for name, padded, inside in paddings(scan, np.nan):
+        raw = nifti(np.atleast_3d(padded).astype("float32")).to_bytes()
+        if padded.ndim == 2:  # a volume of two equal slices
+            raw = nifti(np.dstack([padded, padded]).astype("float32")).to_bytes()
+        read = read_scan(raw)["image"]
+        read = read[..., 0, 0] if padded.ndim == 2 else read[..., 0]
+        assert read[np.isnan(padded)].max() == np.nanmin(padded), name
+        found = scores(read)[inside]
+        np.testing.assert_allclose(found, scores_by_hand(padded[inside]), atol=0.03, err_msg=name)
+        assert read_scan(raw, fill_nan=7)["image"].max() == max(7, np.nanmax(padded))
+    scan[tuple(n // 2 for n in shape)] = np.nan
+    with pytest.raises(errors.DataError, match="--fill-nan"):
+        read_scan(nifti(np.dstack([scan, scan]) if scan.ndim == 2 else scan).to_bytes())
 
 
 def test_padding_does_not_take_the_steps_of_8_bits():

@@ -276,13 +276,22 @@ def _files_of(root: str, pair: Pair) -> tuple[str, ...]:
 
 
 def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
-    each = [f"{errors.shown(pair.image, 120)}: {why}" for pair, why in problems]
+    by_reason: dict[str, list[str]] = {}
+    for pair, why in problems:
+        by_reason.setdefault(why, []).append(errors.shown(pair.image, 120))
+    each = [f"{_listed(names)}: {why}" for why, names in by_reason.items()]
     more = f"; and {len(each) - 10} more" if each[10:] else ""
+    asks = all("--" in why for why in by_reason)
     return errors.DataError(
-        f"{len(each):,} images cannot be used with their masks: {'; '.join(each[:10])}{more}.\n"
-        "Fix these files, or remove each with its mask.",
+        f"{len(problems):,} images cannot be used with their masks: {'; '.join(each[:10])}{more}.\n"
+        + ("Give the option that fits, or fix these" if asks else "Fix these")
+        + " files; or remove each with its mask.",
         given=[pair.image for pair, _ in problems],
     )
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if names[most:] else "")
 
 
 def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from actzoo import errors
 from actzoo.applications.medical.mask_pictures import ONE_BIT
+from actzoo.applications.medical.masks import WHITES
 
-ENDS = (1, 255, 65535)  # of one bit, 8 and 16: "white" as a number
 MOST_LEVELS = 16  # gray levels at equal distances that are taken for classes
 LEAST_LEVEL = 0.01  # of the labeled places that each of these fills, at least
 LARGEST_NUMBER = 64  # numbers up to here beside 255 are numbers of classes
@@ -72,9 +72,9 @@ def aliases(files: Sequence[MaskValues], names: Mapping[int, str]) -> dict[int, 
 
 def _ends(files: Sequence[MaskValues], present: Collection[int]) -> list[int]:
     """Return the ends of scales that masks of black and white hold, each one of them."""
-    found = [end for end in ENDS if end in present]
+    found = [end for end in WHITES if end in present]
     alone = all(sum(end in file.counts for end in found) <= 1 for file in files)
-    return found if alone and set(present) <= {0, *ENDS} else []
+    return found if alone and set(present) <= {0, *WHITES} else []
 
 
 def _one_end(files: Sequence[MaskValues], found: Sequence[int]) -> dict[int, int]:
@@ -101,7 +101,7 @@ def _check_255(files: Sequence[MaskValues], present: Collection[int]) -> None:
     """Refuse 255, or 65535, beside other values that no name explains."""
     end = max(present, default=0)
     others = sorted(set(present) - {0, end})
-    if end not in ENDS[1:] or not others or _are_levels(files, others, end):
+    if end not in WHITES[1:] or not others or _are_levels(files, others, end):
         return
     places = {value: sum(file.counts.get(value, 0) for file in files) for value in others}
     shown = [

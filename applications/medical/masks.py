@@ -16,6 +16,7 @@ from actzoo.applications.medical.volumes import unreadable
 from actzoo.tasks import IGNORE_INDEX
 
 MOST_CLASSES = 64
+WHITES = (1, 255, 65535)  # the one class of a mask of one bit, of 8 and of 16
 ROUNDING = 0.01  # of a value in masks, as of scaled 8 bits; more was interpolated
 ROUNDING_OF_0 = 1e-3  # less, since 1/255 is a 1 that was scaled
 LEAST_OF_0 = 1e-6  # nor is 1/65535, where nothing else is there
@@ -189,7 +190,7 @@ def _class_names(
     if unknown:  # 255 for the one class that is named
         name = next(name for value, name in sorted(names.items()) if value != 0)
         return (names.get(0, BACKGROUND), name)
-    alone = len(known) == 2 and known[1] in (1, 255)
+    alone = len(known) == 2 and known[1] in WHITES
     given = {0: BACKGROUND, **({known[1]: FOREGROUND} if alone else {}), **names}
     # By the value itself, so that other data with fewer classes names them alike.
     return tuple(given.get(value, label_of(value)) for value in known)

@@ -37,7 +37,8 @@ def read_scan(
         channels: 1 turns colors gray, 3 repeats gray values; else as many as the scan has, which
             in a 4-D file are its volumes.
         max_voxels: Limit of voxels or pixels, checked against the header.
-        fill_nan: Takes the place of values that are NaN or infinite; None refuses them.
+        fill_nan: Takes the place of values that are NaN or infinite; None refuses them, but for
+            NaN that is padding around the scan, which becomes its lowest value.
         volume: Which of a 4-D file.
         orientation: Of pictures: "exif" turns them as they are shown, "ignore" takes them as they
             are stored. None, of models of before 0.2, does so but for TIFF, which is turned.
@@ -189,6 +190,8 @@ def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
     if not bad.any():
         return pixels
     if fill is None:
+        fill = _fill_of_padding(pixels, bad)
+    if fill is None:
         first = tuple(int(k) for k in np.argwhere(bad)[0][:-1])
         raise unreadable(
             f"{int(bad.sum()):,} values are NaN or infinite, the first at {first} "
@@ -196,6 +199,15 @@ def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
         )
     pixels[bad] = fill
     return pixels
+
+
+def _fill_of_padding(pixels: np.ndarray, bad: np.ndarray) -> float | None:
+    """Return the lowest value of a scan all of whose NaN are padding around it; else None."""
+    if bad.all() or not np.isnan(pixels[bad]).all():
+        return None
+    lowest, highest = float(pixels[~bad].min()), float(pixels[~bad].max())
+    outside = padding.find_padding(np.where(bad, lowest - 1 - 2 * (highest - lowest), pixels))
+    return None if outside is None or (bad & ~outside[..., None]).any() else lowest
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
