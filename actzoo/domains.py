@@ -93,6 +93,7 @@ class InputPlan:
         seen: What the model will have seen, as plain values, such as the range of spacings of the
             training examples: it travels with the model, for `Domain.remarks`.
         notes: Warnings about the examples as the model reads them, one sentence each.
+        sizes: What `Fingerprint.sizes` cannot say before the inputs are chosen.
     """
 
     config: dict[str, Any]
@@ -105,6 +106,7 @@ class InputPlan:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     seen: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sizes: str = ""
 
 
 class Domain(abc.ABC, Generic[S]):

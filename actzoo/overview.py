@@ -24,6 +24,7 @@ def understood(
     kind: str,
     notes: Sequence[str],
     drawn: Sequence[str] = (),
+    sizes: str = "",
 ) -> dict[str, str]:
     """Return what data was taken for.
 
@@ -33,6 +34,7 @@ def understood(
         kind: What such data is called, where its source does not say.
         notes: Warnings met so far.
         drawn: How splits were drawn, where the data brings none; among the notes, too.
+        sizes: Of the examples as the model reads them, beside what the source says.
 
     Returns:
         "data", "classes", "sizes", "set aside" and "looks wrong", a line each.
@@ -41,7 +43,7 @@ def understood(
     return {
         "data": fingerprint.kind or kind,
         "classes": f"{_classes(source, split)}; {'splits drawn here' if drawn else 'splits given'}",
-        "sizes": fingerprint.sizes or "not known",
+        "sizes": "; ".join(filter(None, (fingerprint.sizes, sizes))) or "not known",
         "set aside": _some(fingerprint.set_aside, "nothing"),
         "looks wrong": _some([note for note in notes if note not in drawn], "nothing"),
     }

@@ -98,7 +98,9 @@ def make_plan(
         limits=limits,
         reasons=(*draft.reasons, *limit_reasons),
         notes=(*draft.notes, *_activation_notes(config.get("activation"))),
-        understood=overview.understood(source, split, domain.summary, notes, drawn),
+        understood=overview.understood(
+            source, split, domain.summary, (*notes, *inputs.notes), drawn, inputs.sizes
+        ),
         labels=fingerprint.labels,
         seen=files.plain(inputs.seen),
     )

@@ -196,6 +196,7 @@ def test_panels_show_lengths_and_the_surest_mistakes(source, tmp_path):
         )
     )  # fmt: skip
     assert [panel["kind"] for panel in made] == ["histogram", "table"]
+    assert "unknown tokens: none of the training texts" in made[0]["about"]
     assert len(made[0]["values"]) == 40 and made[0]["mark"] == plan.steps[0]["length"]
     assert len(made[1]["rows"]) == 1
     assert made[1]["rows"][0][0] == source.text(43) and made[1]["rows"][0][3] == 0.9

@@ -195,7 +195,9 @@ def _refused(
     more = f" and {len(found) - 5:,} more" if len(found) > 5 else ""
     option = f"--{role[:-1]}-column NAME"
     fix = f"Give a column of {role}: {option}"
-    if what == "several values" and role == "labels":
+    if found[0][1] == "bytes, path":  # as Hugging Face keeps pictures and sounds
+        fix = "These are files, not texts: save each into the folder of its class."
+    elif what == "several values" and role == "labels":
         fix = MULTI_LABEL
     elif what == "several values":
         fix = f"A text is one string: join the values, or give another column: {option}"

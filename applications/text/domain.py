@@ -121,6 +121,7 @@ class Text(Domain["Texts"]):
             ),
             examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
             seen={"unknown_tokens": round(counts["train"].unknown_share, 6)},
+            sizes=knowledge.sizes(counts, length),
             notes=(*some_unknown, *knowledge.notes(texts, counts, settings, inherited)),
         )
 

@@ -86,7 +86,7 @@ def gather(path: str, tables: Sequence[tuple[str, Path]], options: Options) -> G
         wanted = options.label_column
         known = made.columns[1] in read.columns or columns.has_labels(read, wanted)
         if split in ("val", "test") and not known:
-            _set_aside(made, split, read, file)
+            _set_aside(made, read, file)
             continue
         chosen = _choose(read, options, made)
         name = _name(file, tables)
@@ -100,12 +100,11 @@ def gather(path: str, tables: Sequence[tuple[str, Path]], options: Options) -> G
     return made
 
 
-def _set_aside(made: Gathered, split: str, read: Table, file: Path) -> None:
+def _set_aside(made: Gathered, read: Table, file: Path) -> None:
     name = errors.shown(read.name, 120)
     has = errors.shown(", ".join(read.columns), 120)
     made.notes.append(
-        f"{name} has no column of labels (its columns: {has}), so it cannot be used for the "
-        f"{split} split and was set aside. For its answers: "
+        f"{name} has no column of labels ({has}) and was set aside. For its answers: "
         f"actzoo predict RUN {errors.quoted(file)}"
     )
     made.set_aside.append(f"{name}: {len(read.rows):,} texts without labels")

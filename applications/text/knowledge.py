@@ -55,6 +55,22 @@ def count(texts: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) -> di
     return {name: Counts(*tokenizer.count_tokens(own, settings)) for name, own in texts.items()}
 
 
+def sizes(counts: Mapping[str, Counts], length: int) -> str:
+    """Return how many tokens texts have, how many texts are cut, and what is unknown, in a line.
+
+    Args:
+        counts: Split -> tokens of its texts.
+        length: Of the model's input, in tokens.
+    """
+    lengths = np.concatenate([own.lengths for own in counts.values()])
+    cut = (lengths > length).mean()
+    whole = Counts(lengths, np.concatenate([own.known for own in counts.values()]))
+    return (
+        f"median {np.median(lengths):,.0f} tokens, longest {lengths.max():,} ({_percent(cut)} cut "
+        f"at {length:,}); unknown tokens {_percent(whole.unknown_share)}"
+    )
+
+
 def shares(counts: Mapping[str, Counts]) -> str:
     """Return the share of unknown tokens in each split, as a sentence."""
     named = ", ".join(

@@ -52,6 +52,7 @@ def test_scripts_without_spaces_are_divided_into_known_pieces(tmp_path, name):
     plan = planned(opened(tmp_path / "a.csv", texts), 30)
     assert "unknown tokens: none of the training texts, none of the test texts" in plan.reasons
     assert plan.seen == {"unknown_tokens": 0.0} and not plan.notes
+    assert "tokens, longest" in plan.sizes and plan.sizes.endswith("unknown tokens none")
     counts = knowledge.count({"train": texts}, plan.steps[0])["train"]
     letters = np.array([len(text) for text in texts])
     assert (counts.known == counts.lengths - 2).all()

@@ -390,6 +390,7 @@ BAD_CELLS = {
     "dates as labels": (TEXTS, [datetime.date(2020, 1, 1 + i % 2) for i in range(COUNT)], "a date"),
     "times as texts": ([datetime.datetime(2020, 1, 1)] * COUNT, LABELS, "a date or time"),
     "bytes of a picture": ([b"\xff\xd8\xff"] * COUNT, LABELS, "bytes that are not UTF-8"),
+    "pictures": ([{"bytes": b"", "path": "a"}] * COUNT, LABELS, "into the folder of its class"),
     "words as text": ([t.split() for t in TEXTS], LABELS, "join the values"),
     "translations as text": ([{"en": t, "fr": t} for t in TEXTS], LABELS, "(en, fr)"),
 }
