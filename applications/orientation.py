@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+TURNS = range(2, 9)  # of EXIF: 3 is upside down, 6 and 8 lie on a side, the others are mirrored
+
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Return stored pixels as they are shown.
 
     Args:
         pixels: `(height, width, ...)`.
-        orientation: Of EXIF: 1 is upright, 3 upside down, 6 and 8 lie on a side; 2, 4, 5 and 7 are
-            mirrored as well. Any other number says nothing.
+        orientation: Of EXIF; what is none of `TURNS` is upright as it is stored.
     """
-    if orientation not in range(2, 9):
+    if orientation not in TURNS:
         return pixels
     if orientation > 4:
         pixels = pixels.swapaxes(0, 1)

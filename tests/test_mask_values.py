@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scan_files import affine, ball, disc, indexed, nifti, opened, png, put, write_pictures
 
-from actzoo import data, errors
+from actzoo import data, domains, errors
 from actzoo.applications.medical import inspection, masks
 from actzoo.tasks import IGNORE_INDEX
 
@@ -267,6 +267,8 @@ def test_a_background_of_another_number_is_asked_about(tmp_path):
     assert source.classes[0] == "background"
     np.testing.assert_array_equal(source.load(0).target, foreground(0))
     assert [label["value"] for label in source.fingerprint().labels] == [1, 2]
+    plan = domains.get_domain("medical").inputs(source, {"train": np.arange(3)}, {})
+    assert plan.options == {"background": 1}  # other data is opened alike
     (tmp_path / "labels.json").write_text('{"1": "Background", "2": "disc"}')
     named = opened(tmp_path)
     assert named.classes == ("Background", "disc")
@@ -275,9 +277,11 @@ def test_a_background_of_another_number_is_asked_about(tmp_path):
     assert any("No mask holds 0" in note for note in opened(tmp_path).fingerprint().notes)
 
 
-def test_masks_of_one_number_everywhere_are_refused(tmp_path):
-    with_masks(tmp_path, *[np.full((40, 48), 255, "uint8")] * 3)
-    assert "nothing to tell apart" in refused(tmp_path)
+def test_masks_of_one_number_everywhere_are_noted(tmp_path):
+    source = opened(with_masks(tmp_path, *[np.full((40, 48), 255, "uint8")] * 3))
+    notes = " ".join(source.fingerprint().notes)
+    assert "No mask holds 0" in notes and "3 of 3 masks have no background at all" in notes
+    assert source.classes == ("background", "foreground") and source.load(0).target.all()
 
 
 def test_a_mask_that_is_all_foreground_is_noted(tmp_path):

@@ -313,6 +313,7 @@ class Scans:
             "volume": self._options.volume,
             "channel_files": self._listing.channel_files,
             "orientation": None if facts[0].is_volume else self._options.turn,
+            "background": self._options.background,
         }
         if facts[0].is_volume:
             spacing = np.median([row.spacing for row in facts], axis=0)

@@ -205,8 +205,9 @@ class Medical(Domain["Scans"]):
 
 def _options(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that other scans are read with as these are."""
-    files = details.get("channel_files")
-    return {"channel_files": ",".join(files)} if files else {}
+    files, background = details.get("channel_files"), details.get("background")
+    options: dict[str, Any] = {"channel_files": ",".join(files)} if files else {}
+    return {**options, "background": background} if background else options
 
 
 def _steps(details: Mapping[str, Any], channels: int) -> list[dict[str, Any]]:

@@ -313,7 +313,7 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
     values = _counted(mask.values)
     edge = _counted(np.concatenate([side.reshape(-1) for side in _sides(mask.values)]))
     outside = padding.find_padding(image)
-    content = image if outside is None else image[~outside]
+    content = image if outside is None else padding.without(image, outside)
     return PairInfo(
         hashlib.sha256(image_raw).hexdigest(),
         "" if mask_raw is None else hashlib.sha256(mask_raw).hexdigest(),

@@ -59,7 +59,7 @@ def aliases(files: Sequence[MaskValues], names: Mapping[int, str]) -> dict[int, 
     """
     present = {value for file in files for value in file.counts}
     named = {*names, 0}
-    if 0 not in present and not (names and present <= named):
+    if 0 not in present and len(present) > 1 and not (names and present <= named):
         _refuse_without_background(files, present)
     if not names or present - named == {255}:
         found = _ends(files, present)
@@ -140,12 +140,6 @@ def _are_levels(files: Sequence[MaskValues], others: Sequence[int], end: int) ->
 def _refuse_without_background(files: Sequence[MaskValues], present: Collection[int]) -> None:
     values = sorted(present)
     named = ", ".join(map(str, values[:10])) + ", …" * (len(values) > 10)
-    if len(values) == 1:
-        raise errors.DataError(
-            f"All masks hold {named} and nothing else, so there is nothing to tell apart.\n"
-            "Check that the right files are in masks/.",
-            given=values,
-        )
     raise errors.DataError(
         f"No mask holds 0, the background; they hold {named} (the first is "
         f"{errors.shown(files[0].name, 120)}).\n"
@@ -190,7 +184,7 @@ def notes(
         )
     full = [k for k, file in enumerate(files) if 0 not in file.counts]
     turned = [k for k, file in enumerate(files) if file.edge and file.foreground > 0.5]
-    if 0 in present and full:
+    if full:
         found.append(_counted(full, ids, len(files), "no background at all"))
     if len(present) == 2 and present[0] == 0 and set(turned) - set(full):
         found.append(

@@ -39,15 +39,24 @@ def find_padding(pixels: np.ndarray) -> np.ndarray | None:
     found[box] = False
     inner = pixels[box]
     for value in _values_of_edge(inner):
-        equal = (inner == value).all(axis=-1)
+        equal = inner[..., 0] == value[0]
+        for channel in range(1, inner.shape[-1]):
+            equal &= inner[..., channel] == value[channel]
         if _is_solid(equal):
             area = _reached(equal)
-            if _is_padding(area, value, inner[~equal]):
+            if _is_padding(area, equal, inner):
                 found[box] |= area & _is_inside(area)
     if not found.any():
         return None
-    content = pixels[~found]
+    content = without(pixels, found)
     return found if len(content) and (content != content[0]).any() else None
+
+
+def without(pixels: np.ndarray, padding: np.ndarray) -> np.ndarray:
+    """Return the places of a scan that are not padding, `(n, channels)`."""
+    if pixels.shape[-1] == 1:  # much faster than the last line
+        return pixels[..., 0][~padding][:, None]
+    return pixels[~padding]
 
 
 def _box(pixels: np.ndarray) -> tuple[slice, ...]:
@@ -131,13 +140,13 @@ def _reached(equal: np.ndarray) -> np.ndarray:
     return area
 
 
-def _is_padding(area: np.ndarray, value: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether an area of one value is padding, by its border.
+def _is_padding(area: np.ndarray, equal: np.ndarray, pixels: np.ndarray) -> bool:
+    """Tell whether an area of one value that reaches the outer edge is padding, by its border.
 
     Args:
-        area: That reaches the outer edge.
-        value: `(channels,)`.
-        others: All other values `(n, channels)`.
+        area: The area.
+        equal: Where the value is.
+        pixels: All values.
     """
     rough = _roughness(area) / ROUGH[area.ndim]
     if rough > SURELY_ROUGH:
@@ -145,7 +154,7 @@ def _is_padding(area: np.ndarray, value: np.ndarray, others: np.ndarray) -> bool
     if rough <= 1 and area.mean() >= LEAST:
         return True
     sides = sum(side.mean() >= SIDE for side in _sides(area[..., None]))
-    return sides >= 2 or _is_far(value, others)
+    return sides >= 2 or _is_far(pixels[area][0], without(pixels, equal))
 
 
 def _roughness(area: np.ndarray) -> float:

@@ -79,7 +79,7 @@ def read_layout(raw: bytes, max_pixels: int) -> Layout:
     turn = file.orientation
     if file.kind == "PNG" and turn == 1 and b"eXIf" in raw:
         turn = decoded(raw, max_pixels).orientation  # it may be behind the pixels
-    return Layout((file.height, file.width), turn)
+    return Layout((file.height, file.width), turn if turn in orientation.TURNS else 1)
 
 
 def read_picture(raw: bytes, max_pixels: int, turn: str | None = None) -> np.ndarray:
@@ -167,7 +167,8 @@ def decoded(raw: bytes, max_pixels: int) -> Decoded:
     before = file.orientation
     image = file.load()
     left = file.orientation  # of a TIFF that Pillow turned, nothing
-    return Decoded(image, max(before, left), file.kind == "TIFF" and left == 1)
+    turn = next((said for said in (left, before) if said in orientation.TURNS), 1)
+    return Decoded(image, turn, file.kind == "TIFF" and left == 1)
 
 
 def encode_mask(mask: np.ndarray, labels: Sequence[Mapping[str, Any]] = (), turn: int = 1) -> bytes:

@@ -41,7 +41,8 @@ def read_scan(
             NaN that is padding around the scan, which becomes its lowest value.
         volume: Which of a 4-D file.
         orientation: Of pictures: "exif" turns them as they are shown, "ignore" takes them as they
-            are stored. None, of models of before 0.2, does so but for TIFF, which is turned.
+            are stored. None, as models saved before there was this setting, does so but for TIFF, which is
+            turned.
 
     Returns:
         `{"image": (height, width, channels) or (x, y, z, channels)}`, uint8 or float32.
@@ -96,8 +97,8 @@ def normalize_scan(
         per_channel: Each channel by itself, where they are measurements of their own, and not the
             colors of one.
         skip_padding: Take percentiles, mean and deviation without constant padding; see `padding`.
-            What is padded is scaled with the rest and cut at the limit alone. Models of before 0.2
-            count it.
+            What is padded is scaled with the rest and cut at the limit alone. Models saved before
+            there was this setting count it.
 
     Returns:
         `{"image": float32}` of the same shape, within `[-limit, limit]`.
@@ -122,15 +123,15 @@ def _normalized(
     values: np.ndarray, low: float, high: float, limit: float, skip_padding: bool
 ) -> np.ndarray:
     outside = padding.find_padding(values) if skip_padding else None
-    measured = values if outside is None else values[~outside]
+    measured = values if outside is None else padding.without(values, outside)
     lowest, highest = _range(measured.reshape(-1), low, high)
     cut = np.clip(values, lowest, highest)
-    measured = cut if outside is None else cut[~outside]
+    measured = cut if outside is None else padding.without(cut, outside)
     mean, spread = measured.mean(dtype="float64"), measured.std(dtype="float64")
     if spread <= 1e-6 * max(abs(float(mean)), 1e-6):
         return np.zeros_like(values)
     if outside is not None:
-        cut[outside] = values[outside]  # it stays apart from the darkest of the rest
+        np.copyto(cut, values, where=outside[..., None])  # apart from the darkest of the rest
     cut -= np.float32(mean)
     cut /= np.float32(spread)
     return np.clip(cut, -limit, limit, out=cut)
