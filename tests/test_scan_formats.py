@@ -290,6 +290,26 @@ def test_the_legend_of_predicted_masks_is_read(tmp_path):
     assert list(source.fingerprint().labels) == rows
 
 
+def test_names_of_labels_are_found_below_a_folder_around_all(tmp_path):
+    for number in range(2):
+        save(tmp_path / "Task09" / "imagesTr" / f"a{number}.nii", nifti(ball(number)[0]))
+        save(tmp_path / "Task09" / "labelsTr" / f"a{number}.nii", nifti(ball(number)[1]))
+    labels = {"background": 0, "spleen": 1, "ignore": 2}
+    (tmp_path / "Task09" / "dataset.json").write_text(json.dumps({"labels": labels}))
+    assert opened(tmp_path).classes == ("background", "spleen")
+
+
+def test_void_may_be_0(tmp_path):
+    for number in range(2):
+        save(tmp_path / "images" / f"a{number}.nii", nifti(ball(number)[0]))
+        save(tmp_path / "masks" / f"a{number}.nii", nifti(ball(number)[1]))
+    (tmp_path / "classes.txt").write_text("void\nfront\nback\n")
+    source = opened(tmp_path)
+    assert source.classes == ("background", "front", "back")
+    assert (source.load(0).target == IGNORE_INDEX).sum() == (ball(0)[1] == 0).sum()
+    assert [label["value"] for label in source.fingerprint().labels] == [0, 1, 2]
+
+
 # --- endings -------------------------------------------------------------------------------------
 
 

@@ -155,6 +155,56 @@ def nested(root):
         put(root / "masks" / "p9" / f"v{number}.nii", label(number))
 
 
+def series(root):
+    for name in ("anna", "ben", "clara"):
+        for kind in ("ct", "mr"):
+            put(root / name / kind / "image.nii", scan(len(name)))
+            put(root / name / kind / "label.nii", label(len(name)))
+
+
+def bids(root):
+    for number in range(3):
+        place = f"sub-0{number}/anat/sub-0{number}"
+        put(root / f"{place}_T1w.nii", scan(number))
+        put(root / "derivatives" / "labels" / f"{place}_T1w_seg.nii", label(number))
+
+
+def isic(root):
+    for split in ("Training", "Validation", "Test"):
+        write(root, f"ISIC2018_Task1-2_{split}_Input/{split}_{{}}.jpg",
+              f"ISIC2018_Task1_{split}_GroundTruth/{split}_{{}}_segmentation.png",
+              lambda n: picture(n, "JPEG"), names=NAMES[:2])  # fmt: skip
+
+
+def slicer(root):
+    import SimpleITK as sitk
+
+    for number in range(3):
+        put(root / "plain.nii", label(number))
+        put(root / f"v{number}.nii", scan(number))
+        sitk.WriteImage(sitk.ReadImage(str(root / "plain.nii")), str(root / f"v{number}.seg.nrrd"))
+    (root / "plain.nii").unlink()
+
+
+def numbered(root):
+    write(root, "foo/{n}.png", "bar/{n}.png")
+
+
+def other_sizes(root):
+    write(root, "foo/{}.png", "bar/{}.png", masks=lambda n: png(disc(n, 30, 30)[1]))
+
+
+def some_lack(root):
+    both("foo/{}.png", "bar/{}.png")(root)
+    for name in NAMES[2:]:
+        (root / "bar" / f"{name}.png").unlink()
+
+
+def two_sets(root):
+    for name in ("Dataset001_a", "Dataset002_b"):
+        nnunet()(root / name)
+
+
 def camvid(root):
     for split in ("train", "val", "test"):
         names = [f"{split}{number}" for number in range(2)]
@@ -315,6 +365,12 @@ READ = {
     "normal/ without masks (BUSI)": (normal_without, 8, {None}, 8, "--task classification"),
     "masks/left/a.png": (both("images/{}.png", "masks/left/{}.png"), 4, {None}, 4, "images/"),
     "composed and decomposed names": (decomposed, 4, {None}, 4, "images/ beside masks/"),
+    "a folder per patient, two series": (series, 6, {None}, 3, "patients from folders"),
+    "sub-01/anat + derivatives/labels (BIDS)": (bids, 3, {None}, 3, "patients from file names"),
+    "Task1-2_Input + Task1_GroundTruth": (isic, 6, {"train", "val", "test"}, 6, "GroundTruth/"),
+    "v.nii + v.seg.nrrd (3D Slicer)": (slicer, 3, {None}, 3, "'seg.nrrd'"),
+    "Bilder/ + Masken/ in train/": (splits("{s}/Bilder/{}.png", "{s}/Masken/{}.png"), 6,
+                                    {"train", "val", "test"}, 6, "few values"),
     "unequal endings and letters": (both("img/{}.JPG", "mask/{}_Mask.PNG",
                                          images=lambda n: picture(n, "JPEG")), 4, {None}, 4,
                                     "img/ beside mask/"),
@@ -333,6 +389,9 @@ REFUSED = {
     "DICOM beside masks": (dicom_beside, r"4 \.nii, 4 \.dcm(.|\n)*dcm2niix"),
     "a mask file for each organ": (totalsegmentator, r"ct\.nii \(has 2 masks"),
     "a mask for each nucleus (DSB 2018)": (nuclei, r"a00\.png \(has 3 masks; one is needed"),
+    "foo/1.png + bar/1.png": (numbered, r"Which are they(.|\n)*--task classification"),
+    "foo/ + bar/, some without": (some_lack, r"2 files .*foo/a02\.png \(has no mask\)"),
+    "two data sets": (two_sets, r"2 data sets.*Dataset001_a/dataset\.json(.|\n)*folder of one"),
     "arrays beside pictures": (arrays_beside, r"4 \.npy(.|\n)*nibabel\.save"),
     "arrays": (arrays, r"8 \.npy(.|\n)*nibabel\.save"),
 }  # fmt: skip
@@ -354,6 +413,8 @@ def test_layouts_are_understood(tmp_path, name):
 
 
 def is_mask(path):
+    if path.suffix == ".nrrd":
+        return True
     if path.suffix == ".nii":
         return nibabel.load(path).get_data_dtype() == np.uint8
     return len(np.unique(np.asarray(Image.open(path)))) < 5
@@ -363,8 +424,8 @@ def is_mask(path):
 def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, name):
     layout, words = REFUSED[name]
     layout(tmp_path)
-    assert domains.recognize(str(tmp_path)).name == "medical"
     with pytest.raises(errors.DataError, match=words):
+        assert domains.recognize(str(tmp_path)).name == "medical"
         folder.list_pairs(str(tmp_path))
 
 
@@ -387,6 +448,7 @@ PHOTOS = {
                                        masks=lambda n: picture(n + 9)),
     "drawings of few values": letters,
     "photos and a stray volume": stray_volume,
+    "drawings and photos of other sizes": other_sizes,
     "label_1.png among photos": both("cat/{}.png", "dog/label_{}.png",
                                      masks=lambda n: picture(n + 9)),
 }  # fmt: skip

@@ -182,7 +182,7 @@ def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
         raise wording.nothing_to_read(root, contents.files, contents.others, contents.boxes())
     _check_splits(root, matches.cases)
     pairs = _pairs(matches.cases)
-    said = label_names.read(root, sorted({case.mask.folder for case in matches.cases} - {""}))
+    said = label_names.read(root, *_places_of_names(contents))
     unnamed, whose = _whose(matches.cases)
     told = wording.Told(matches, contents.by_names, _are_sure(matches.cases), whose)
     return Listing(
@@ -297,6 +297,27 @@ def _volumes(case: pairing.Case) -> bool:
     return all(image.is_volume for image in case.images)
 
 
+def _places_of_names(contents: _Contents) -> tuple[list[str], list[str]]:
+    """Return the folders above all images, from the root down, and those of masks.
+
+    Raises:
+        DataError: There are several dataset.json, so these are several data sets.
+    """
+    cases = contents.matches.cases
+    described = [path for path in contents.others if path.rpartition("/")[2] == "dataset.json"]
+    if len(described) > 1:
+        raise errors.DataError(
+            f"{errors.shown(contents.root, 120)} holds {len(described)} data sets, each with a "
+            f"dataset.json: {errors.shown(', '.join(described), 300)}.\n"
+            "The same number may mean another class in each. Give the folder of one.",
+            given=tuple(described),
+        )
+    held = [file.folder for case in cases for file in (*case.images, case.mask)]
+    shared = [name for name in os.path.commonpath(held).split(os.sep) if name]
+    above = ["/".join(shared[:count]) for count in range(1, len(shared) + 1)]
+    return above, sorted({case.mask.folder for case in cases} - {"", *above})
+
+
 def _check_splits(root: str, cases: Sequence[pairing.Case]) -> None:
     """Refuse two folders that mean one split."""
     names: dict[str, dict[str, str]] = collections.defaultdict(dict)
@@ -323,7 +344,7 @@ def _pairs(cases: Sequence[pairing.Case]) -> tuple[Pair, ...]:
         paths = tuple(image.path for image in case.images)
         split = case.mask.split
         split = final.get(split, split) if split else None
-        patient = patients.patient_of(_stem_of(case), split, case.mask.place, alone)
+        patient = patients.patient_of(_stem_of(case), split, case.images[0].folders, alone)
         pairs.append(Pair(paths[0], case.mask.path, split, patient, paths[1:] and paths))
     return tuple(sorted(pairs, key=lambda pair: pair.image))
 
@@ -332,17 +353,17 @@ def _stem_of(case: pairing.Case) -> str:
     return case.mask.key if case.channels else case.images[0].stem
 
 
+def _alone(cases: Sequence[pairing.Case]) -> int:
+    return patients.folders_of_patients([case.images[0].folders for case in cases])
+
+
 def _whose(cases: Sequence[pairing.Case]) -> tuple[int, str]:
     """Return for how many images nothing tells a patient, and what tells it for the others."""
     alone = _alone(cases)
     named = [case for case in cases if patients.named_patient(_stem_of(case))]
-    told = [case for case in cases if patients.is_told(_stem_of(case), case.mask.place, alone)]
+    told = [
+        case for case in cases if patients.told_by(_stem_of(case), case.images[0].folders, alone)
+    ]
     by = {"file names": bool(named), "folders": len(told) > len(named)}
     where = " and ".join(name for name, does in by.items() if does)
     return len(cases) - len(told), f"from {where}" if where else ""
-
-
-def _alone(cases: Sequence[pairing.Case]) -> bool:
-    """Say whether each case has a folder of its own."""
-    places = collections.Counter(case.mask.place for case in cases)
-    return () not in places and max(places.values(), default=0) == 1

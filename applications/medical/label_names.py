@@ -29,7 +29,7 @@ class LabelNames:
     about: tuple[str, ...] = ()
 
 
-def read(root: str, mask_folders: Iterable[str] = ()) -> LabelNames:
+def read(root: str, above: Iterable[str] = (), mask_folders: Iterable[str] = ()) -> LabelNames:
     """Return what a folder says of its labels.
 
     dataset.json holds `"labels": {"0": "background", "1": "liver"}`, or the other way round as
@@ -38,13 +38,15 @@ def read(root: str, mask_folders: Iterable[str] = ()) -> LabelNames:
 
     Args:
         root: The folder.
+        above: Folders that all images are below, relative to it.
         mask_folders: Those that hold masks, relative to it: their labels.json counts, too.
 
     Raises:
         DataError: Such a file cannot be read, or says what no masks can hold.
     """
-    places = [os.path.join(root, "dataset.json")]
-    places += [os.path.join(root, folder, "labels.json") for folder in ("", *mask_folders)]
+    shared = ["", *above]
+    places = [os.path.join(root, folder, "dataset.json") for folder in shared]
+    places += [os.path.join(root, folder, "labels.json") for folder in (*shared, *mask_folders)]
     content: Mapping[str, object] = {}
     labels: dict[int, str] = {}
     for path in filter(os.path.isfile, places):
@@ -52,7 +54,8 @@ def read(root: str, mask_folders: Iterable[str] = ()) -> LabelNames:
         labels = _labels(path, content)
         break
     else:
-        labels = _lines(os.path.join(root, "classes.txt"))
+        lists = [os.path.join(root, folder, "classes.txt") for folder in shared]
+        labels = _lines(next(filter(os.path.isfile, lists), lists[0]))
     void = tuple(v for v, name in sorted(labels.items()) if name.strip().casefold() in VOID)
     names = {value: name for value, name in labels.items() if value not in void}
     return LabelNames(names, void, _channels(content), _about(content))

@@ -49,7 +49,8 @@ class ScanFile:
         path: Relative to the root, with `/`.
         stem: Name without ending.
         split: That its folders name; "tr" and "ts" in the decathlon's form.
-        place: What the folders say beside roles and splits.
+        place: What the folders say beside roles and splits: where its counterpart is.
+        folders: Names of folders that may be patients'.
         role: `MASK`, `IMAGE`, `ASIDE`, or "" where nothing says.
         folder_role: What the folders alone say.
         is_sure: The folders say it by a word that means nothing else.
@@ -61,6 +62,7 @@ class ScanFile:
     stem: str
     split: str | None
     place: tuple[str, ...]
+    folders: tuple[str, ...]
     role: str
     folder_role: str
     is_sure: bool
@@ -128,12 +130,20 @@ def _shared(folders: Sequence[tuple[str, ...]]) -> int:
     )
 
 
-_Folder = tuple[str | None, tuple[str, ...], str, bool]  # split, place, role, is it sure
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+    """What a file's folders say together: see `ScanFile`."""
+
+    split: str | None
+    place: tuple[str, ...]
+    own: tuple[str, ...]
+    role: str
+    is_sure: bool
 
 
 def _read_folder(folder: str, shared: int) -> _Folder:
     role, is_sure, split = "", False, None
-    place = []
+    place, own = [], []
     for number, name in enumerate(filter(None, folder.split("/"))):
         said = _component(name)
         split = said.split or split
@@ -143,16 +153,20 @@ def _read_folder(folder: str, shared: int) -> _Folder:
             role, is_sure = said.role, said.is_sure
         if said.rest:
             place.append(said.rest)
-    return split, tuple(place), role, is_sure
+            # What is left of ISIC_Training_Input names no patient, of scan_01 it may.
+            own += [said.rest] if said.rest.isdigit() or not (said.role or said.split) else []
+    return _Folder(split, tuple(place), tuple(own), role, is_sure)
 
 
 def _read(path: str, folders: Mapping[str, _Folder]) -> ScanFile:
     folder, _, file = path.rpartition("/")
     stem, ending = endings.split_name(file)
-    split, place, role, is_sure = folders[folder]
-    own = MASK if ending in endings.LABELS_ONLY else role or IMAGE
-    name = _name(stem)
-    return ScanFile(path, stem, split, place, own, role, is_sure, name.plain, name.key)
+    said, name = folders[folder], _name(stem)
+    role = MASK if ending in endings.LABELS_ONLY else said.role or IMAGE
+    return ScanFile(
+        path, stem, said.split, said.place, said.own, role, said.role, said.is_sure,
+        name.plain, name.key,
+    )  # fmt: skip
 
 
 @functools.lru_cache(1 << 14)

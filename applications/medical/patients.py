@@ -47,7 +47,7 @@ class Named(Protocol):
 
 
 def patient_of(
-    stem: str, split: str | None = None, place: Sequence[str] = (), alone: bool = False
+    stem: str, split: str | None = None, folders: Sequence[str] = (), alone: int = 0
 ) -> str:
     """Return whose image it is: what follows "patient", "case", "subject", …; else its own name.
 
@@ -57,27 +57,41 @@ def patient_of(
     Args:
         stem: Of the file.
         split: Of its folder.
-        place: What its folders say beside the split and what is an image or a mask.
-        alone: Each folder holds one image, so that it stands for a patient.
+        folders: What its folders say beside the split and what is an image or a mask.
+        alone: How many of the folders stand for a patient since each holds one image; 0 for none.
     """
-    folder = "/".join(place)
-    if told := _told(stem, place, alone):
+    if told := told_by(stem, folders, alone):
         return told
-    own = f"{folder}/{stem}" if folder else stem
+    own = "/".join((*folders, stem))
     return f"{split}/{own}" if _NUMBERED.fullmatch(stem) else own
 
 
-def _told(stem: str, place: Sequence[str], alone: bool) -> str | None:
-    """Return the patient that a name or a folder tells, or None."""
-    if named := named_patient(stem) or (named_patient(place[-1]) if place else None):
+def told_by(stem: str, folders: Sequence[str], alone: int) -> str | None:
+    """Return the patient that a name or a folder tells, or None; see `patient_of`."""
+    if named := named_patient(stem):
         return named
-    by_folder = place and (alone or stands_for_patient(place[-1]))
-    return "/".join(place) if by_folder else None
+    for count, name in enumerate(folders, 1):
+        if named := named_patient(name):
+            return named
+        if stands_for_patient(name):
+            return "/".join(folders[:count])
+    return "/".join(folders[:alone]) or None
 
 
-def is_told(stem: str, place: Sequence[str], alone: bool) -> bool:
-    """Say whether a name or a folder tells whose an image is; see `patient_of`."""
-    return _told(stem, place, alone) is not None
+def folders_of_patients(places: Sequence[Sequence[str]]) -> int:
+    """Return how many of the folders of images stand for a patient; 0 where none do.
+
+    They do where each folder holds one image. Where the last folders of several have the same name
+    (anna/ct, ben/ct), the ones above are the patients'.
+    """
+    own = [tuple(place) for place in places]
+    depth = len(own[0])
+    if () in own or len(set(own)) < len(own) or any(len(place) != depth for place in own):
+        return 0
+    while depth > 1 and len({place[depth - 1] for place in own}) < len(set(own)):
+        depth -= 1
+        own = [place[:depth] for place in own]
+    return depth
 
 
 def stands_for_patient(folder: str) -> bool:

@@ -11,10 +11,11 @@ import collections
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from actzoo import errors
 from actzoo.applications.medical import layout, probing
 from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
 
-ALIKE = 0.9  # share of the names on both sides that are the same
+ALIKE = 0.9  # share of the smallest side's names that the others have, too
 DEEPEST = 4  # folder whose name may be what differs
 MOST_SLOTS = 6
 _Slots = dict[str, dict[tuple[str, ...], ScanFile]]  # name of a side -> case -> file
@@ -27,14 +28,17 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
         root: The folder.
         files: Those that may be images or masks.
     """
-    for slots in _readings(files):
+    for slots, by_folder in _readings(files):
         name = _mask_slot(root, slots)
         if name is not None:
+            if by_folder and all(file.plain.isdigit() for file in files):
+                raise _question([*slots], name)
             return [
                 dataclasses.replace(
                     file,
                     role=MASK if slot == name else IMAGE,
-                    place=layout.place_of("/".join(key[:-1])),
+                    place=(place := layout.place_of("/".join(key[:-1]))),
+                    folders=place,
                     stem=key[-1] if slot == name else file.stem,
                     key=key[-1],
                     plain="_".join(filter(None, (key[-1], "" if slot == name else slot))),
@@ -45,31 +49,53 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
     return None
 
 
+def _question(folders: Sequence[str], masks: str) -> errors.DataError:
+    """Return the question whether folders of numbered pictures are classes or a side of pairs."""
+    other = next(name for name in folders if name != masks)
+    return errors.DataError(
+        f"The pictures in {errors.shown(other, 80)}/ and {errors.shown(masks, 80)}/ have the same "
+        "numbers for names, as those of two classes may have, and those in "
+        f"{errors.shown(masks, 80)}/ few values, as masks have. Which are they?\n"
+        f"If these are masks, rename the folders to images/ and masks/; if they are classes, add "
+        "--task classification.",
+        given=tuple(folders),
+        fix="--task classification",
+    )
+
+
 def _mask_slot(root: str, slots: _Slots) -> str | None:
     """Return the one side of which all files look like masks, and the others do not."""
     paths = {name: [file.path for file in members.values()] for name, members in slots.items()}
     alike = [name for name, own in paths.items() if probing.look_like_masks(root, own)]
     if len(alike) != 1:
         return None
-    others = [own for name, own in paths.items() if name != alike[0]]
-    return alike[0] if all(probing.any_unlike_mask(root, own) for own in others) else None
+    mask = alike[0]
+    both = sorted(set(slots[mask]).intersection(*slots.values()))
+    masks = [slots[mask][key].path for key in both]
+    for name in slots:
+        own = [slots[name][key].path for key in both]
+        if name != mask and not (
+            probing.any_unlike_mask(root, own) and probing.same_sizes(root, own, masks)
+        ):
+            return None
+    return mask
 
 
-def _readings(files: Sequence[ScanFile]) -> Iterator[_Slots]:
+def _readings(files: Sequence[ScanFile]) -> Iterator[tuple[_Slots, bool]]:
+    """Yield sides, and whether they are two folders."""
     deepest = max((file.path.count("/") for file in files), default=0)
     for depth in range(min(deepest, DEEPEST)):
-        yield from _checked(_by_folder(files, depth), 2)
-    yield from _checked(_by_name(files), MOST_SLOTS)
-    yield from _checked(_by_mark(files), 2)
+        yield from ((slots, True) for slots in _checked(_by_folder(files, depth), 2))
+    yield from ((slots, False) for slots in _checked(_by_name(files), MOST_SLOTS))
+    yield from ((slots, False) for slots in _checked(_by_mark(files), 2))
 
 
 def _checked(slots: _Slots, most: int) -> Iterator[_Slots]:
-    """Yield sides that have nearly all cases in common, and two cases or more."""
+    """Yield sides of which nearly all cases are on the others, too, and two cases or more."""
     if not 2 <= len(slots) <= most:
         return
-    every = set().union(*slots.values())
-    both = set(every).intersection(*slots.values())
-    if len(both) >= max(2, ALIKE * len(every)):
+    both = set(next(iter(slots.values()))).intersection(*slots.values())
+    if len(both) >= max(2, ALIKE * min(map(len, slots.values()))):
         yield slots
 
 
