@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from scan_files import affine, ball, disc, nifti, opened, png, put
+from scan_files import affine, ball, disc, indexed, nifti, opened, png, put
 
 from actzoo import data, domains, errors
 from actzoo.applications.medical import containers, endings, preprocessing, volumes, writing
@@ -243,7 +243,7 @@ def test_nnunets_own_names_are_read(tmp_path, channels):
     assert ((example.target == IGNORE_INDEX) == (truth == 2)).all()
     assert ((example.target == 1) == (truth == 1)).all()
     notes = " ".join(source.fingerprint().notes)
-    assert "2 in masks is named as void" in notes and "neither learned nor scored" in notes
+    assert "2 in masks is void" in notes and "neither learned nor scored" in notes
     if channels == 2:
         assert "2 channels: CT, PET" in source.fingerprint().kind
 
@@ -308,6 +308,24 @@ def test_void_may_be_0(tmp_path):
     assert source.classes == ("background", "front", "back")
     assert (source.load(0).target == IGNORE_INDEX).sum() == (ball(0)[1] == 0).sum()
     assert [label["value"] for label in source.fingerprint().labels] == [0, 1, 2]
+
+
+def test_the_outlines_of_voc_are_void(tmp_path):
+    for number in range(3):
+        image, mask = disc(number, foreground=1)
+        mask[0] = 255
+        put(tmp_path / "VOC2012" / "JPEGImages" / f"{number}.jpg", png(image, "JPEG"))
+        colors = [(0, 0, 0), (128, 0, 0)] + [(0, 0, 0)] * 253 + [(224, 224, 192)]
+        put(tmp_path / "VOC2012" / "SegmentationClass" / f"{number}.png", indexed(mask, *colors))
+        put(tmp_path / "VOC2012" / "SegmentationObject" / f"{number}.png", indexed(mask, *colors))
+    source = opened(tmp_path)
+    assert source.classes == ("background", "foreground")
+    assert (source.load(0).target[0] == IGNORE_INDEX).all()
+    assert source.fingerprint().labels[1] == {
+        "name": "foreground", "value": 1, "color": [128, 0, 0],
+    }  # fmt: skip
+    (aside,) = source.fingerprint().set_aside
+    assert "3 masks of another kind" in aside and "SegmentationObject/" in aside
 
 
 # --- endings -------------------------------------------------------------------------------------

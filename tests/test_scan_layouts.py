@@ -424,9 +424,16 @@ def is_mask(path):
 def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, name):
     layout, words = REFUSED[name]
     layout(tmp_path)
+    assert domains.recognize(str(tmp_path)).name == "medical"
     with pytest.raises(errors.DataError, match=words):
-        assert domains.recognize(str(tmp_path)).name == "medical"
         folder.list_pairs(str(tmp_path))
+
+
+def test_what_may_be_classes_is_read_as_classes_where_asked_for(tmp_path):
+    numbered(tmp_path / "a")
+    busi(tmp_path / "b")
+    for name in ("a", "b"):
+        assert domains.recognize(str(tmp_path / name), "classification").name == "vision"
 
 
 def letters(root):

@@ -27,6 +27,7 @@ from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
 from actzoo.folders import SPLIT_NAMES, LeftOut, files_of
 
 MOSTLY = 0.9  # share of the files that belong together where their names alone decide
+VOC_FOLDER, VOC_VOID = "segmentationclass", (255,)  # VOC's outlines of objects have no truth
 META = ("dataset.json", "labels.json", "classes.txt")
 
 
@@ -131,7 +132,10 @@ def looks_like_pairs(root: str) -> str | None:
     """
     if not os.path.isdir(root):
         return None
-    contents = _contents(root)
+    try:
+        contents = _contents(root)
+    except slots.QuestionError:
+        return "images with masks, or two classes"
     if contents.are_pairs:
         return "images with masks"
     if 2 * sum(file.is_volume for file in contents.files) > len(contents.files):
@@ -150,7 +154,10 @@ def looks_like_pairs(root: str) -> str | None:
 
 def inputs_of(root: str) -> tuple[list[str], int]:
     """Return the paths of a folder's images and the number of their masks; 0 without masks."""
-    contents = _contents(root) if os.path.isdir(root) else None
+    try:
+        contents = _contents(root) if os.path.isdir(root) else None
+    except slots.QuestionError:
+        contents = None
     if contents is None or not contents.are_pairs:
         return [], 0
     images = [file.path for file in contents.files if file.role == IMAGE]
@@ -190,7 +197,7 @@ def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
         said.names,
         (*unread, *patients.notes_on(pairs, unnamed)),
         said.about,
-        said.void,
+        said.void or (VOC_VOID if _is_voc(matches.cases) and not said.names else ()),
         wording.kind(told, said.channels),
         (*wording.left_aside(matches), *wording.left_out(contents.left_out)),
         matches.cases[0].channels,
@@ -316,6 +323,10 @@ def _places_of_names(contents: _Contents) -> tuple[list[str], list[str]]:
     shared = [name for name in os.path.commonpath(held).split(os.sep) if name]
     above = ["/".join(shared[:count]) for count in range(1, len(shared) + 1)]
     return above, sorted({case.mask.folder for case in cases} - {"", *above})
+
+
+def _is_voc(cases: Sequence[pairing.Case]) -> bool:
+    return all(VOC_FOLDER in case.mask.folder.casefold().split("/") for case in cases)
 
 
 def _check_splits(root: str, cases: Sequence[pairing.Case]) -> None:

@@ -145,7 +145,7 @@ def _notes_on(table: Mapping[int, int], void: Collection[int]) -> list[str]:
     """Return notes on values that are ignored, and on those that get another number."""
     notes = []
     for value in [value for value, number in table.items() if number == IGNORE_INDEX]:
-        why = "is named as void" if value in void else "has no name"
+        why = "is void" if value in void else "has no name"
         notes.append(f"{value} in masks {why}: such places are neither learned nor scored.")
     table = {value: number for value, number in table.items() if number != IGNORE_INDEX}
     if any(value != number for value, number in table.items()):

@@ -21,12 +21,19 @@ MOST_SLOTS = 6
 _Slots = dict[str, dict[tuple[str, ...], ScanFile]]  # name of a side -> case -> file
 
 
+class QuestionError(errors.DataError):
+    """Two readings of a folder are possible, and only its owner can tell."""
+
+
 def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
     """Return files with their roles, where some hold masks; None where nothing says so.
 
     Args:
         root: The folder.
         files: Those that may be images or masks.
+
+    Raises:
+        QuestionError: They may as well be classes.
     """
     for slots, by_folder in _readings(files):
         name = _mask_slot(root, slots)
@@ -49,10 +56,10 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
     return None
 
 
-def _question(folders: Sequence[str], masks: str) -> errors.DataError:
+def _question(folders: Sequence[str], masks: str) -> QuestionError:
     """Return the question whether folders of numbered pictures are classes or a side of pairs."""
     other = next(name for name in folders if name != masks)
-    return errors.DataError(
+    return QuestionError(
         f"The pictures in {errors.shown(other, 80)}/ and {errors.shown(masks, 80)}/ have the same "
         "numbers for names, as those of two classes may have, and those in "
         f"{errors.shown(masks, 80)}/ few values, as masks have. Which are they?\n"
