@@ -41,8 +41,7 @@ def read_scan(
             NaN that is padding around the scan, which becomes its lowest value.
         volume: Which of a 4-D file.
         orientation: Of pictures: "exif" turns them as they are shown, "ignore" takes them as they
-            are stored. None, as models saved before there was this setting, does so but for TIFF, which is
-            turned.
+            are stored. None, of models saved before there was this setting, turns TIFF alone.
 
     Returns:
         `{"image": (height, width, channels) or (x, y, z, channels)}`, uint8 or float32.
