@@ -195,8 +195,10 @@ def _vocabulary(texts: Sequence[str], overrides: Mapping[str, Any]) -> tuple[dic
         if step.get("step") == "tokenize":
             kept = {name: value for name, value in step.items() if name != "length"}
             return kept, "the tokenizer of the given weights is kept"
-    words = tokenizer.count_words(texts)
+    words, letters = tokenizer.count_words(texts), len(set().union(*map(str.lower, texts)))
     most = max(SMALLEST_VOCABULARY, min(VOCABULARY, words // PER_TOKEN))
+    if letters > tokenizer.LETTERS:  # of a script of thousands, such as the Chinese one
+        most = max(most, min(VOCABULARY, 2 * letters))
     vocabulary = tokenizer.train(texts, int(overrides.get("vocabulary_size", most)))
     settings = {"vocabulary": vocabulary, "lowercase": True, "split_unknown": True}
     return {"step": "tokenize", **settings}, (

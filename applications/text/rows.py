@@ -156,7 +156,7 @@ def letters_of(text: str) -> str:
     stays as it is.
     """
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    marks = {
+    marks: dict[str, str | int | None] = {
         c: "" if c in APOSTROPHES else " " for c in plain if unicodedata.category(c)[0] in "PZC"
     }
     words = plain.translate(str.maketrans(marks)).split()

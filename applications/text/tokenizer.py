@@ -34,10 +34,9 @@ LEAST_FREQUENCY = 2
 _INNER = 0xF0000  # first of the code points that letters after the first are written with
 _IDEOGRAPHS = "\u2e80"  # from here on mostly letters that are words alone
 LONGEST_WORD = 100  # characters; longer ones are divided, or unknown to tokenizers of before
-_UNSPACED = re.compile(  # letters of scripts that write no spaces between words
-    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_LETTERS_PER_WORD = 4  # of those scripts, roughly
+_ALONE = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")  # ideographs: words alone
+_UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff]")  # no spaces between words
+_LETTERS_PER_WORD = 4  # of the latter, roughly
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -115,7 +114,8 @@ def count_words(texts: Iterable[str]) -> int:
     """Return roughly how many words texts hold, also in scripts without spaces."""
     count = 0
     for text in texts:
-        count += len(text.split()) + len(_UNSPACED.findall(text)) // _LETTERS_PER_WORD
+        count += len(text.split()) + len(_ALONE.findall(text))
+        count += len(_UNSPACED.findall(text)) // _LETTERS_PER_WORD
     return count
 
 

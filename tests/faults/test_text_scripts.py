@@ -94,6 +94,14 @@ def test_a_letter_that_is_not_known_is_one_unknown_token():
         assert tokenizer.make(vocabulary).encode(f"{text}{odd}").tokens.count("[UNK]") == 1
 
 
+def test_scripts_of_thousands_of_letters_are_known_whole(tmp_path):
+    letters = [chr(0x4E00 + number) for number in range(1800)]
+    texts = ["".join(letters[start : start + 60]) for start in range(0, 1800, 60)] * 2
+    plan = planned(opened(tmp_path / "a.csv", [f"{t}{i}" for i, t in enumerate(texts)]), 60)
+    assert plan.seen == {"unknown_tokens": 0.0}
+    assert plan.config["vocabulary_size"] > 1800
+
+
 def test_tokenizers_of_before_stay_as_they_were():
     vocabulary = tokenizer.train(["a fine film", "a dull film"] * 20, 60)
     step = {"step": "tokenize", "length": 12, "vocabulary": vocabulary}
