@@ -18,7 +18,7 @@ _FORMATS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
 _AVIF = frozenset((b"avif", b"avis", b"avio"))
 _HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _CONTAINERS = frozenset((b"mif1", b"mif2", b"msf1", b"miaf"))
-_LOOKED_AT = 1 << 16  # bytes in which a container names its kinds of coded pictures
+BEGINNING = 1 << 16  # bytes that suffice: in them a container names its kinds of coded pictures
 
 _DRAWN = "save it as PNG"
 _OTHERS = (  # what is often found under a picture's name: first bytes, what it is, what to do
@@ -104,7 +104,7 @@ def _media_kind(raw: bytes) -> str:
     if major in _AVIF or major in _HEIC:
         return "AVIF" if major in _AVIF else "HEIC"
     if brands & (_AVIF | _HEIC | _CONTAINERS):
-        coded = raw[:_LOOKED_AT]
+        coded = raw[:BEGINNING]
         if brands & _AVIF or (b"av01" in coded and b"hvc1" not in coded):
             return "AVIF"
         return "HEIC" if brands & _HEIC or b"hvc1" in coded else "HEIF"

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from actzoo import errors
+from actzoo.applications.vision.names import beginnings, is_person
 from actzoo.folders import LeftOut, entries, same_name
 
 READ = frozenset(
@@ -164,9 +165,19 @@ class ClassFolders:
         if os.path.islink(place):
             self._not_followed.append(relative(self._root, place))
         elif holds_pictures(place):
-            raise errors.DataError(
+            deeper = (
                 f"Pictures are deeper than the class folders: in "
-                f"{errors.shown(relative(self._root, place), 120)}/.\n"
+                f"{errors.shown(relative(self._root, place), 120)}/."
+            )
+            if is_person(os.path.basename(place)):
+                raise errors.DataError(
+                    f"{deeper}\nThat is the name of a patient, a person or a case, whose pictures "
+                    "belong into one split: put them into train/CLASS/, val/CLASS/ or test/CLASS/, "
+                    "with that name before those of the pictures.",
+                    given=place,
+                )
+            raise errors.DataError(
+                f"{deeper}\n"
                 f"The folders of {errors.shown(self._root, 120)} are the classes (below "
                 "train/, val/, test/ if it has these). If these are pictures of that class, move "
                 "them up; if not, move their folder away. If it is a class itself, give the folder "
@@ -180,9 +191,12 @@ class ClassFolders:
         if len(classes) >= 2:
             return
         if self._loose and not classes:
+            words = beginnings(self._loose)
+            hint = f" Their names begin with {some(words)}." if words else ""
             raise errors.DataError(
                 f"The {len(self._loose)} pictures in {errors.shown(root, 120)} are loose, without "
-                "class folders.\nPut them into one folder per class: FOLDER/CLASS/PICTURE.",
+                f"class folders.{hint}\nPut them into one folder per class: FOLDER/CLASS/PICTURE. "
+                "Or give a table beside them, labels.csv with the columns 'picture' and 'label'.",
                 given=root,
             )
         have = "no class folders"

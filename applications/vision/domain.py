@@ -76,12 +76,12 @@ class Photos(Domain["Pictures"]):
 
     def recognize_example(self, path: str, mask: str | None) -> str | None:
         """Return that a path is a picture without a mask, or None; its first bytes say so."""
-        from actzoo.applications import picture_files
+        from actzoo.applications.picture_kinds import BEGINNING, kind_of
 
         if mask is not None or not os.path.isfile(path):
             return None
         with open(path, "rb") as file:
-            kind = picture_files.kind_of(file.read(64))
+            kind = kind_of(file.read(BEGINNING))
         return None if kind is None else f"a {kind} picture"
 
     def open_example(self, path: str, mask: str | None, options: Mapping[str, Any]) -> Pictures:
@@ -121,6 +121,12 @@ class Photos(Domain["Pictures"]):
             augmentation=augmentation,
             reasons=(why_size, why_fit, why_augmentation, *_why_ranges(ranges)),
         )
+
+    def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> dict[str, str]:
+        """Return remarks on a picture of more than 8 bits a value."""
+        from actzoo.applications.vision import remarks
+
+        return remarks.remarks(content, steps)
 
     def augmenter(self, steps: Steps, settings: Mapping[str, Any]) -> PhotoAugmenter:
         """Return what changes training photos."""

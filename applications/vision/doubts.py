@@ -8,43 +8,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from actzoo.applications.vision.class_folders import pictures_below, some
+from actzoo import errors
+from actzoo.applications.vision.class_folders import pictures_below, relative, some
+from actzoo.applications.vision.names import (
+    MOSTLY,
+    are_ids,
+    beginnings,
+    is_person,
+    is_split,
+    mostly,
+)
 from actzoo.folders import SPLIT_NAMES, entries
 
-MOSTLY = 0.8  # share of the names that must look alike
 FEWEST_IDS = 3  # folders, before their names are taken for numbers of persons or cases
 FEW_PICTURES = 60  # in most folders: classes that are told by numbers alone have more
 LOOKED_AT = 200  # folders
 
-# "p1" alone may be a grade.
-_PERSON = re.compile(
-    r"(?:patient|pat|pt|subject|subj|sub|case|person|participant|volunteer|donor|study|series|exam"
-    r"|session|visit|animal|mouse)[-_ ]*\d+(?:[-_ ].*)?|p[-_ ]?\d{2,}|sub-[a-z]*\d[a-z0-9]*",
-    re.IGNORECASE,
-)
-_WORDNET = re.compile(r"n\d{8}")
-_IDS = (
-    re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE),  # UUID
-    re.compile(r"(?=.*\d)(?=.*[a-f])[0-9a-f]{8,}", re.IGNORECASE),  # a hash
-    re.compile(r"[a-z]{2,}-[a-z0-9]{2}-[a-z0-9]{4}", re.IGNORECASE),  # TCGA-02-0001
-    re.compile(r"\d{4}[-_.]\d{2}[-_.]\d{2}.*"),  # a date
-)
-# One word with numbers of a register (LIDC-IDRI-0001), unless the word says that they are classes.
-_REGISTER = re.compile(r"([a-z]{2,}(?:[-_][a-z]{2,})*)[-_ ]?\d{4,}", re.IGNORECASE)
-_CLASS_WORDS = frozenset((
-    "class", "cls", "category", "cat", "type", "label", "kind", "group", "sign", "char", "letter",
-    "character", "digit", "style", "species", "breed", "grade", "level", "stage", "font", "item",
-    "sku", "product", "model", "logo",
-))  # fmt: skip
-_NUMBER = re.compile(r"\d{4,}")
-SPREAD = 3  # numbers of classes leave no such gaps: 0 to 42, not 1004, 2817, 9311
-_SPLIT = re.compile(
-    r"(?:train|training|val|valid|validation|dev|test|testing|eval|holdout)"
-    r"(?:[-_ ]*(?:set|data|images|imgs|img|pictures|\d{1,4}))?",
-    re.IGNORECASE,
-)
 # What a step of processing or a side of a pair is called, in small letters.
 _ROLES = frozenset((
     "images", "image", "imgs", "img", "pictures", "photos", "frames", "x", "y", "a", "b", "input",
@@ -54,6 +35,7 @@ _ROLES = frozenset((
     "color", "segmented", "overlay", "overlays", "masks", "mask", "labels", "label", "gt",
     "annotations", "segmentation", "segmentations", "before", "after",
 ))  # fmt: skip
+_BOXES = re.compile(r"annotations/|instances_|captions_|keypoints_|coco", re.IGNORECASE)
 _MARK = re.compile(r"[-_ ](?:masks?|seg|segm|segmentation|labels?|gt|annotation|roi)(?:[-_ ]?\d+)?")
 
 
@@ -67,6 +49,8 @@ def question(root: str) -> str | None:
     found = {name: pictures for name, pictures in _by_folder(root, places).items() if pictures}
     if len(found) < 2:
         return None
+    if found_boxes := _boxes(root, places):
+        return found_boxes
     for asked in (_splits, _patients, _roles, _marked):
         if said := asked(found):
             return (
@@ -97,10 +81,26 @@ def _by_folder(root: str, places: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
+def _boxes(root: str, places: Sequence[str]) -> str | None:
+    """Return what to say of pictures with a file of places of objects (COCO)."""
+    beside = [os.path.join(root, name) for name in entries(root)[0]]
+    for place in (root, *places, *beside):
+        for name in entries(place)[1]:
+            path = os.path.join(place, name)
+            if name.lower().endswith(".json") and _BOXES.search(relative(root, path)):
+                return (
+                    f"{errors.shown(relative(root, path), 120)} holds places of objects in the "
+                    "pictures (COCO): detection, which actzoo does not learn.\nTo classify whole "
+                    "pictures (--task classification), put those of each class into a folder of "
+                    "their own, or give a table with a row for each picture and its class."
+                )
+    return None
+
+
 def _splits(found: dict[str, list[str]]) -> str | None:
-    if not all(_SPLIT.fullmatch(name) for name in found):
+    if not all(map(is_split, found)):
         return None
-    words = _beginnings(next(iter(found.values())))
+    words = beginnings(next(iter(found.values())))
     hint = f" The names of the pictures begin with {some(words)}." if words else ""
     return (
         f"The folders {_named(found)} are called like splits and hold pictures, but no class "
@@ -108,18 +108,11 @@ def _splits(found: dict[str, list[str]]) -> str | None:
     )
 
 
-def _beginnings(pictures: Sequence[str]) -> list[str]:
-    """Return the words that the names of pictures begin with, where these are few (cat.0.jpg)."""
-    words = [re.match(r"[^\W\d_]{2,}", os.path.basename(path)) for path in pictures]
-    each = sorted({word.group() for word in words if word})
-    return each if all(words) and 2 <= len(each) <= len(words) / 2 else []
-
-
 def _patients(found: dict[str, list[str]]) -> str | None:
     names = list(found)
-    if _mostly(names, _is_person):
+    if mostly(names, is_person):
         what = "of patients, persons or cases"
-    elif len(names) >= FEWEST_IDS and _are_few(found) and _are_ids(names):
+    elif len(names) >= FEWEST_IDS and _are_few(found) and are_ids(names):
         what = "that number persons, cases or days"
     else:
         return None
@@ -130,30 +123,9 @@ def _patients(found: dict[str, list[str]]) -> str | None:
     )
 
 
-def _is_person(name: str) -> bool:
-    return _PERSON.fullmatch(name) is not None
-
-
 def _are_few(found: dict[str, list[str]]) -> bool:
     sizes = sorted(len(pictures) for pictures in found.values())
     return sizes[len(sizes) // 2] <= FEW_PICTURES
-
-
-def _are_ids(names: Sequence[str]) -> bool:
-    """Say whether names are those of a register; numbers without gaps are those of classes."""
-    if _mostly(names, lambda name: _WORDNET.fullmatch(name) is not None):
-        return False
-    numbers = sorted(int(name) for name in names if _NUMBER.fullmatch(name))
-    if len(numbers) >= MOSTLY * len(names):
-        return numbers[-1] - numbers[0] + 1 > SPREAD * len(numbers)
-    words = {match.group(1).casefold() for name in names if (match := _REGISTER.fullmatch(name))}
-    if len(words) == 1 and not words & _CLASS_WORDS:
-        return _mostly(names, lambda name: _REGISTER.fullmatch(name) is not None)
-    return _mostly(names, lambda name: any(pattern.fullmatch(name) for pattern in _IDS))
-
-
-def _mostly(names: Sequence[str], holds: Callable[[str], bool]) -> bool:
-    return sum(map(holds, names)) >= MOSTLY * len(names)
 
 
 def _roles(found: dict[str, list[str]]) -> str | None:

@@ -372,3 +372,49 @@ def test_patients_in_a_table_are_noted(tmp_path):
     root = competition(tmp_path / "data", header="image_id,patient_id,dx",
                        row="{stem},p{number},{label}")  # fmt: skip
     noted(look(root)[1], "patient_id", "divided between splits")
+
+
+# --- what is not classes at all ----------------------------------------------------------------
+
+
+def masked(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mask = np.zeros((20, 24), "uint8")
+    mask[5 + seed % 5 : 14, 6:16] = 255
+    path.write_bytes(encoded(Image.fromarray(mask)))
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [("imgs/{}", "masks/{}"), ("x/{}", "y/{}"), ("foo/{}", "bar/{}"), ("img/{}", "gt/{}_mask"),
+     ("benign/b ({})", "benign/b ({})_mask"), ("p{}/x", "p{}/x_mask"), ("cat/{}", "cat/{}_seg"),
+     ("train/imgs/{}", "train/masks/{}"), ("JPEGImages/{}", "SegmentationClass/{}")],
+)  # fmt: skip
+def test_images_beside_masks_are_never_photo_classes(tmp_path, image, mask):
+    for number in range(6):
+        write(tmp_path / (image.format(number) + ".png"), number)
+        masked(tmp_path / (mask.format(number) + ".png"), number)
+    assert domains.recognize(str(tmp_path)).name == "medical"
+
+
+def test_detection_in_the_form_of_coco_is_named(tmp_path):
+    for split in ("train2017", "val2017"):
+        for number in range(3):
+            write(tmp_path / split / f"{number}.png", number + len(split))
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/instances_train2017.json").write_text('{"images": []}')
+    refused(tmp_path, "places of objects|boxes")
+
+
+def test_loose_pictures_show_a_way(tmp_path):
+    for number in range(6):
+        write(tmp_path / f"{('cat', 'dog')[number % 2]}.{number}.png", number)
+    message = refused(tmp_path, "are loose")
+    assert "begin with cat, dog" in message and "labels.csv" in message
+
+
+def test_patients_below_classes_are_not_to_be_mixed(tmp_path):
+    for name in ("benign", "malignant"):
+        for patient in range(3):
+            write(tmp_path / name / f"patient{patient}" / "a.png", patient + len(name))
+    assert "one split" in refused(tmp_path, "patient, a person or a case")

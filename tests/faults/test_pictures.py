@@ -5,8 +5,8 @@ The same reader serves photos and scans; what each makes of a picture is asked o
 
 import io
 import struct
+import zlib
 
-import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -204,16 +204,27 @@ def png_with_transparent(values, kind, sample):
     return raw[:place] + chunk(b"tRNS", struct.pack(f">{len(sample)}H", *sample)) + raw[place:]
 
 
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+          (0, 1, 1, 2))  # fmt: skip
+
+
 def interlaced():
-    content = io.BytesIO()
-    content.write(imagecodecs.png_encode(DEEP))
-    return content.getvalue()
+    """A PNG in the seven passes of Adam7: first column and row, and steps, of each."""
+    rows = b"".join(
+        b"\0" + row.astype(">u2").tobytes()
+        for left, top, across, down in PASSES
+        for row in DEEP[top::down, left::across]
+    )
+    header = struct.pack(">IIBBBBB", 24, 20, 16, 2, 0, 0, 1)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 PLANES = np.moveaxis(DEEP, 2, 0).copy()
 ASSOCIATED = np.concatenate([DEEP // 2, WHOLE // 2], axis=2)
 COLORED = {
     "png": lambda: png16(DEEP),
+    "png, interlaced": interlaced,
     "png, opacity": lambda: png_of(np.concatenate([DEEP, WHOLE], axis=2), 6),
     "png, opacity of 12 bits": lambda: png_of(np.concatenate([DEEP, WHOLE // 16], axis=2), 6),
     "little-endian": color,
@@ -454,6 +465,29 @@ def test_the_thumbnail_of_a_report_shows_what_training_sees(tmp_path):
     Evaluation.source = source
     name = panels._thumbnail(Evaluation, 0)
     assert np.asarray(Image.open(tmp_path / "out" / name)).max() > 200
+
+
+def test_a_picture_deeper_than_those_in_training_is_remarked(tmp_path):
+    vision = domains.get_domain("vision")
+    plain, deep = ({"step": "decode_image"},), ({"step": "decode_image", "ranges": RANGES},)
+    raw = png16(DEEP)
+    (said,) = vision.remarks(raw, plain, {}).values()
+    assert "4,095 was taken for white" in said
+    assert vision.remarks(raw, deep, {}) == {}
+    (said,) = vision.remarks(color(DEEP * 15), deep, {}).values()
+    assert "cut off" in said and "0 to 4,095" in said
+    for other in (encoded(noise(3)), encoded(noise(3), "TIFF"), encoded(noise(3), "JPEG"), b"?"):
+        assert vision.remarks(other, plain, {}) == {}
+
+
+def test_one_example_is_read_as_training_reads_it(tmp_path):
+    (tmp_path / "deep.tif").write_bytes(color())
+    shown = data.read_example(tmp_path / "deep.tif").inputs["image"]
+    expected = preprocessing.apply(
+        ({"step": "resize_image", "height": 32, "width": 32, "fit": "crop"},),
+        EIGHT.astype("uint8"),
+    )
+    np.testing.assert_array_equal(shown, expected["image"])
 
 
 def test_shared_examples_are_read(tmp_path):
