@@ -232,7 +232,7 @@ def _role_of(words: Sequence[str]) -> tuple[str, frozenset[str]]:
     return "", frozenset()
 
 
-@functools.lru_cache(1 << 17)
+@functools.lru_cache(1 << 9)
 def _name(stem: str) -> _Name:
     """Return what a stem says."""
     if stem.casefold() in ("x", "y"):
