@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+import select
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from typing import Any
 from actzoo import errors, spellings
 
 FORMAT = 1  # of plan.json, model.json, metrics.json, diagnostics.json, export.json
+PIPE_SECONDS = 5.0  # that a named pipe is given to begin
 # Standard input, and what a shell's <(...) hands over.
 _OPENED_BEFORE = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
@@ -106,8 +108,37 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a UTF-8 text file, newline as given, whole or not at all."""
-    return write_bytes(path, text.encode("utf-8"))
+    """Write a UTF-8 text file, newline as given, whole or not at all.
+
+    What UTF-8 has no bytes for, as in names of files that are not text, is written as JSON has it.
+    """
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or made; it is left as it was.
+
+    Raises:
+        DiskError: It cannot.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    probe = folder / ".writable"
+    write_bytes(probe, b"")
+    remove(probe)
+    for place in missing:
+        with contextlib.suppress(OSError):
+            place.rmdir()
+
+
+def readable(text: str) -> str:
+    """Return a text that can be written anywhere: bytes that are not UTF-8 appear escaped."""
+    if text.isascii():
+        return text
+    try:
+        raw = os.fsencode(text)
+    except UnicodeEncodeError:  # of no file system
+        raw = text.encode("utf-8", "backslashreplace")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def write_json(path: str | os.PathLike[str], data: object) -> Path:
@@ -122,6 +153,7 @@ def write_json(path: str | os.PathLike[str], data: object) -> Path:
 
 def csv_cell(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula; numbers need none of this."""
+    text = readable(text)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
@@ -246,6 +278,24 @@ def refuse_special(path: str | os.PathLike[str]) -> None:
     raise errors.DataError(
         f"{errors.shown(path, 200)} is not opened: {why}.\nCopy its content into a file.", given=why
     )
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a file that the user named; a pipe is read where something writes to it.
+
+    Raises:
+        DataError: It is a socket or a device, or a pipe without a writer; the reason is `given`.
+        OSError: It cannot be read.
+    """
+    if special_kind(path) != "pipe" or os.fspath(path).startswith(_OPENED_BEFORE):
+        refuse_special(path)
+        return Path(path).read_bytes()
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+        if not select.select([pipe], [], [], PIPE_SECONDS)[0]:
+            why = f"it is a pipe that nothing was written into for {PIPE_SECONDS:g} seconds"
+            raise errors.DataError(f"{errors.shown(path, 200)} is not read: {why}.", given=why)
+        os.set_blocking(pipe.fileno(), True)
+        return pipe.read()
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import collections
 import csv
 import dataclasses
+import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from actzoo import errors, files
@@ -25,7 +26,8 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test",
 }  # fmt: skip
-ANSWERS = "predictions.csv"  # what `actzoo predict` writes
+# What `actzoo predict` writes: the table, that of an earlier call, and the legend of masks.
+ANSWERS, ANSWERS_BEFORE, LEGEND = "predictions.csv", ".predictions-before.csv", "labels.json"
 # What systems and programs put beside the user's files, in small letters: never data.
 _SYSTEM = frozenset((
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini",
@@ -67,7 +69,8 @@ class LeftOut:
         outputs: Path of a folder that actzoo wrote -> what it is.
         special: Paths of what can be opened but is not a file: pipes, sockets, devices.
         unread: Ending -> how many files that are not data.
-        unlisted: Paths of folders that cannot be listed, where a walk goes on without them.
+        answers: How many files that `predict` wrote into the folder itself, by its table.
+        unlisted: Path of a folder that cannot be listed, where a walk goes on without it -> why.
     """
 
     root: str
@@ -76,7 +79,8 @@ class LeftOut:
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
     special: list[str] = dataclasses.field(default_factory=list)
     unread: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    unlisted: list[str] = dataclasses.field(default_factory=list)
+    answers: int = 0
+    unlisted: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def path(self, folder: str, name: str) -> str:
         """Return a path relative to the root, with `/`."""
@@ -110,6 +114,8 @@ class LeftOut:
             )
         for name, what in self.outputs.items():
             notes.append(f"{errors.shown(name, 120)}/ is {what} and was left out of the data.")
+        if self.answers:
+            notes.append(f"{self.answers:,} files that `actzoo predict` wrote here were left out.")
         if self.special:
             named = _some(sorted(set(self.special)))
             notes.append(f"Pipes, sockets or devices, which were not opened: {named}.")
@@ -202,6 +208,29 @@ def written_by_actzoo(folder: str) -> str | None:
     return None
 
 
+def answers_in(folder: str | os.PathLike[str]) -> set[tuple[str, ...]]:
+    """Return what `predict` wrote into a folder: the last one, and last two, parts of each path."""
+    found: set[tuple[str, ...]] = set()
+    for name in (ANSWERS, ANSWERS_BEFORE):
+        path = os.path.join(folder, name)
+        if not is_table_of_answers(path):
+            continue
+        found |= {(name,), (LEGEND,)}
+        with open(path, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                parts = Path((row.get("mask") or "").removeprefix("'")).parts
+                found |= {parts[-1:], parts[-2:]}
+    return found - {()}
+
+
+def table_of_masks(parts: Iterable[tuple[str, ...]]) -> str:
+    """Return the table that keeps what an earlier call wrote, while the next one is under way."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("input", "mask", "error"), *(("", "/".join(p), "") for p in sorted(parts))])
+    return text.getvalue()
+
+
 def is_table_of_answers(path: str | os.PathLike[str]) -> bool:
     """Say whether a file is a table that `actzoo predict` wrote."""
     try:
@@ -276,7 +305,6 @@ def files_of(
     given: Sequence[str | os.PathLike[str]],
     takes: Callable[[str], bool] | None = None,
     left_out: LeftOut | None = None,
-    without: Sequence[str | os.PathLike[str]] = (),
 ) -> list[Path]:
     """Return files; a folder stands for all files below it, as `entries` lists them.
 
@@ -287,23 +315,20 @@ def files_of(
         given: Files and folders; files are returned as they are.
         takes: Whether a file in a folder is wanted, by its name; None takes all.
         left_out: Takes what is left out.
-        without: Folders to leave out.
 
     Raises:
         MissingFileError: A folder holds none.
         DataError: A given folder cannot be listed.
     """
     chosen: list[Path] = []
-    passed = {identity for folder in without if (identity := _identity(os.fspath(folder)))}
     for path in map(Path, given):
         if not path.is_dir():
             chosen.append(path)
             continue
         own = left_out or LeftOut(str(path))
         before = own.unread.total()
-        inside = [
-            Path(file) for file in _walk(str(path), passed, own) if _is_taken(file, takes, own)
-        ]
+        listed = _without_answers(str(path), _walk(str(path), own), own)
+        inside = [Path(file) for file in listed if _is_taken(file, takes, own)]
         if not inside:
             unread = own.unread.total() - before
             holds = f"{unread:,} files, none of which is an input" if unread else "no files"
@@ -322,9 +347,20 @@ def _is_taken(file: str, takes: Callable[[str], bool] | None, left_out: LeftOut)
     return False
 
 
-def _walk(root: str, passed: set[tuple[int, int]], left_out: LeftOut) -> Iterator[str]:
+def _without_answers(root: str, listed: Iterable[str], left_out: LeftOut) -> Iterator[str]:
+    """Yield files but those that `predict` wrote into the given folder itself."""
+    wrote = answers_in(root)
+    for file in listed:
+        parts = Path(file).relative_to(root).parts if wrote else ()
+        if tuple(map(files.readable, parts)) in wrote:
+            left_out.answers += 1
+        else:
+            yield file
+
+
+def _walk(root: str, left_out: LeftOut) -> Iterator[str]:
     """Yield the files below a folder in the order of their paths; those behind links come last."""
-    seen = set(passed)
+    seen: set[tuple[int, int]] = set()
     waiting, links = [(root, True)], collections.deque[str]()
     while waiting or links:
         place, is_folder = waiting.pop() if waiting else (links.popleft(), True)
@@ -337,10 +373,10 @@ def _walk(root: str, passed: set[tuple[int, int]], left_out: LeftOut) -> Iterato
         seen.add(identity)
         try:
             inner, found = entries(place, left_out)
-        except errors.DataError:
+        except errors.DataError as error:
             if place == root:
                 raise
-            left_out.unlisted.append(place)
+            left_out.unlisted[place] = str(error)
             yield place
             continue
         linked = {name for name in inner if os.path.islink(os.path.join(place, name))}

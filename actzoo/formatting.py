@@ -89,23 +89,37 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         columns: Headings.
         rows: Cells; a text is escaped and never steers the terminal.
     """
+    return "\n".join(table_lines(columns, rows)[0])
+
+
+def table_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], widths: Sequence[int] | None = None
+) -> tuple[list[str], list[int]]:
+    """Return the lines of a table and the widths of its columns, for a table that goes on.
+
+    Args:
+        columns: Headings; the first line.
+        rows: Cells; see `table`.
+        widths: Of the columns so far, which are kept where nothing is wider.
+    """
     cells = [[cell if isinstance(cell, str) else _cell(cell) for cell in row] for row in rows]
     cells = [[errors.shown(cell, 200) for cell in row] for row in cells]
     numeric = [
         bool(rows) and all(not isinstance(row[i], str) for row in rows) for i in range(len(columns))
     ]
-    widths = [
+    widest = [
         max(len(text) for text in (heading, *(row[i] for row in cells)))
         for i, heading in enumerate(columns)
     ]
+    widest = [max(pair) for pair in zip(widest, widths or widest, strict=True)]
     lines = []
     for line in (list(columns), *cells):
         padded = [
             text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
+            for text, width, right in zip(line, widest, numeric, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
+    return lines, widest
 
 
 def _cell(value: object) -> str:

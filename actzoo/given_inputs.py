@@ -56,7 +56,9 @@ def listed(path: Path, takes: Callable[[str], bool]) -> Iterator[Path | GivenInp
     """
     left_out = folders.LeftOut(str(path))
     try:
-        yield from folders.files_of([path], takes, left_out)
+        for file in folders.files_of([path], takes, left_out):
+            why = left_out.unlisted.get(str(file))
+            yield file if why is None else GivenInput(str(file), problem=why)
     except errors.ActzooError as error:
         yield GivenInput(str(path), problem=str(error))
     for sentence in (*_unread(left_out), *left_out.notes(takes, "inputs")):
@@ -74,12 +76,10 @@ def _unread(left_out: folders.LeftOut) -> list[str]:
 def _of_file(path: Path) -> GivenInput:
     name = str(path)
     try:
-        if path.is_dir():  # one that cannot be listed
-            folders.entries(name)
-        files.refuse_special(path)
         if path.suffix == ".npy":
+            files.refuse_special(path)
             return GivenInput(name, array=path)
-        return GivenInput(name, path.read_bytes())
+        return GivenInput(name, files.read_bytes(path))
     except FileNotFoundError:
         problem = f"There is no file {errors.shown(path, 200)}."
     except errors.ActzooError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 from actzoo import errors, files, folders
 from actzoo.artifacts import ARTIFACTS
 
-ANSWERS = folders.ANSWERS
-LEGEND = "labels.json"  # beside predicted masks
+ANSWERS, LEGEND = folders.ANSWERS, folders.LEGEND
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,9 +198,4 @@ def check_free(folder: RunFolder, *, resume: bool) -> None:
             given=str(folder.path),
             fix="--resume, or another --out",
         )
-    existed = folder.path.exists()
-    files.write_bytes(folder.path / ".writable", b"")
-    files.remove(folder.path / ".writable")
-    if not existed:
-        with contextlib.suppress(OSError):
-            folder.path.rmdir()
+    files.check_writable(folder.path)

@@ -189,9 +189,9 @@ class FakePredictor:
     def __init__(self, answers):
         self._answers = answers
 
-    def predict(self, given, *, out=None, options=None):
+    def predict_batches(self, given, *, out=None, options=None, note=None):
         self.options = options
-        return [self._answers[name] for name in given]
+        yield [self._answers[name] for name in given]
 
     def close(self):
         self.closed = True

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 
 import pytest
 
@@ -102,7 +103,6 @@ def test_only_inputs_are_taken_from_folders_and_the_rest_is_counted(tmp_path):
     assert folders.files_of([tmp_path / "README.txt"], lambda _: False) == [tmp_path / "README.txt"]
     with pytest.raises(errors.MissingFileError, match="3 files, none of which is an input"):
         folders.files_of([tmp_path / "b"], lambda name: name.endswith(".png"))
-    assert names_of(tmp_path, without=[tmp_path / "b"])[0] == ["README.txt", "a.jpg"]
 
 
 def test_a_folder_that_cannot_be_listed_stands_for_itself(tmp_path, monkeypatch):
@@ -116,6 +116,20 @@ def test_a_folder_that_cannot_be_listed_stands_for_itself(tmp_path, monkeypatch)
 
     monkeypatch.setattr(os, "scandir", scan)
     listed, left_out = names_of(tmp_path, takes=lambda name: name.endswith(".jpg"))
-    assert listed == ["a.jpg", "closed"] and left_out.unlisted == [str(tmp_path / "closed")]
+    assert listed == ["a.jpg", "closed"] and list(left_out.unlisted) == [str(tmp_path / "closed")]
     with pytest.raises(errors.DataError, match="closed cannot be listed: Permission denied"):
         folders.files_of([tmp_path / "closed"])
+
+
+@unix
+def test_a_pipe_that_is_named_is_read_if_something_writes_to_it(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"rain" * 50_000,))
+    writer.start()
+    assert files.read_bytes(tmp_path / "pipe") == b"rain" * 50_000
+    writer.join()
+    monkeypatch.setattr(files, "PIPE_SECONDS", 0.05)
+    with pytest.raises(errors.DataError, match="nothing was written into"):
+        files.read_bytes(tmp_path / "pipe")
+    with pytest.raises(errors.DataError, match="a device, not a file"):
+        files.read_bytes("/dev/zero")

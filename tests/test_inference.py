@@ -1,14 +1,17 @@
 """Predictions from every kind of model, and inputs that are refused."""
 
 import json
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import toy_export
 
 from actzoo import benchmark, cli, errors, evaluation, folders, inference, models, sites, tflite
+from actzoo.cli import answers
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +237,129 @@ def test_a_folder_stands_for_the_files_in_it(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(errors.MissingFileError, match="holds no files"):
         folders.files_of([tmp_path / "empty"])
+
+
+# --- folders of inputs, and answers as they come ---------------------------------------------
+
+
+@pytest.fixture
+def mixed(photos, tmp_path):
+    """Return a folder with inputs, and with what is none."""
+    root = tmp_path / "mixed"
+    for name in ("a.png", "below/b.png", ".NET/c.png", "@eaDir/d.png", "README.txt", "Thumbs.db"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        content = photos[0][0].read_bytes() if name.endswith(".png") else b"some words"
+        (root / name).write_bytes(content)
+    (root / "below/up").symlink_to(root, target_is_directory=True)
+    os.mkfifo(root / "pipe.png")
+    return root
+
+
+def test_predict_reads_a_folder_as_training_does(folder, mixed, capsys):
+    out = mixed / "answers"
+    words = ["predict", str(folder / "model_int8.tflite"), str(mixed), "--json"]
+    for more in ([], ["--out", str(out)], ["--out", str(out)]):
+        assert cli.run_command([*words, *more]) == 0
+        said = capsys.readouterr()
+        names = [row["input"] for row in json.loads(said.out)]
+        assert names == [str(mixed / "a.png"), str(mixed / "below/b.png")]
+        for words_of_note in ("set aside: 1 .txt", ".NET", "pipe.png"):
+            assert words_of_note in said.err
+    assert "answers/ is what `actzoo predict` wrote" in said.err
+    assert cli.run_command([*words[:2], str(mixed / "README.txt")]) == 2
+    assert "README.txt: Not a readable picture" in capsys.readouterr().err
+    assert cli.run_command([*words, str(mixed / "@eaDir")]) == 0  # it was asked for by name
+
+
+def test_an_empty_folder_is_an_input_that_cannot_be_read(folder, photos, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.txt").write_text("x")
+    given = [str(tmp_path / "empty"), str(tmp_path / "notes"), str(photos[0][0])]
+    assert cli.run_command(["predict", str(folder / "model_int8.tflite"), *given, "--json"]) == 2
+    said = capsys.readouterr()
+    rows = json.loads(said.out)
+    assert "holds no files" in rows[0]["error"] and "none of which is an input" in rows[1]["error"]
+    assert rows[2]["label"] in toy_export.CLASSES
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_call_that_is_stopped_keeps_what_was_answered(
+    folder, photos, tmp_path, capsys, monkeypatch, as_json
+):
+    calls = []
+    real = inference.FilePredictor.run
+
+    def stopping(self, inputs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, inputs)
+
+    monkeypatch.setattr(inference.FilePredictor, "run", stopping)
+    words = ["predict", str(folder / "model_int8.tflite"), *map(str, photos[0])]
+    words += ["--out", str(tmp_path / "out"), *["--json"] * as_json]
+    assert cli.run_command(words) == 130
+    printed = capsys.readouterr().out
+    rows = json.loads(printed) if as_json else printed.splitlines()[1:]
+    table = (tmp_path / "out/predictions.csv").read_text("utf-8").splitlines()
+    assert len(rows) == len(table) - 1 == 32 < len(photos[0])
+
+
+def test_an_unusable_out_is_found_before_any_work(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(inference, "open_model", lambda *_, **__: pytest.fail("it is opened"))
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/predictions.csv").write_text("id,score\n1,2\n")
+    for out, words in (
+        ("file", "is a file"), ("file/below", "Cannot write"), ("mine", "is not a table of"),
+    ):  # fmt: skip
+        given = ["predict", str(folder / "model_int8.tflite"), "a.png", "--out"]
+        assert cli.run_command([*given, str(tmp_path / out)]) == 2
+        assert words in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine"]
+
+
+def test_masks_of_an_earlier_call_stay_known_when_the_next_is_stopped(tmp_path):
+    row = {"input": "x.png", "shares": {"a": 1.0}}
+    with answers.Table(tmp_path, ["a"]) as table:
+        table.add([{**row, "mask": str(tmp_path / name)} for name in ("a.png", "2/caf\udce9.png")])
+    earlier = folders.answers_in(tmp_path)
+    assert {("a.png",), ("2", "caf\\xe9.png")} <= earlier
+    with pytest.raises(KeyboardInterrupt), answers.Table(tmp_path, ["a"]):
+        raise KeyboardInterrupt
+    assert earlier <= folders.answers_in(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"x")
+    (tmp_path / "drawn.png").write_bytes(b"x")
+    left_out = folders.LeftOut(str(tmp_path))
+    listed = folders.files_of([tmp_path], left_out=left_out)
+    assert listed == [tmp_path / "drawn.png"] and left_out.answers == 2
+    with answers.Table(tmp_path, None):
+        pass
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_many_classes_are_named_only_when_asked_for(tmp_path, capsys, monkeypatch):
+    classes = [f"class number {k}" for k in range(500)]
+    given = dict.fromkeys(classes, 1 / 500)
+    found = [inference.Prediction(f"{k}.jpg", classes[0], 1 / 500, given) for k in range(20)]
+
+    class Many(inference.Predictor):
+        card = SimpleNamespace(task="classification", classes=classes)
+        verified = True
+
+        def run(self, inputs):
+            raise NotImplementedError
+
+        def predict_batches(self, given, **_):
+            yield found
+
+    monkeypatch.setattr(inference, "open_model", lambda *_, **__: Many())
+    sizes = {}
+    for more in ("--json", "--all"):
+        words = ["predict", "m.tflite", "a.jpg", "--json", "--out", str(tmp_path / more), more]
+        assert cli.run_command(words) == 0
+        rows = json.loads(capsys.readouterr().out)
+        table = (tmp_path / more / "predictions.csv").read_text("utf-8")
+        sizes[more] = len(rows[0]["top"]), table.count("\n"), table.splitlines()[0].count(",")
+    assert sizes == {"--json": (5, 21, 3), "--all": (500, 21, 503)}

@@ -55,7 +55,7 @@ from actzoo.applications.medical import (
     volumes,
     writing,
 )
-from actzoo.cli import summaries
+from actzoo.cli import answers
 from actzoo.data import read_settings
 from actzoo.preprocessing import apply
 
@@ -754,7 +754,7 @@ def test_pictures_larger_than_a_tile_get_masks_of_their_own_size(pictures_run, t
 
 
 @pytest.mark.slow
-def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path):
+def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path, capsys):
     put(tmp_path / "scan.png", png(disc(61)[0]))
     with inference.open_model(pictures_run.run.export / "model_float32.tflite") as opened_model:
         preparation = data.Preparation.of("medical", opened_model.card.preprocessing)
@@ -765,7 +765,8 @@ def test_an_array_gets_its_mask_as_an_array(pictures_run, tmp_path):
     assert answer.mask.endswith("tile_mask.npy")
     mask = np.load(answer.mask)
     assert mask.shape == tile.shape[:2] and 0 < (mask == 255).mean() < 0.5
-    assert answer.mask in summaries.answer_table([summaries.answer(answer, 1)])
+    answers.Screen(None).add([answers.answer(answer, 1)])
+    assert answer.mask in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -783,6 +784,11 @@ def test_predict_writes_the_mask_of_an_array(pictures_run, tmp_path, capsys):
     assert "tile_mask.npy" in (out / run_folder.ANSWERS).read_text()
 
 
+def write_answers(folder, *found):
+    with answers.Table(folder, ["background", "foreground"]) as table:
+        table.add([answers.answer(one, 1) for one in found])
+
+
 @pytest.mark.slow
 def test_masks_of_others_are_never_overwritten(volumes_run, tmp_path):
     for name in ("scan.nii", "scan.nii.gz"):
@@ -798,11 +804,11 @@ def test_masks_of_others_are_never_overwritten(volumes_run, tmp_path):
         (tmp_path / "truth" / "scan_mask.nii.gz").write_bytes(b"drawn by hand")
         (refused,) = opened_model.predict(given[:1], out=tmp_path / "truth")
         assert refused.mask is None and "exists already" in refused.error
-        summaries.write_answers(tmp_path / "truth", [summaries.answer(refused, 1)])
+        write_answers(tmp_path / "truth", refused)
         (refused,) = opened_model.predict(given[:1], out=tmp_path / "truth")
         assert refused.mask is None and "exists already" in refused.error
         assert (tmp_path / "truth" / "scan_mask.nii.gz").read_bytes() == b"drawn by hand"
-        summaries.write_answers(out, [summaries.answer(one, 1), summaries.answer(two, 1)])
+        write_answers(out, one, two)
         again = opened_model.predict(given, out=out)
         assert [row.mask for row in again] == [one.mask, two.mask]
     assert not [p for p in out.iterdir() if p.name.startswith(".")]

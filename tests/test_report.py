@@ -8,7 +8,7 @@ import fake_run
 import pytest
 
 from actzoo import errors, formatting, inference, progress, report, run_folder
-from actzoo.cli import summaries
+from actzoo.cli import answers, summaries
 from actzoo.report import charts, embedded, panels
 from actzoo.report import figures as report_figures
 
@@ -483,21 +483,24 @@ def test_classes_and_files_are_shown_by_their_own_measures(run, masks):
     assert summaries.class_table({"n": 0}, "classification") is None
 
 
-def test_masks_are_answered_with_their_file_and_shares(tmp_path):
-    answers = [
-        summaries.answer(found, 5)
+def test_masks_are_answered_with_their_file_and_shares(tmp_path, capsys):
+    rows = [
+        answers.answer(found, 5)
         for found in (
             inference.Prediction("a.nii", None, None, {}, mask="out/a.nii", shares={"=x": 0.25}),
             inference.Prediction("=b.nii", None, None, {}, error="It is cut off."),
         )
     ]
-    assert answers[0]["mask"] == "out/a.nii"
-    assert "shares" not in answers[1]
-    table = summaries.answer_table(answers).splitlines()
+    assert rows[0]["mask"] == "out/a.nii"
+    assert "shares" not in rows[1]
+    answers.Screen(None).add(rows)
+    table = capsys.readouterr().out.splitlines()
     assert re.split(" {2,}", table[1]) == ["a.nii", "out/a.nii", "=x 25.0%"]
-    text = summaries.write_answers(tmp_path, answers).read_text("utf-8")
-    assert text == (
-        "input,mask,share of =x,error\na.nii,out/a.nii,0.250000,\n'=b.nii,,,It is cut off.\n"
+    with answers.Table(tmp_path, ["=x"]) as table:
+        table.add(rows)
+    assert table.path.read_text("utf-8") == (
+        "input,mask,labels,share of =x,error\n"
+        "a.nii,out/a.nii,,0.250000,\n'=b.nii,,,,It is cut off.\n"
     )
 
 

@@ -153,15 +153,15 @@ def quiet_start() -> Iterator[None]:
             sys.meta_path.remove(finder)
 
 
-def say(text: str = "", file: TextIO | None = None) -> None:
+def say(text: str = "", file: TextIO | None = None, end: str = "\n") -> None:
     """Print a result, to stdout or where that was before `working`."""
-    print(text, file=file, flush=file is not None)
+    print(text, file=file, end=end, flush=file is not None)
 
 
-def can_show(text: str) -> bool:
-    """Whether stdout has all characters of a text."""
+def can_show(text: str, file: TextIO | None = None) -> bool:
+    """Whether stdout, or another stream, has all characters of a text."""
     try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        text.encode(getattr(file or sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -200,8 +200,13 @@ def path(place: os.PathLike[str] | str) -> str:
 
 def say_json(data: object) -> None:
     """Print one JSON document; a number that is not finite becomes null."""
+    print(json_text(data))
+
+
+def json_text(data: object, file: TextIO | None = None) -> str:
+    """Return data as JSON that stdout, or another stream, can show."""
     text = files.to_json(data)
-    print(text if can_show(text) else json.dumps(json.loads(text), indent=2))
+    return text if can_show(text, file) else json.dumps(json.loads(text), indent=2)
 
 
 # --- interruption ------------------------------------------------------------------------------

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from actzoo import errors, formatting, tasks
-from actzoo.cli import console, options, summaries
+from actzoo.cli import answers, console, options
 from actzoo.cli.app import app
+
+if TYPE_CHECKING:
+    from actzoo import models
 
 
 @app.command()
@@ -41,7 +46,11 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Classes to name per input.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Classes to name per input, in JSON.")] = 5,
+    all_classes: Annotated[
+        bool,
+        typer.Option("--all", help="Name every class with its probability; in the table, too."),
+    ] = False,
     trust: options.Trust = False,
     threads: options.Threads = 1,
     as_json: options.Json = False,
@@ -51,37 +60,49 @@ def predict(
     """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
     from actzoo import inference
 
-    with (
-        console.working(),
-        contextlib.closing(inference.open_model(model, trust=trust, threads=threads)) as predictor,
-    ):
-        if predictor.card is not None and tasks.get_task(predictor.card.task).is_dense and not out:
-            raise errors.InvalidValueError(
-                "This model answers with masks, which are files.\n"
-                "Name a folder for them: --out FOLDER",
-                fix="--out FOLDER",
-            )
-        answers = predictor.predict(inputs, out=out, options=data_options)
+    results, refused = sys.stdout, 0
+    with console.working(), contextlib.ExitStack() as stack:
+        if out is not None:
+            inference.check_output_folder(out)
+        predictor = inference.open_model(model, trust=trust, threads=threads)
+        stack.enter_context(contextlib.closing(predictor))
+        classes = _classes_of_masks(predictor.card, out)
         if not predictor.verified:
             console.tell(
                 f"warning: no recorded hash says that {console.path(model)} is the file that was "
                 "exported."
             )
-    rows = [summaries.answer(answer, top) for answer in answers]
-    if as_json:
-        console.say_json(rows)
-    else:
-        console.say(summaries.answer_table(rows))
-    for row in rows:
-        for sentence in row.get("notes", ()):
-            console.tell(f"note: {errors.shown(row['input'], 200)}: {sentence}")
-        if "error" in row:
-            name, problem = errors.shown(row["input"], 200), row["error"]
-            console.tell(problem if name in problem else f"{name}: {problem}")
-    if out is not None:
-        console.tell(f"Wrote {console.path(summaries.write_answers(out, rows))}")
-    if any("error" in row for row in rows):
+        printed = stack.enter_context(answers.shown(as_json, results))
+        table = None
+        if out is not None:
+            named = predictor.card.classes if all_classes and predictor.card else ()
+            table = stack.enter_context(answers.Table(out, classes, () if classes else named))
+        for batch in predictor.predict_batches(inputs, out=out, options=data_options, note=_note):
+            rows = [answers.answer(answer, None if all_classes else top) for answer in batch]
+            printed.add(rows)
+            refused += answers.tell(rows)
+            if table is not None:
+                table.add(rows, [answer.probabilities for answer in batch])
+    if table is not None:
+        console.tell(f"Wrote {console.path(table.path)}")
+    if refused:
         raise typer.Exit(2)
+
+
+def _note(sentence: str) -> None:
+    console.tell(f"note: {sentence}")
+
+
+def _classes_of_masks(card: models.ModelCard | None, out: Path | None) -> Sequence[str] | None:
+    """Return the classes of a model that answers with masks; None for another one."""
+    if card is None or not tasks.get_task(card.task).is_dense:
+        return None
+    if out is None:
+        raise errors.InvalidValueError(
+            "This model answers with masks, which are files.\nName a folder for them: --out FOLDER",
+            fix="--out FOLDER",
+        )
+    return card.classes
 
 
 @app.command("benchmark")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from actzoo import artifacts, errors, files, formatting, run_folder, tasks
+from actzoo import artifacts, errors, formatting, tasks
 from actzoo.report.values import mapping
-
-if TYPE_CHECKING:
-    from actzoo.inference import Prediction
 
 
 def understood(lines: Mapping[str, str]) -> list[str]:
@@ -99,66 +95,3 @@ def _file_name(precision: str) -> str:
     """Return the name of the file of a precision, which another machine may know better."""
     known = precision in artifacts.ARTIFACTS
     return artifacts.ARTIFACTS.get(precision).file if known else precision
-
-
-def answer(answer: Prediction, top: int) -> dict[str, Any]:
-    """Return a prediction as the plain data that `predict --json` prints."""
-    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:top]
-    plain: dict[str, Any] = {
-        "input": answer.id,
-        "label": answer.label,
-        "probability": answer.probability,
-        "top": [{"label": name, "probability": value} for name, value in ranked],
-    }
-    if answer.shares:
-        plain.update(mask=answer.mask, shares=dict(answer.shares), labels=list(answer.labels))
-    if answer.notes:
-        plain["notes"] = list(answer.notes)
-    return plain if answer.error is None else {**plain, "error": answer.error}
-
-
-def answer_table(answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return predictions for people, one line each."""
-    if not any("shares" in row for row in answers):
-        rows = [(row["input"], row["label"] or "-", row["probability"]) for row in answers]
-        return formatting.table(("input", "class", "probability"), rows)
-    rows = [(row["input"], row.get("mask") or "-", _shares(row)) for row in answers]
-    return formatting.table(("input", "mask", "shares"), rows)
-
-
-def _shares(row: Mapping[str, Any]) -> str:
-    parts = [
-        f"{name} {formatting.share(value)}" for name, value in mapping(row.get("shares")).items()
-    ]
-    return ", ".join(parts) or "-"
-
-
-def write_answers(folder: Path, answers: Sequence[Mapping[str, Any]]) -> Path:
-    """Write predictions as a table that spreadsheets open."""
-    import csv
-    import io
-
-    classes = list(dict.fromkeys(name for row in answers for name in mapping(row.get("shares"))))
-    shares_of = {name: f"share of {name}" for name in classes}
-    own = ["mask", "labels", *shares_of.values()] if classes else ["label", "probability"]
-    columns = ["input", *own, "error"]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([files.csv_cell(name) for name in columns])
-    for row in answers:
-        shares = mapping(row.get("shares"))
-        cells = {**row, **{column: shares.get(name) for name, column in shares_of.items()}}
-        cells["labels"] = _legend(row)
-        writer.writerow([_cell(cells.get(name)) for name in columns])
-    return files.write_text(folder / run_folder.ANSWERS, text.getvalue())
-
-
-def _legend(row: Mapping[str, Any]) -> str:
-    """Return what the numbers in a mask mean, as in "0 background, 2 liver"."""
-    return ", ".join(f"{label['value']} {label['name']}" for label in row.get("labels", ()))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6f}"
-    return "" if value is None else files.csv_cell(str(value))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         notes_on_copies,
         open_source,
         rng,
+        to_stderr,
     )
     from actzoo.data.splitting import FRACTIONS, SPLITS, split, split_digest
 
@@ -76,6 +77,7 @@ _TARGETS = {
     "run_in_batches": "actzoo.data.cases:run_in_batches",
     "samples_of": "actzoo.data.preparation:samples_of",
     "split": "actzoo.data.splitting:split",
+    "to_stderr": "actzoo.data.source:to_stderr",
     "split_digest": "actzoo.data.splitting:split_digest",
 }
 
@@ -114,6 +116,7 @@ __all__ = [
     "shrunk",
     "split",
     "split_digest",
+    "to_stderr",
     "training_batches",
 ]
 

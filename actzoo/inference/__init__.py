@@ -8,6 +8,7 @@ from actzoo import _lazy
 
 if TYPE_CHECKING:
     from actzoo.inference.input_checks import check_inputs
+    from actzoo.inference.output_folder import check as check_output_folder
     from actzoo.inference.prediction import Prediction, read_inputs
     from actzoo.inference.predictors import (
         FilePredictor,
@@ -24,6 +25,7 @@ _TARGETS = {
     "Predictor": "actzoo.inference.predictors:Predictor",
     "SavedModelPredictor": "actzoo.inference.predictors:SavedModelPredictor",
     "check_inputs": "actzoo.inference.input_checks:check_inputs",
+    "check_output_folder": "actzoo.inference.output_folder:check",
     "open_model": "actzoo.inference.predictors:open_model",
     "read_inputs": "actzoo.inference.prediction:read_inputs",
 }
@@ -35,6 +37,7 @@ __all__ = [
     "Predictor",
     "SavedModelPredictor",
     "check_inputs",
+    "check_output_folder",
     "open_model",
     "read_inputs",
 ]

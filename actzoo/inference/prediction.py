@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
 import os
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, models, run_folder
-from actzoo.inference import label_numbers
+from actzoo import errors, folders, models
+from actzoo.inference import label_numbers, output_folder
 from actzoo.inference.input_checks import check_inputs
 
 if TYPE_CHECKING:
@@ -76,7 +75,10 @@ class PredictionSession:
         self._samples_of, self._in_batches = data.samples_of, data.run_in_batches
         self._written: set[Path] = set()
         # What an earlier call left may be written over, files of the user may not.
-        self._earlier = set() if out is None else _masks_before(out)
+        self._earlier: set[tuple[str, ...]] = set()
+        if out is not None:
+            output_folder.check(out)
+            self._earlier = folders.answers_in(out)
 
     def answers(self, items: Sequence[GivenInput]) -> list[Prediction]:
         """Return the answers for some inputs."""
@@ -178,54 +180,11 @@ class PredictionSession:
             made = self.domain.write_mask(
                 given.name, given.content, numbers, self.card.labels, Path(scratch)
             )
-            target = out / made.name
-            for number in itertools.count(2):
-                if target not in self._written:
-                    break
-                target = out / str(number) / made.name
-            own = target.relative_to(out).parts
-            ours = any(parts[-len(own) :] == own for parts in self._earlier)
-            if target.exists() and not ours:
-                raise errors.DataError(
-                    f"{errors.shown(target, 200)} exists already and is not overwritten.\n"
-                    "Name another folder: --out FOLDER",
-                    given=str(target),
-                    fix="--out FOLDER",
-                )
+            target = output_folder.free_place(out, made.name, self._written, self._earlier)
             target.parent.mkdir(exist_ok=True)
             os.replace(made, target)
         self._written.add(target)
         return target
-
-
-def _masks_before(out: Path) -> set[tuple[str, ...]]:
-    """Return the parts of the paths of the masks that an earlier call wrote into a folder.
-
-    Raises:
-        InvalidValueError: A predictions.csv of the user's is there.
-    """
-    table = out / run_folder.ANSWERS
-    if not table.exists():
-        return set()
-    try:
-        with open(table, encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-    except (OSError, ValueError, csv.Error):
-        header, rows = [], []
-    if header[:1] != ["input"] or header[-1:] != ["error"]:
-        raise errors.InvalidValueError(
-            f"{errors.shown(table, 200)} is not a table of `actzoo predict` and is not "
-            "overwritten.\n"
-            "Name another folder: --out FOLDER",
-            given=str(table),
-            fix="--out FOLDER",
-        )
-    if "mask" not in header:
-        return set()
-    at = header.index("mask")
-    return {
-        Path(row[at].removeprefix("'")).parts for row in rows if len(row) == len(header) and row[at]
-    }
 
 
 def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> models.ModelCard:
@@ -258,18 +217,24 @@ def with_data_options(card: models.ModelCard, options: Mapping[str, Any]) -> mod
 
 
 def read_inputs(
-    given: Sequence[str | os.PathLike[str]], card: models.ModelCard
+    given: Sequence[str | os.PathLike[str]], card: models.ModelCard, note: errors.Note | None = None
 ) -> Iterator[GivenInput]:
-    """Return what a user gives to `predict`, one input after another.
+    """Yield what a user gives to `predict`, one input after another.
 
     Args:
         given: Files, folders of them, or what the domain's `read` takes.
         card: Of the model: its domain, and how its data is opened.
+        note: Takes what there is to say of a folder; None prints it to stderr.
     """
-    from actzoo import domains
+    from actzoo import data, domains
 
+    say = note or data.to_stderr
     named = [os.fspath(item) for item in given]
-    return domains.get_domain(card.domain).read(named, card.data_options)
+    for item in domains.get_domain(card.domain).read(named, card.data_options):
+        if item.note is None:
+            yield item
+        else:
+            say(f"{errors.shown(item.name, 200)}: {item.note}")
 
 
 def batches_of(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,9 +79,31 @@ class Predictor(abc.ABC):
 
         Args:
             given: The user's files, folders of them, or whatever else the model's kind of data
-                takes, such as sentences.
+                takes, such as sentences. What a folder holds beside inputs is left out, and said.
             out: Folder for predicted masks, where each place has an answer; None writes none.
             options: How inputs are read, where otherwise than in training; see `with_data_options`.
+
+        Raises:
+            InvalidValueError: There is no card, so nothing says how to prepare inputs.
+        """
+        batches = self.predict_batches(given, out=out, options=options)
+        return [answer for batch in batches for answer in batch]
+
+    def predict_batches(
+        self,
+        given: Sequence[str | os.PathLike[str]],
+        *,
+        out: str | os.PathLike[str] | None = None,
+        options: Mapping[str, Any] | None = None,
+        note: errors.Note | None = None,
+    ) -> Iterator[list[Prediction]]:
+        """Yield predictions as they are made, some at a time; nothing is kept.
+
+        Args:
+            given: See `predict`.
+            out: See `predict`.
+            options: See `predict`.
+            note: Takes what there is to say of a folder of inputs; None prints it to stderr.
 
         Raises:
             InvalidValueError: There is no card, so nothing says how to prepare inputs.
@@ -94,12 +116,10 @@ class Predictor(abc.ABC):
             )
         card = with_data_options(self.card, options or {})
         session = PredictionSession(self, card, None if out is None else Path(out))
-        answers: list[Prediction] = []
         # A whole case may hold many samples: then one at a time.
         size = BATCH if session.preparation.cutter is None else 1
-        for batch in batches_of(read_inputs(given, card), size):
-            answers += session.answers(batch)
-        return answers
+        for batch in batches_of(read_inputs(given, card, note), size):
+            yield session.answers(batch)
 
 
 class FilePredictor(Predictor):

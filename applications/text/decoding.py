@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import IO, cast
 
-from actzoo import archives, errors
+from actzoo import archives, errors, files
 from actzoo.applications.text.records import refuse
 
 PACKED = (".gz", ".bz2", ".xz")  # endings after that of a table
@@ -80,12 +80,14 @@ def content_of(path: Path, first: int | None = None) -> bytes:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    file = open(path, "rb")  # closed by who asked for it
+    if files.special_kind(path) is None:
+        file = open(path, "rb")  # closed by who asked for it
+    else:
+        file = io.BufferedReader(io.BytesIO(files.read_bytes(path)))  # type: ignore[arg-type]
     beginning = file.peek(8)[:8]
     for mark, unpack in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
         if beginning.startswith(mark):
-            file.close()
-            return cast("IO[bytes]", unpack(path))
+            return cast("IO[bytes]", unpack(file))
     return file
 
 

@@ -174,6 +174,12 @@ class Text(Domain["Texts"]):
 
         return knowledge.remarks(content, steps)
 
+    def takes(self, name: str) -> bool:
+        """Say whether a file holds texts, by its ending."""
+        from actzoo.applications.text import table
+
+        return table.holds_texts(name)
+
     def traveling_files(self, steps: Steps) -> dict[str, bytes]:
         """Return `tokenizer.json` and `vocab.txt`."""
         from actzoo.applications.text import tokenizer

@@ -9,8 +9,7 @@ from typing import Any
 from actzoo import errors
 from actzoo.applications.text import cells, columns, table
 from actzoo.applications.text.records import Table
-from actzoo.domains import GivenInput
-from actzoo.folders import files_of
+from actzoo.given_inputs import GivenInput, listed
 
 _NO_TABLES = (".xlsx", ".xls", ".ods", ".pdf", ".docx", ".zip", ".sql", ".db", ".sqlite", ".pkl")
 
@@ -31,8 +30,11 @@ def read_given(given: Sequence[str], options: Mapping[str, Any]) -> Iterator[Giv
         if not item.strip():
             yield GivenInput(item, item.encode())  # preparing it says that it is empty
         elif _is_there(path):
-            for file in files_of([path]):
-                yield from _texts_of(file, options)
+            for file in listed(path, table.holds_texts):
+                if isinstance(file, GivenInput):
+                    yield file
+                else:
+                    yield from _texts_of(file, options)
         elif _names_a_file(item):
             yield GivenInput(item, problem=f"There is no file {errors.shown(item, 200)}.")
         else:

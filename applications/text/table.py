@@ -55,6 +55,12 @@ def _stem(path: Path) -> str:
     return part[1] if part else stem
 
 
+def holds_texts(name: str) -> bool:
+    """Say whether a file in a folder of inputs holds texts, by its name."""
+    path = Path(name)
+    return kind_of(path) in (*SUFFIXES, ".txt") and _stem(path) not in _ABOUT_DATA
+
+
 def is_table(path: Path) -> bool:
     """Say whether a file may hold a table of texts, by its ending, or by how it begins."""
     kind = kind_of(path)
