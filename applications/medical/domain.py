@@ -144,12 +144,6 @@ class Medical(Domain["Scans"]):
         header = volumes.read_header(content, limit, read.get("volume"), read.get("channels"))
         return summary.remarks(header.canonical_spacing, seen)
 
-    def takes(self, name: str) -> bool:
-        """Say whether a file is a picture or a volume, by its ending."""
-        from actzoo.applications.medical import folder
-
-        return name.lower().endswith((*folder.PICTURES, *folder.VOLUMES))
-
     def class_names(self, source: Scans, known: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the classes as a model of the known ones has them."""
         return source.classes_among(known)
