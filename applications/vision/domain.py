@@ -128,6 +128,12 @@ class Photos(Domain["Pictures"]):
             reasons=(why_size, why_fit, why_augmentation, *_why_ranges(ranges)),
         )
 
+    def takes(self, name: str) -> bool:
+        """Say whether a file in a folder is a picture, read or not, by its ending."""
+        from actzoo.applications.vision import class_folders
+
+        return class_folders.is_picture(name)
+
     def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> dict[str, str]:
         """Return remarks on a picture of more than 8 bits a value."""
         from actzoo.applications.vision import remarks

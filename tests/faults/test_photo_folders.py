@@ -124,6 +124,17 @@ def test_deeper_pictures_are_refused_with_advice_that_does_no_harm(tmp_path):
     assert "if not, move their folder away" in message
 
 
+def test_predict_takes_the_files_of_a_folder_that_training_takes(tmp_path):
+    root = write_classes(tmp_path / "data", count=2)
+    for name in ("notes.txt", "Thumbs.db", ".hidden.png", "photo.heic", "input.npy"):
+        (root / name).write_bytes(b"x")
+    write(root / "@eaDir/thumb.png")
+    given = list(domains.get_domain("vision").read([str(root)], {}))
+    assert any("1 .txt" in one.note for one in given if one.note)
+    names = {str(one.name).rsplit("/", 1)[-1] for one in given if not one.note}
+    assert names == {"000.png", "001.png", "photo.heic", "input.npy"}
+
+
 # --- what was understood -----------------------------------------------------------------------
 
 
