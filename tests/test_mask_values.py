@@ -238,21 +238,33 @@ def test_colors_and_transparency_together(tmp_path):
 
 
 def test_one_color_on_black_is_one_class(tmp_path):
-    red, green = np.array([255, 0, 0], "uint8"), np.array([0, 160, 0], "uint8")
+    red, green = np.array([255, 0, 90], "uint8"), np.array([0, 160, 0], "uint8")
     written = [foreground(k)[..., None] * red for k in range(3)]
     source = opened(with_masks(tmp_path, *written))
     assert source.classes == ("background", "foreground")
     np.testing.assert_array_equal(source.load(2).target, foreground(2))
     assert source.fingerprint().labels[1] == {
-        "name": "foreground", "value": 255, "color": [255, 0, 0],
+        "name": "foreground", "value": 255, "color": [255, 0, 90],
     }  # fmt: skip
-    with_masks(tmp_path, *written[:2], foreground(2)[..., None] * green)
-    assert "(255, 0, 0) in masks/c0.png and (0, 160, 0) in masks/c2.png" in refused(tmp_path)
-    with_masks(
-        tmp_path, *written[:2], foreground(2)[..., None] * green + foreground(1)[..., None] * red
-    )
+    pure = np.array([255, 0, 0], "uint8")
+    with_masks(tmp_path, *written[:2], foreground(2)[..., None] * pure)
+    assert "(255, 0, 90) in masks/c0.png and (255, 0, 0) in masks/c2.png" in refused(tmp_path)
+    both = foreground(2)[..., None] * green + foreground(1)[..., None] * red
+    with_masks(tmp_path, *written[:2], both)
     text = refused(tmp_path)
     assert "has colors (" in text and "(0, 160, 0)" in text and "masks" in text
+
+
+@pytest.mark.parametrize("channel", range(3))
+def test_numbers_in_one_channel_are_read(tmp_path, channel):
+    written = [np.zeros((40, 48, 3), "uint8") for _ in range(3)]
+    for number, mask in enumerate(written):
+        mask[..., channel] = np.where(foreground(number + 5), 2, foreground(number))
+    source = opened(with_masks(tmp_path, *written))
+    for number, mask in enumerate(written):
+        np.testing.assert_array_equal(source.load(number).target, mask[..., channel])
+    color = [2 * (k == channel) for k in range(3)]
+    assert source.fingerprint().labels[2] == {"name": "label 2", "value": 2, "color": color}
 
 
 # --- the background ----------------------------------------------------------------------------

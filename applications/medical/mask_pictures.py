@@ -124,6 +124,11 @@ def _say_the_same(colors: np.ndarray, opacity: np.ndarray) -> bool:
     )
 
 
+def _pure(value: int, channel: int) -> Color:
+    red, green, blue = (value if k == channel else 0 for k in range(3))
+    return red, green, blue
+
+
 def _codes(colors: np.ndarray) -> np.ndarray:
     """Return one number for each color of unsigned channels."""
     codes = np.zeros(colors.shape[:2], "uint64")
@@ -133,9 +138,15 @@ def _codes(colors: np.ndarray) -> np.ndarray:
 
 
 def _colored(colors: np.ndarray) -> MaskPicture:
-    """Read a mask `(height, width, 1 or 3)`: gray, or one color on black."""
+    """Read a mask `(height, width, 1 or 3)`: gray, of one channel, or one color on black."""
     if (colors[..., :1] == colors).all():
         return MaskPicture(colors[..., 0].copy())
+    used = np.flatnonzero(colors.any(axis=(0, 1)))
+    if len(used) == 1:
+        values = colors[..., used[0]].copy()
+        return MaskPicture(
+            values, colors={int(v): _pure(int(v), used[0]) for v in np.unique(values)}
+        )
     shown = ""
     if colors.dtype == np.uint8:
         _, first, counts = np.unique(_codes(colors), return_index=True, return_counts=True)
