@@ -248,6 +248,16 @@ def test_nnunets_own_names_are_read(tmp_path, channels):
         assert "2 channels: CT, PET" in source.fingerprint().kind
 
 
+def test_channels_that_dataset_json_names_must_be_there(tmp_path):
+    for number in range(3):
+        save(tmp_path / "imagesTr" / f"c{number}_0000.nii", nifti(ball(number)[0]))
+        save(tmp_path / "labelsTr" / f"c{number}.nii", nifti(ball(number)[1]))
+    content = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"b": 0, "x": 1, "y": 2}}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(errors.DataError, match=r"names 2 channels \(CT, PET\), and .* have 1"):
+        opened(tmp_path)
+
+
 def test_volumes_of_a_4d_file_are_channels_where_dataset_json_names_them(tmp_path):
     for number in range(3):
         both = np.stack([ball(number)[0], ball(number + 7)[0]], axis=-1)
@@ -328,10 +338,26 @@ def test_the_outlines_of_voc_are_void(tmp_path):
     assert "3 masks of another kind" in aside and "SegmentationObject/" in aside
 
 
+def test_the_lists_of_voc_say_splits_and_what_has_no_mask(tmp_path):
+    for number in range(6):
+        image, mask = disc(number, foreground=1)
+        put(tmp_path / "JPEGImages" / f"{number}.jpg", png(image, "JPEG"))
+        if number < 4:
+            put(tmp_path / "SegmentationClass" / f"{number}.png", png(mask))
+    lists = tmp_path / "ImageSets" / "Segmentation"
+    put(lists / "train.txt", b"0\n1\n2\n")
+    put(lists / "val.txt", b"3\n")
+    put(lists / "trainval.txt", b"0\n1\n2\n3\n")
+    source = opened(tmp_path)
+    assert source.splits() == ["train"] * 3 + ["val"]
+    aside = " ".join(source.fingerprint().set_aside)
+    assert "2 files that no list of splits names in JPEGImages/" in aside
+
+
 # --- endings -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", sorted(endings.CONVERT))
+@pytest.mark.parametrize("ending", sorted(e for e in endings.CONVERT if e.startswith(".")))
 def test_endings_that_are_not_read_are_named_with_a_way(tmp_path, ending):
     put(tmp_path / "images" / "a.png", png(disc()[0]))
     put(tmp_path / "masks" / "a.png", png(disc()[1]))

@@ -290,6 +290,11 @@ def dicom(root):
         put(root / "patient1" / f"IM{number:05d}", bytes(128) + b"DICM" + bytes(100))
 
 
+def dicom_series(root):
+    for number in range(N):
+        put(root / "p1" / "ct" / f"1.2.840.{number}", bytes(128) + b"DICM" + bytes(100))
+
+
 def dicom_beside(root):
     for number in range(N):
         put(root / "images" / f"{number}.dcm", bytes(128) + b"DICM" + bytes(100))
@@ -331,7 +336,7 @@ READ = {
                                {"train", "val", "test"}, 6, "beside"),
     "images/training (ADE)": (ade, 4, {"train", "val"}, 4, "images/ beside annotations/"),
     "JPEGImages/ (VOC)": (voc, 4, {None}, 4, "JPEGImages/ beside SegmentationClass/"),
-    "class folders with both (BUSI)": (busi, 12, {None}, 12, "--task classification"),
+    "class folders with both (BUSI)": (busi, 12, {None}, 12, "move the masks away first"),
     "one folder, a.png + a_mask.png": (both("{}.png", "{}_mask.png"), 4, {None}, 4, "'mask'"),
     "one folder, mask_a.png": (both("{}.png", "mask_{}.png"), 4, {None}, 4, "'mask'"),
     "one folder, seg-a.png": (both("img-{}.png", "seg-{}.png"), 4, {None}, 4, "'seg'"),
@@ -362,7 +367,7 @@ READ = {
     "other names in a folder per case": (volumes("k{n}/ct.nii", "k{n}/liver_seg{n}.nii"), 4,
                                          {None}, 4, "patients from folders"),
     "patient001_frame01_gt (ACDC)": (acdc, 6, {None}, 3, "patients from file names"),
-    "normal/ without masks (BUSI)": (normal_without, 8, {None}, 8, "--task classification"),
+    "normal/ without masks (BUSI)": (normal_without, 8, {None}, 8, "move the masks away first"),
     "masks/left/a.png": (both("images/{}.png", "masks/left/{}.png"), 4, {None}, 4, "images/"),
     "composed and decomposed names": (decomposed, 4, {None}, 4, "images/ beside masks/"),
     "a folder per patient, two series": (series, 6, {None}, 3, "patients from folders"),
@@ -385,7 +390,8 @@ REFUSED = {
     "an image without its mask": (one_lacks, r"imgs/a02.png \(has no mask\)"),
     "a case without a channel": (lacking_channel, r"BraTS_002_seg.nii \(has flair, t1, t1ce; most"),
     "no mask at all": (volumes("a/{}.nii", "a/{}x.nii"), r"8 \.nii"),
-    "DICOM without ending": (dicom, r"4 other(.|\n)*dcm2niix"),
+    "DICOM without ending": (dicom, r"4 DICOM(.|\n)*DICOM.*dcm2niix"),
+    "DICOM with dots in the names": (dicom_series, r"4 DICOM(.|\n)*dcm2niix"),
     "DICOM beside masks": (dicom_beside, r"4 \.nii, 4 \.dcm(.|\n)*dcm2niix"),
     "a mask file for each organ": (totalsegmentator, r"ct\.nii \(has 2 masks"),
     "a mask for each nucleus (DSB 2018)": (nuclei, r"a00\.png \(has 3 masks; one is needed"),

@@ -37,6 +37,19 @@ def check_channels(pairs: Sequence[Pair], facts: Sequence[PairInfo]) -> None:
         )
 
 
+def check_named_channels(channels: Sequence[str], facts: Sequence[PairInfo]) -> None:
+    """Refuse volumes of another number of channels than dataset.json names."""
+    named, have = len(channels), facts[0].channels
+    if facts[0].is_volume and named > 1 and named != have:
+        raise errors.DataError(
+            f"dataset.json names {named} channels ({errors.shown(', '.join(channels), 80)}), and "
+            f"the images have {have}.\nAdd the files of all channels (case_0000, case_0001), or "
+            "correct channel_names.",
+            given=have,
+            allowed=(named,),
+        )
+
+
 def check_palettes(pairs: Sequence[Pair], facts: Sequence[PairInfo]) -> None:
     """Refuse a number that has two colors: its masks were numbered each by itself."""
     first: dict[int, tuple[str, Color]] = {}

@@ -69,7 +69,10 @@ def open_scans(path: str, options: Mapping[str, Any]) -> Scans:
     chosen, names = _with_background(chosen, listing.names)
     listing = dataclasses.replace(listing, names=names)
     reading = Reading(*(getattr(chosen, field.name) for field in dataclasses.fields(Reading)))
-    return Scans(path, listing, inspection.look(path, listing.pairs, reading), chosen)
+    facts = inspection.look(path, listing.pairs, reading)
+    if chosen.channel_files is None and chosen.volume is None:
+        consistency.check_named_channels(listing.channels, facts)
+    return Scans(path, listing, facts, chosen)
 
 
 def _words(text: str | None) -> tuple[str, ...]:

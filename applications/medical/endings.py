@@ -37,7 +37,7 @@ _UNPACK = "unpack them"
 _LOST = "voxels without the header file of the same name; put it beside them"
 # Endings of files that are not read -> what they are, and what to do.
 CONVERT = {
-    ".dcm": _DICOM, ".dicom": _DICOM, ".ima": _DICOM,
+    "DICOM": _DICOM, ".dcm": _DICOM, ".dicom": _DICOM, ".ima": _DICOM,
     ".npy": _ARRAY, ".npz": _ARRAY, ".pt": _ARRAY, ".pkl": _ARRAY, ".mat": _ARRAY,
     ".h5": _ARRAY, ".hdf5": _ARRAY, ".zarr": _ARRAY,
     ".svs": _SLIDE, ".ndpi": _SLIDE, ".mrxs": _SLIDE, ".scn": _SLIDE, ".czi": _SLIDE,
@@ -96,6 +96,23 @@ def known_ending(name: str) -> str:
     """
     ending = os.path.splitext(name)[1].lower()
     return ending if ending in (*CONVERT, *BOXES, *DOCUMENTS) else "other"
+
+
+def told_ending(root: str, path: str) -> str:
+    """Return the ending of a file that is not read as `known_ending` does, or "DICOM" by content.
+
+    Args:
+        root: A folder.
+        path: Of the file, relative to it, with `/`.
+    """
+    ending = known_ending(path.rpartition("/")[2])
+    if ending != "other":
+        return ending
+    try:
+        with open(os.path.join(root, *path.split("/")), "rb") as file:
+            return "DICOM" if file.read(132)[128:] == b"DICM" else ending
+    except OSError:
+        return ending
 
 
 def unread_sentences(unread: collections.Counter[str]) -> list[str]:

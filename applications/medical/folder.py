@@ -26,7 +26,9 @@ from actzoo.applications.medical import (
 from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
 from actzoo.folders import SPLIT_NAMES, LeftOut, files_of
 
+MOST_ASKED = 20  # files of unknown kind that are opened to tell whether they are DICOM
 MOSTLY = 0.9  # share of the files that belong together where their names alone decide
+VOC_LISTS = "ImageSets/Segmentation"
 VOC_FOLDER, VOC_VOID = "segmentationclass", (255,)  # VOC's outlines of objects have no truth
 META = ("dataset.json", "labels.json", "classes.txt")
 
@@ -121,7 +123,7 @@ class _Contents:
             folder, _, name = path.rpartition("/")
             told = folder in folders or any(map(layout.says_role, folder.split("/")))
             if (told or not self.files) and name.lower() not in META:
-                unread[endings.known_ending(name)] += 1
+                unread[endings.told_ending(self.root, path)] += 1
         return unread
 
 
@@ -148,8 +150,13 @@ def looks_like_pairs(root: str) -> str | None:
     paths = [*(file.path for file in contents.files), *convertible]
     if convertible and _has_sure_folders(layout.read_paths(paths)):
         return "images with masks"
-    others = contents.others if not contents.files else []
-    return "DICOM files" if others and wording.is_dicom(root, others) else None
+    if contents.files:
+        return None
+    is_dicom = any(
+        endings.CONVERT.get(endings.told_ending(root, path)) == endings.CONVERT["DICOM"]
+        for path in contents.others[:MOST_ASKED]
+    )
+    return "DICOM files" if is_dicom else None
 
 
 def inputs_of(root: str) -> tuple[list[str], int]:
@@ -214,7 +221,7 @@ def _contents(root: str) -> _Contents:
         listed = []
     paths = [os.path.relpath(path, root).replace(os.sep, "/") for path in listed]
     scans, others = _sorted_by_use(paths)
-    files = layout.read_paths(scans)
+    files = _listed_by_voc(root, layout.read_paths(scans), others)
     has_masks = any(file.role != IMAGE for file in files)
     matches = pairing.match(files) if has_masks else pairing.Matches()
     are_pairs = _are_pairs(root, files, matches)
@@ -235,6 +242,24 @@ def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
     if found.faults or count < max(2, MOSTLY * (len(files) - len(found.aside))):
         return None
     return flat if probing.look_like_masks(root, [c.mask.path for c in found.cases]) else None
+
+
+def _listed_by_voc(root: str, files: list[ScanFile], others: Sequence[str]) -> list[ScanFile]:
+    """Return files with the splits of VOC's lists; what no list names is set aside by its split."""
+    splits: dict[str, str] = {}
+    for path in others:
+        folder, _, name = path.rpartition("/")
+        split = SPLIT_NAMES.get(name.removesuffix(".txt"))
+        if folder.endswith(VOC_LISTS) and split:
+            splits |= dict.fromkeys(label_names.text(os.path.join(root, path)).split(), split)
+    if not splits:
+        return files
+    return [
+        file
+        if file.role == layout.ASIDE
+        else dataclasses.replace(file, split=splits.get(file.stem, layout.UNLISTED))
+        for file in files
+    ]
 
 
 def _sorted_by_use(paths: Sequence[str]) -> tuple[list[str], list[str]]:

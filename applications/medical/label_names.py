@@ -64,13 +64,13 @@ def read(root: str, above: Iterable[str] = (), mask_folders: Iterable[str] = ())
 def _lines(path: str) -> dict[int, str]:
     if not os.path.isfile(path):
         return {}
-    lines = _text(path).split("\n")
+    lines = text(path).split("\n")
     return {value: name.strip() for value, name in enumerate(lines) if name.strip()}
 
 
 def _content(path: str) -> Mapping[str, object]:
     try:
-        content = json.loads(_text(path))
+        content = json.loads(text(path))
     except (ValueError, RecursionError) as error:
         raise _unreadable(path) from error
     if not isinstance(content, dict):
@@ -126,7 +126,12 @@ def _about(content: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
-def _text(path: str) -> str:
+def text(path: str) -> str:
+    """Return a file's text.
+
+    Raises:
+        DataError: It is not text, or cannot be read.
+    """
     try:
         with open(path, encoding="utf-8-sig") as file:
             return file.read()

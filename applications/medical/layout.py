@@ -16,6 +16,7 @@ from actzoo.applications.medical import endings
 from actzoo.folders import SPLIT_NAMES, same_name
 
 MASK, IMAGE, ASIDE = "mask", "image", "aside"
+UNLISTED = "unlisted"  # in the place of a split: a list of splits leaves the file out
 _MASK_WORDS = frozenset((
     "mask", "masks", "seg", "segs", "segm", "segmentation", "segmentations", "segmented",
     "label", "labels", "labelmap", "labelmaps", "lbl", "gt", "gts", "annotation", "annotations",

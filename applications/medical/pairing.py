@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical.layout import ASIDE, IMAGE, MASK, ScanFile, key_of
+from actzoo.applications.medical.layout import ASIDE, IMAGE, MASK, UNLISTED, ScanFile, key_of
 
 Place = tuple[str | None, tuple[str, ...]]
 
@@ -38,6 +38,7 @@ class Matches:
             an image or a mask.
         unlabeled: Images of a split, or of folders, without any mask.
         aside: Masks of another kind than those that were taken.
+        unlisted: Files that the data's own list of splits leaves out.
     """
 
     cases: list[Case] = dataclasses.field(default_factory=list)
@@ -45,6 +46,7 @@ class Matches:
     lone: list[ScanFile] = dataclasses.field(default_factory=list)
     unlabeled: list[ScanFile] = dataclasses.field(default_factory=list)
     aside: list[ScanFile] = dataclasses.field(default_factory=list)
+    unlisted: list[ScanFile] = dataclasses.field(default_factory=list)
 
 
 def with_channels(case: Case, wanted: Sequence[str]) -> Case:
@@ -72,9 +74,11 @@ def match(files: Sequence[ScanFile]) -> Matches:
     """Return which of some files belong together, by what their paths say."""
     by_place: dict[Place, list[ScanFile]] = collections.defaultdict(list)
     for file in files:
-        by_place[file.split, file.place].append(file)
+        if file.split != UNLISTED:
+            by_place[file.split, file.place].append(file)
     result = Matches()
     result.aside = [file for file in files if file.role == ASIDE]
+    result.unlisted = [file for file in files if file.split == UNLISTED]
     left: list[ScanFile] = []
     for group in by_place.values():
         left += _match_place(group, result)

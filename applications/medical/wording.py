@@ -18,6 +18,7 @@ from actzoo.folders import LeftOut
 
 MOST_NAMED = 10
 _CLASSES = "to learn the folders as classes of photos instead: --task classification"
+_CLASSES_OF_BOTH = "to learn the folders as classes of photos, move the masks away first"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +58,17 @@ def kind(told: Told, channels: Sequence[str]) -> str:
     whose = f"patients {told.patients}" if told.patients else "each image a patient of its own"
     parts.append(whose)
     if not told.is_sure and not is_volume:
-        parts.append(_CLASSES)
+        parts += _other_reading(told)
     return "; ".join(parts)
+
+
+def _other_reading(told: Told) -> list[str]:
+    """Return how to have folders learned as classes, where they may be some."""
+    case = told.matches.cases[0]
+    if case.images[0].folder != case.mask.folder:
+        return [_CLASSES]
+    folders = {case.mask.folder for case in told.matches.cases}
+    return [_CLASSES_OF_BOTH] if len(folders) > 1 and "folders" not in told.patients else []
 
 
 def _sides(case: pairing.Case) -> str:
@@ -83,6 +93,7 @@ def left_aside(matches: pairing.Matches) -> list[str]:
     sentences = []
     for files, what in (
         (matches.unlabeled, "images without masks"),
+        (matches.unlisted, "files that no list of splits names"),
         (matches.aside, "masks of another kind, or without an image"),
     ):
         counts = collections.Counter(_shown_folder(file) for file in files)
@@ -133,11 +144,9 @@ def nothing_to_read(
             given=root,
         )
     counted = collections.Counter(endings.split_name(file.path)[1] for file in files)
-    counted.update(endings.known_ending(name) for name in others)
+    counted.update(endings.told_ending(root, path) for path in others)
     holds = ", ".join(f"{count:,} {ending}" for ending, count in counted.most_common(MOST_NAMED))
     ways = [f"{e}: {endings.CONVERT[e]}" for e in counted if e in endings.CONVERT]
-    if not ways and is_dicom(root, others):
-        ways = [f"files without ending: {endings.CONVERT['.dcm']}"]
     advice = "".join(f"\n{way}." for way in ways)
     return errors.DataError(
         f"{place} holds no images with masks that can be read; it holds: {holds or 'no files'}.\n"
@@ -145,17 +154,3 @@ def nothing_to_read(
         f"with masks marked in their names (case_mask.png).{advice}",
         given=root,
     )
-
-
-def is_dicom(root: str, paths: Sequence[str]) -> bool:
-    """Say whether files are DICOM: by their ending, or by the content of the first without one."""
-    if any(path.lower().endswith((".dcm", ".dicom", ".ima")) for path in paths):
-        return True
-    for path in [path for path in paths if "." not in path.rpartition("/")[2]][:5]:
-        try:
-            with open(os.path.join(root, *path.split("/")), "rb") as file:
-                if file.read(132)[128:] == b"DICM":
-                    return True
-        except OSError:
-            continue
-    return False
