@@ -209,6 +209,18 @@ def test_masks_as_jpeg_are_read_where_they_are_said_to_be_black_and_white(tmp_pa
     assert not source.load(2).target.any()
 
 
+def test_edges_of_a_class_that_is_not_white_are_asked_about(tmp_path):
+    written = [(softened(disc(k)[1]) * (100 / 255)).astype("uint8") for k in range(3)]
+    text = refused(with_masks(tmp_path, *written))
+    assert "without smoothing" in text and "--binary-masks" not in text
+    assert "brightest value of the mask is" in refused(tmp_path, binary_masks=True)
+
+
+def test_many_numbered_classes_are_classes(tmp_path):
+    written = [(np.arange(40 * 48).reshape(40, 48) // 160).astype("uint8") for _ in range(3)]
+    assert len(opened(with_masks(tmp_path, *written)).classes) == 12
+
+
 def test_a_photo_is_no_binary_mask(tmp_path):
     with_masks(
         tmp_path, disc(0)[1], np.random.default_rng(0).integers(0, 255, (40, 48)).astype("uint8")

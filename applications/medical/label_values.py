@@ -17,6 +17,7 @@ MOST_LEVELS = 16  # gray levels at equal distances that are taken for classes
 LEAST_LEVEL = 0.01  # of the labeled places that each of these fills, at least
 LARGEST_NUMBER = 64  # numbers up to here beside 255 are numbers of classes
 MOST_GRAY = 1.0  # times as many places as are white may be the gray edges of one class
+LEAST_EDGES = 8  # values that gray edges have, at least, where nothing is white
 FEW_PLACES = 10  # of all masks: fewer may be a slip of the brush
 
 
@@ -66,7 +67,7 @@ def aliases(files: Sequence[MaskValues], names: Mapping[int, str]) -> dict[int, 
         if len(found) > 1:
             return _one_end(files, found)
     if not names:
-        _check_255(files, present)
+        _check_unexplained(files, present)
     return {}
 
 
@@ -97,13 +98,17 @@ def _one_end(files: Sequence[MaskValues], found: Sequence[int]) -> dict[int, int
     )
 
 
-def _check_255(files: Sequence[MaskValues], present: Collection[int]) -> None:
-    """Refuse 255, or 65535, beside other values that no name explains."""
+def _check_unexplained(files: Sequence[MaskValues], present: Collection[int]) -> None:
+    """Refuse white beside other values that no name explains, and what looks like gray edges."""
     end = max(present, default=0)
     others = sorted(set(present) - {0, end})
-    if end not in WHITES[1:] or not others or _are_levels(files, others, end):
+    places = {value: sum(file.counts.get(value, 0) for file in files) for value in (*others, end)}
+    are_edges = sum(places[value] for value in others) <= MOST_GRAY * places.get(end, 0)
+    is_white = end in WHITES[1:]
+    numbered = [*others, end] == [*range(1, len(others) + 2)]
+    many = len(others) >= LEAST_EDGES and are_edges and not numbered
+    if not others or not (is_white or many) or _are_levels(places, end):
         return
-    places = {value: sum(file.counts.get(value, 0) for file in files) for value in others}
     shown = [
         f"{value} ({places[value]:,} place{'s' * (places[value] != 1)}, in "
         f"{_named([file.name for file in files if value in file.counts], 1)})"
@@ -117,24 +122,29 @@ def _check_255(files: Sequence[MaskValues], present: Collection[int]) -> None:
             "If 255 marks places without truth, which are neither learned nor scored, name the "
             f"others alone in {_naming(others)}.",
         )
-    if sum(places.values()) <= MOST_GRAY * sum(file.counts.get(end, 0) for file in files):
-        ways.append("If they are the gray edges of one class: --binary-masks")
+    if are_edges:
+        how = "--binary-masks" if is_white else "write the masks again, without smoothing"
+        ways.append(f"If they are the gray edges of one class: {how}")
     raise errors.DataError(
         f"Masks hold {end} beside other numbers without names: {', '.join(shown)}{more}.\n"
         + "\n".join(ways),
         given=others,
-        fix="--binary-masks",
+        fix="--binary-masks" if are_edges and is_white else None,
     )
 
 
-def _are_levels(files: Sequence[MaskValues], others: Sequence[int], end: int) -> bool:
-    """Tell whether values are gray levels at equal distances, each of many places."""
-    if len(others) + 2 > MOST_LEVELS:
+def _are_levels(places: Mapping[int, int], end: int) -> bool:
+    """Tell whether values are gray levels at equal distances, each of many places.
+
+    Args:
+        places: Of each value but 0, in order.
+        end: The last value.
+    """
+    if len(places) + 1 > MOST_LEVELS:
         return False
-    step = end / (len(others) + 1)
-    even = all(abs(value - step * k) <= 1 for k, value in enumerate(others, 1))
-    places = [sum(file.counts.get(value, 0) for file in files) for value in (*others, end)]
-    return even and min(places) >= LEAST_LEVEL * sum(places)
+    step = end / len(places)
+    even = all(abs(value - step * k) <= 1 for k, value in enumerate(places, 1))
+    return even and min(places.values()) >= LEAST_LEVEL * sum(places.values())
 
 
 def _refuse_without_background(files: Sequence[MaskValues], present: Collection[int]) -> None:

@@ -21,6 +21,7 @@ ROUNDING = 0.01  # of a value in masks, as of scaled 8 bits; more was interpolat
 ROUNDING_OF_0 = 1e-3  # less, since 1/255 is a 1 that was scaled
 LEAST_OF_0 = 1e-6  # nor is 1/65535, where nothing else is there
 MOST_ROUNDING = 0.25  # however coarse a file's steps are
+BLACK, WHITE = 50, 0.2  # of a JPEG: what is still black; how far below its end white may be
 MOST_GRAY = 0.2  # of a mask of one class, where its edges are
 BACKGROUND = "background"
 FOREGROUND = "foreground"
@@ -71,7 +72,7 @@ def _rounded(mask: np.ndarray, half_step: float) -> np.ndarray:
 
 
 def foreground(mask: np.ndarray, is_blurred: bool = False) -> np.ndarray:
-    """Return a mask of one class: what is above half of its scale, which ends at 1, 255 or 65535.
+    """Return a mask of one class: the brighter half of what lies between black and white.
 
     Args:
         mask: Values, perhaps with gray edges.
@@ -81,17 +82,24 @@ def foreground(mask: np.ndarray, is_blurred: bool = False) -> np.ndarray:
         255 and 0, uint8.
 
     Raises:
-        DataError: Most of its values are far from both ends.
+        DataError: It does not end in white, or is gray in many places.
     """
     highest = float(mask.max())
-    if not is_blurred and len(np.unique(mask)) <= 2 and mask.min() == 0:
+    if not is_blurred and mask.min() == 0 and len(np.unique(mask)) <= 2:
         return np.where(mask > 0, 255, 0).astype("uint8")
-    scale = next((end for end in (1, 255, 65535) if highest <= end), highest)
-    if ((mask > scale / 4) & (mask < scale * 3 / 4)).mean() > MOST_GRAY:
+    if is_blurred and highest < BLACK:
+        return np.zeros(mask.shape, "uint8")
+    white = next((end for end in WHITES if (1 - WHITE) * end <= highest <= end), None)
+    if white is None:
         raise unreadable(
-            f"more than {MOST_GRAY:.0%} of the mask is gray, so it is not a mask of one class"
+            f"the brightest value of the mask is {highest:g}, not 1, 255 or 65535, so it is no "
+            "mask of black and white"
         )
-    return np.where(mask > scale / 2, 255, 0).astype("uint8")
+    if ((mask > white / 4) & (mask < white * 3 / 4)).mean() > MOST_GRAY:
+        raise unreadable(
+            f"more than {MOST_GRAY:.0%} of the mask is gray, so it is no mask of black and white"
+        )
+    return np.where(mask > white / 2, 255, 0).astype("uint8")
 
 
 def exchanged(value: int, background: int) -> int:
