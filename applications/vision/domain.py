@@ -74,12 +74,6 @@ class Photos(Domain["Pictures"]):
 
         return data.open_pictures(path, options)
 
-    def takes(self, name: str) -> bool:
-        """Say whether a file is a picture, by its ending; some can only be refused by name."""
-        from actzoo.applications.vision import folder
-
-        return os.path.splitext(name)[1].lower() in (*folder.READ, *folder.CONVERT)
-
     def recognize_example(self, path: str, mask: str | None) -> str | None:
         """Return that a path is a picture without a mask, or None; its first bytes say so."""
         from actzoo.applications.picture_kinds import BEGINNING, kind_of
