@@ -23,6 +23,8 @@ from actzoo.data import (
     RunData,
     Source,
     about_near_copies,
+    about_seen,
+    find_seen,
     near_copies,
     open_source,
     run_cases,
@@ -276,8 +278,9 @@ def evaluate(
         options: How the other data is opened, where otherwise than in training.
 
     Returns:
-        `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`; `notes`, what to know
-        of other data before trusting the score.
+        `task`, `model`, `precision`, `data`, and `test` as in `metrics.json`; of other data also
+        `seen_in_training`, how many of its examples were (None where it is not known), and
+        `notes`, what to know before trusting the score.
 
     Raises:
         MissingFileError: The model, its data or the exported file is not there.
@@ -306,6 +309,8 @@ def evaluate(
         assessed = tasks.get_task(card.task).assess(
             ((numbers[case.target], case.outputs, case.spacing) for case in cases), card.classes
         )
+    seen = None if data is None else find_seen(path, source)
+    known = [about_seen(source, seen)] if seen is not None and len(seen) else []
     return {
         "format": files.FORMAT,
         "task": card.task,
@@ -313,7 +318,8 @@ def evaluate(
         "precision": precision,
         "data": None if data is None else str(data),
         "test": assessed.score,
-        "notes": [] if data is None else _remarks(source, card),
+        "seen_in_training": None if seen is None else len(seen),
+        "notes": [] if data is None else [*known, *_remarks(source, card)],
     }
 
 

@@ -21,7 +21,7 @@ from keras import ops
 
 from actzoo import activations, domains, errors, files, memory, models, tasks, weights
 from actzoo.checkpoint import Checkpoint
-from actzoo.data import RunData, feeding, load_samples
+from actzoo.data import RunData, feeding, load_samples, write_seen
 from actzoo.phases import PreparedPhase, TrainingData, on_features, on_inputs
 from actzoo.plan import Plan
 from actzoo.progress import Progress
@@ -145,6 +145,7 @@ def train(
         layer.trainable = True
     _note_on_choice(state, data.task, note)
     models.save_model(model, run.path, card_of(plan, report.origin))
+    write_seen(run.path, data.source, data.splits["train"], plan.content_hash)
     traveling = domains.get_domain(plan.domain).traveling_files(plan.preprocessing)
     for name, content in traveling.items():
         files.write_bytes(run.path / name, content)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from actzoo.data.pipeline import feeding, training_batches
     from actzoo.data.preparation import Augmenter, Cutter, Preparation, read_settings, samples_of
     from actzoo.data.run_data import RunData
+    from actzoo.data.seen import about_seen, find_seen, write_seen
     from actzoo.data.source import (
         Example,
         Fingerprint,
@@ -52,6 +53,9 @@ _TARGETS = {
     "HasPresence": "actzoo.data.source:HasPresence",
     "HasSignatures": "actzoo.data.likeness:HasSignatures",
     "NearCopy": "actzoo.data.likeness:NearCopy",
+    "about_seen": "actzoo.data.seen:about_seen",
+    "find_seen": "actzoo.data.seen:find_seen",
+    "write_seen": "actzoo.data.seen:write_seen",
     "about_near_copies": "actzoo.data.likeness:about_near_copies",
     "note_near_copies": "actzoo.data.likeness:note_near_copies",
     "near_copies": "actzoo.data.likeness:near_copies",
@@ -97,9 +101,11 @@ __all__ = [
     "RunData",
     "Source",
     "about_near_copies",
+    "about_seen",
     "check_classes",
     "counts_by_split",
     "feeding",
+    "find_seen",
     "load_masked_samples",
     "load_samples",
     "load_training_samples",
@@ -118,6 +124,7 @@ __all__ = [
     "split_digest",
     "to_stderr",
     "training_batches",
+    "write_seen",
 ]
 
 __getattr__, __dir__ = _lazy.attach(__name__, _TARGETS)
