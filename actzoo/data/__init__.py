@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actzoo.data.seen import about_seen, find_seen, write_seen
     from actzoo.data.source import (
         Example,
+        ExplainsFewClasses,
         Fingerprint,
         HasDigests,
         HasPresence,
@@ -49,6 +50,7 @@ _TARGETS = {
     "Case": "actzoo.data.cases:Case",
     "Cutter": "actzoo.data.preparation:Cutter",
     "Example": "actzoo.data.source:Example",
+    "ExplainsFewClasses": "actzoo.data.source:ExplainsFewClasses",
     "HasDigests": "actzoo.data.source:HasDigests",
     "HasPresence": "actzoo.data.source:HasPresence",
     "HasSignatures": "actzoo.data.likeness:HasSignatures",
@@ -92,6 +94,7 @@ __all__ = [
     "Case",
     "Cutter",
     "Example",
+    "ExplainsFewClasses",
     "Fingerprint",
     "HasDigests",
     "HasPresence",

@@ -18,20 +18,21 @@ import numpy as np
 from actzoo import errors
 from actzoo.data.source import Source
 
-SIDES = {2: 24, 3: 10}  # cells along each axis of a shrunk picture or volume
+CELLS = {2: 24, 3: 10}  # along each axis of a shrunk picture or volume
+KEPT = {2: 14, 3: 8}  # of its frequencies along each axis: the others are blurred away anyway
+COARSE = {2: 10, 3: 6}  # of these, what a first look at all pairs takes
 POINTS = 24  # values along an axis of a cell that are looked at; more cost time alone
 SHRUNK_FROM = 48  # cells along an axis, to which whole steps shrink before fractions do
-SPREAD = 4.0  # standard deviations that a signature resolves
 BLANK = 2e-3  # of the largest value; less spread than that is a page without content
 MOST_EXAMPLES = 50_000  # more are not compared: each pair of two splits is
 ALIKE = 0.8  # correlation from which a pair is looked at closely
 MOST_PAIRS = 2_000  # that are looked at closely, the most alike first
-UNEXPLAINED = 0.013  # share of the variance that near-copies may differ by
+UNEXPLAINED = 0.008  # share of the variance that near-copies may differ by
 # In pictures from one fixed camera all are alike: only pairs ten times nearer than usual count.
 NEARER_THAN_USUAL = 10.0
 USUAL = 0.75  # quantile of the distances within a class
 SAMPLED = 200  # pairs of a class that its usual distance is taken from
-BLUR = 0.7  # cells; a shift is a multiple of the slope only where it is smooth
+BLUR = 1.0  # cells; a shift is a multiple of the slope only where it is smooth
 SHOWN = 10  # pairs in a sentence
 ROWS = 1_000  # examples whose similarities are held at once
 
@@ -43,8 +44,8 @@ class HasSignatures(Protocol):
     def signatures(self) -> np.ndarray | None:
         """Return a signature of each example, without opening any.
 
-        Digests `(n,)` of bytes, equal for near-copies; or `shrunk` forms, int8 `(n, 24, 24)` of
-        pictures or `(n, 10, 10, 10)` of volumes, all 0 where there is nothing to compare.
+        Digests `(n,)` of bytes, equal for near-copies; or `shrunk` forms, int8 `(n, 14, 14)` of
+        pictures or `(n, 8, 8, 8)` of volumes, all 0 where there is nothing to compare.
         """
         ...
 
@@ -67,7 +68,7 @@ class NearCopy:
 
 
 def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
-    """Return the signature of a picture or volume: its means over a coarse grid, int8.
+    """Return the signature of a picture or volume: its lowest frequencies over a coarse grid.
 
     Args:
         values: Numbers `(height, width, ...)` or `(x, y, z, ...)`, of any size and unit; further
@@ -75,21 +76,23 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
         axes: 2 for a picture, 3 for a volume.
 
     Returns:
-        Int8 `(24, 24)` or `(10, 10, 10)`, mean 0; all 0 where the values hardly differ.
+        Int8 `(14, 14)` or `(8, 8, 8)`, cosine transform of a grid of 24 or 10 cells along each
+        axis; all 0 where the values hardly differ.
     """
-    side = SIDES[axes]
+    from scipy import fft
+
+    side = CELLS[axes]
     steps = [slice(None, None, max(1, size // (POINTS * side))) for size in values.shape[:axes]]
     values = values[tuple(steps)]
     largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
     for axis in range(axes):
         values = _shrunk_along(values, axis, side)
     values = values.reshape((side,) * axes + (-1,)).mean(axis=-1)
-    values = values - values.mean()
-    spread = float(values.std())
-    if not spread > BLANK * largest:
-        return np.zeros(values.shape, "int8")
-    scaled = np.rint(values * (127 / (SPREAD * spread)))
-    small: np.ndarray = np.clip(scaled, -127, 127).astype("int8")
+    kept = (slice(KEPT[axes]),) * axes
+    if not values.std() > BLANK * largest:
+        return np.zeros((KEPT[axes],) * axes, "int8")
+    frequencies = fft.dctn(values - values.mean(), norm="ortho")[kept]
+    small: np.ndarray = np.rint(frequencies * (127 / np.abs(frequencies).max())).astype("int8")
     return small
 
 
@@ -216,10 +219,9 @@ class _Search:
     def __init__(self, signatures: np.ndarray, labels: np.ndarray) -> None:
         self._signatures = signatures
         self._labels = labels
-        coarse = signatures.reshape(len(signatures), *_halves(signatures.shape[1:]))
-        coarse = coarse.mean(axis=tuple(range(2, coarse.ndim, 2)), dtype="float32")
-        flat = coarse.reshape(len(coarse), -1)
-        flat = flat - flat.mean(axis=1, keepdims=True)
+        axes = signatures.ndim - 1
+        low = signatures[(slice(None), *[slice(COARSE[axes])] * axes)]
+        flat = low.reshape(len(signatures), -1).astype("float32")
         length = np.linalg.norm(flat, axis=1, keepdims=True)
         self._units = flat / np.maximum(length, 1e-6)
         self._has_content = length[:, 0] > 0
@@ -256,13 +258,8 @@ class _Search:
 
     def _unexplained(self, pairs: np.ndarray) -> np.ndarray:
         """Return the share of the variance of each pair that one does not explain of the other."""
-        from scipy import ndimage
-
-        axes = self._signatures.ndim - 1
         used, places = np.unique(pairs, return_inverse=True)
-        smooth = ndimage.gaussian_filter(
-            self._signatures[used].astype("float32"), (0.0, *[BLUR] * axes), mode="nearest"
-        )
+        smooth = _smooth_grids(self._signatures[used])
         one, other = (smooth[places.reshape(pairs.shape)[:, k]] for k in range(2))
         parts = range(0, len(pairs), 256)
         shares = [
@@ -287,9 +284,20 @@ class _Search:
         return limits
 
 
-def _halves(sides: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in which every other axis has the two cells that are taken together."""
-    return tuple(size for side in sides for size in (side // 2, 2))
+def _smooth_grids(signatures: np.ndarray) -> np.ndarray:
+    """Return the shrunk pictures or volumes behind signatures `(n, ...)`, blurred."""
+    from scipy import fft
+
+    axes = signatures.ndim - 1
+    side, kept = CELLS[axes], KEPT[axes]
+    frequencies = signatures.astype("float32")
+    kept_share = np.exp(-0.5 * (BLUR * np.pi * np.arange(kept) / side) ** 2)
+    for axis in range(axes):
+        frequencies = frequencies * kept_share.reshape(-1, *[1] * (axes - 1 - axis))
+    grids: np.ndarray = fft.idctn(
+        frequencies, s=(side,) * axes, axes=tuple(range(1, axes + 1)), norm="ortho"
+    )
+    return grids
 
 
 def _residual(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -127,6 +127,18 @@ class HasDigests(Protocol):
 
 
 @runtime_checkable
+class ExplainsFewClasses(Protocol):
+    """What a source may add: what to do where training needs more classes than it has.
+
+    A trained model is scored on such data all the same.
+    """
+
+    def why_few_classes(self) -> str | None:
+        """Return why it has a single class, and how to fix that; None where it has more."""
+        ...
+
+
+@runtime_checkable
 class HasPresence(Protocol):
     """What a source with masks may add: with it, splits are drawn by what masks hold."""
 
@@ -184,6 +196,9 @@ def open_source(
         if place != path and place in str(error):
             error.message = error.message.replace(place, path)
         raise
+    if len(source.classes) < fewest and isinstance(source, ExplainsFewClasses):
+        if why := source.why_few_classes():
+            raise errors.DataError(why, given=list(source.classes))
     check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:

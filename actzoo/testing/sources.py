@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import data, data_options, domains, errors, files, preprocessing, tasks
+from actzoo import data, domains, errors, files, preprocessing, tasks
 from actzoo.data.cases import as_numbers, prepared_example
 from actzoo.inference import label_numbers
 from actzoo.testing.checks import Check, CheckFailedError
@@ -390,9 +390,7 @@ def _nothing_is_refused(subject: _Subject) -> None:
 
 def _wrong_data_is_refused(subject: _Subject, path: str) -> None:
     try:
-        subject.domain.open(
-            path, data_options.read_options(subject.domain.spec.options, subject.options)
-        )
+        subject.open(path)
     except errors.ActzooError as error:
         _require(bool(str(error).strip()), f"the error on {path} says nothing")
         return

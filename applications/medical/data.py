@@ -168,6 +168,10 @@ class Scans:
     def __len__(self) -> int:
         return len(self._pairs)
 
+    def why_few_classes(self) -> str | None:
+        """Return that there is nothing but background, and what to check; None where there is."""
+        return None if len(self.classes) > 1 else masks.ALL_EMPTY
+
     def classes_among(self, known: Sequence[str]) -> tuple[str, ...]:
         """Return the names of the classes as a model of the known ones has them."""
         return masks.names_among(known, self.classes, self._table)

@@ -25,6 +25,10 @@ BLACK, WHITE = 50, 0.2  # of a JPEG: what is still black; how far below its end 
 MOST_GRAY = 0.2  # of a mask of one class, where its edges are
 BACKGROUND = "background"
 FOREGROUND = "foreground"
+ALL_EMPTY = (
+    "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
+    "Check that the right files are in masks/."
+)
 
 
 def whole_numbers(mask: np.ndarray, step: float = 0.0) -> np.ndarray:
@@ -132,7 +136,7 @@ def table_of(
         Value -> class index; names of the classes; notes.
 
     Raises:
-        DataError: There is nothing but background, a value has no name, or there are too many.
+        DataError: A value has no name, or there are too many.
     """
     present = sorted({0, *values} - set(void))
     unknown = [value for value in present if value not in names and value != 0] if names else []
@@ -175,13 +179,7 @@ def _check_named(unknown: Sequence[int], names: Mapping[int, str]) -> None:
 
 
 def _check_count(known: Sequence[int]) -> None:
-    """Refuse masks of nothing but background, and those of more values than there are classes."""
-    if known == [0]:
-        raise errors.DataError(
-            "All masks are empty: nothing but 0 occurs in them, so there is nothing to learn.\n"
-            "Check that the right files are in masks/.",
-            given=known,
-        )
+    """Refuse masks of more values than there are classes."""
     if len(known) > MOST_CLASSES:
         raise errors.DataError(
             f"Masks hold {len(known)} different values, {known[0]} to {known[-1]}; at most "

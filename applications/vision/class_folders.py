@@ -185,11 +185,15 @@ class ClassFolders:
                 given=place,
             )
 
-    def check_classes(self, root: str, every: list[str], classes: tuple[str, ...]) -> None:
-        """Refuse data without two classes, or with a class of nothing but unread files."""
+    def check_classes(self, root: str, every: list[str], classes: tuple[str, ...]) -> str | None:
+        """Refuse data without a class, or with a class of nothing but unread files.
+
+        Returns:
+            Why one class is not enough for training; None where there are more.
+        """
         self._check_unread(classes)
         if len(classes) >= 2:
-            return
+            return None
         if self._loose and not classes:
             words = beginnings(self._loose)
             hint = f" Their names begin with {some(words)}." if words else ""
@@ -204,11 +208,13 @@ class ClassFolders:
             have = f"one class folder with pictures, {errors.shown(classes[0])}/"
         elif every:
             have = f"{len(every)} folders, all of them without pictures"
-        raise errors.DataError(
+        why = (
             f"{errors.shown(root, 200)} has {have}; classification needs two or more.\n"
-            "Put the pictures of each class into a folder of their own: FOLDER/CLASS/PICTURE.",
-            given=root,
+            "Put the pictures of each class into a folder of their own: FOLDER/CLASS/PICTURE."
         )
+        if not classes:
+            raise errors.DataError(why, given=root)
+        return why
 
     def _check_unread(self, classes: tuple[str, ...]) -> None:
         unread = {

@@ -72,6 +72,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         notes=listing.notes,
         kind=listing.kind,
         set_aside=listing.set_aside,
+        why_few=listing.why_few,
     )
 
 
@@ -129,6 +130,7 @@ class Pictures:
         notes: Warnings met so far.
         kind: What the data was taken for and why.
         set_aside: What was left out before.
+        why_few: Why one class is not enough for training; None where there are more.
 
     Raises:
         DataError: A class would lose more than half of its pictures; or, strict, anything is wrong.
@@ -147,8 +149,10 @@ class Pictures:
         notes: Sequence[str] = (),
         kind: str = "",
         set_aside: Sequence[str] = (),
+        why_few: str | None = None,
     ) -> None:
         self.classes = classes
+        self._why_few = why_few
         self._kind = kind
         self._options = options
         self._read = read
@@ -232,12 +236,16 @@ class Pictures:
             ranges[form] = [black, self._options.white or white]
         return ranges
 
+    def why_few_classes(self) -> str | None:
+        """Return why one class is not enough for training; None where there are more."""
+        return self._why_few
+
     def digests(self) -> list[bytes]:
         """Return a digest of each picture's pixels."""
         return [bytes(digest) for digest in self._rows["pixels"]]
 
     def signatures(self) -> np.ndarray:
-        """Return each picture shrunk to `(24, 24)`, for near-copies."""
+        """Return each picture shrunk to `(14, 14)` frequencies, for near-copies."""
         shrunk: np.ndarray = self._rows["shrunk"]
         return shrunk
 

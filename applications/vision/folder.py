@@ -35,6 +35,7 @@ class Listing:
         notes: Warnings, one sentence each.
         kind: What the folder was taken for and why.
         set_aside: What was left out.
+        why_few: Why its one class is not enough for training; None where it has more.
     """
 
     classes: tuple[str, ...]
@@ -44,6 +45,7 @@ class Listing:
     notes: list[str]
     kind: str
     set_aside: tuple[str, ...]
+    why_few: str | None = None
 
 
 def looks_like_classes(root: str) -> str | None:
@@ -99,10 +101,10 @@ def list_pictures(root: str) -> Listing:
     }
     every = sorted(next(iter(folders_of.values())))
     classes = tuple(name for name in every if any(files_of[split][name] for split in files_of))
-    listed.check_classes(root, every, classes)
+    why_few = listed.check_classes(root, every, classes)
     below = ", ".join(f"{relative(root, place)}/" for split, place in sections.items() if split)
     kind = f"photos in {len(classes)} class folders" + (f", below {below}" if below else "")
-    result = Listing(classes, [], [], [], listed.notes(), kind, listed.set_aside())
+    result = Listing(classes, [], [], [], listed.notes(), kind, listed.set_aside(), why_few)
     for split, place in sections.items():
         _add_split(result, root, split, place, folders_of[split], files_of[split])
     return result
