@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 BATCH_SIZES = ((10_000, 64), (640, 32), (160, 16), (0, 8))  # from so many training examples on
 FINE_TUNE_EXAMPLES = 40_000
 LITTLE_DATA = 20_000  # training examples; below, an architecture takes its smaller form
+
+SHOWN = 5  # outputs in a note
 
 SMALLEST_BATCH = 4  # samples, from which on batch normalization works
 
@@ -60,6 +63,7 @@ def make_plan(
         InvalidValueError: The model is for another kind of data.
     """
     fingerprint = source.fingerprint()
+    notes = (*notes, *_order_notes(source.classes, notes))
     spec = models.MODELS.get(options.model or domain.default_model)
     _check_fits(spec, domain)
     start = weights.locate(options.weights)
@@ -212,6 +216,35 @@ def _check_fits(spec: models.ModelSpec, domain: domains.DomainSpec) -> None:
             given=spec.name,
             allowed=fitting,
         )
+
+
+def _order_notes(classes: Sequence[str], notes: Sequence[str]) -> list[str]:
+    """Return a note where one could take the number of an output for its class.
+
+    Saved models keep the order that they have, so it is said and not changed.
+    """
+    natural = sorted(classes, key=_by_number)
+    by_text = list(classes) == sorted(classes) != natural
+    are_numbers = all(re.fullmatch(r"[+-]?\d+([.,]\d+)?", name) for name in classes)
+    apart = [
+        place
+        for place, name in enumerate(classes)
+        if name != (str(place) if are_numbers else natural[place])
+    ]
+    if not apart or not (by_text or are_numbers):
+        return []
+    if any(f"{classes[apart[0]]} is {apart[0]}" in note for note in notes):
+        return []  # the data's own note says which output is which
+    named = [f"output {i} is class '{errors.shown(classes[i])}'" for i in apart[:SHOWN]]
+    more = f" and so on to output {apart[-1]}" if apart[SHOWN:] else ""
+    order = "names as text, not of their numbers" if by_text else "numbers"
+    return [f"Outputs are in the order of the classes' {order}: {', '.join(named)}{more}."]
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    """Return what names are sorted by where their numbers count as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts]
 
 
 def _activation_notes(chosen: str | None) -> list[str]:

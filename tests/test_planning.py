@@ -107,3 +107,30 @@ def test_an_activation_that_is_not_for_hidden_layers_is_reported(grids, tmp_path
     told = stages.plan(grids, tmp_path / "a", activation="exp").notes
     assert any("exponential is not made for hidden layers. It grows" in note for note in told)
     assert not any("hidden" in note for note in stages.plan(grids, tmp_path / "b").notes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (("1", "10", "2"), "names as text, not of their numbers: output 0 is class '1', output 1"),
+        (tuple(sorted(map(str, range(12)))), "output 2 is class '10', output 3 is class '11'"),
+        (("class1", "class10", "class2"), "output 1 is class 'class10'"),
+        (("background", "label 10", "label 2"), "output 1 is class 'label 10'"),
+        (("5", "7", "9"), "the classes' numbers: output 0 is class '5'"),
+        (("01", "02", "10"), "output 0 is class '01'"),
+        (("-1", "1"), "output 0 is class '-1'"),
+    ],
+)  # fmt: skip
+def test_numbers_of_outputs_that_are_not_the_classes_are_said(classes, said):
+    (note,) = planning._order_notes(classes, ())
+    assert said in note
+    first = next(i for i, name in enumerate(classes) if f"output {i} is class '{name}'" in note)
+    assert planning._order_notes(classes, (f"The labels: {classes[first]} is {first}.",)) == []
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [("0", "1", "2"), ("cat", "dog"), ("dog", "cat2", "cat1"), ("cat", "dog2"), ("a",)],
+)
+def test_an_order_that_nobody_mistakes_is_not_said(classes):
+    assert planning._order_notes(classes, ()) == []

@@ -21,6 +21,7 @@ from actzoo.data.source import Source
 CELLS = {2: 24, 3: 10}  # along each axis of a shrunk picture or volume
 KEPT = {2: 14, 3: 8}  # of its frequencies along each axis: the others are blurred away anyway
 COARSE = {2: 10, 3: 6}  # of these, what a first look at all pairs takes
+LUMA = np.array([0.299, 0.587, 0.114])  # as in a gray copy of a colored picture
 POINTS = 24  # values along an axis of a cell that are looked at; more cost time alone
 SHRUNK_FROM = 48  # cells along an axis, to which whole steps shrink before fractions do
 BLANK = 2e-3  # of the largest value; less spread than that is a page without content
@@ -71,8 +72,8 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     """Return the signature of a picture or volume: its lowest frequencies over a coarse grid.
 
     Args:
-        values: Numbers `(height, width, ...)` or `(x, y, z, ...)`, of any size and unit; further
-            axes are channels, of which the mean is taken.
+        values: Numbers `(height, width, ...)` or `(x, y, z, ...)`, of any size and unit; of
+            further axes, which are channels, the mean is taken, of three of them the gray value.
         axes: 2 for a picture, 3 for a volume.
 
     Returns:
@@ -87,7 +88,8 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
     for axis in range(axes):
         values = _shrunk_along(values, axis, side)
-    values = values.reshape((side,) * axes + (-1,)).mean(axis=-1)
+    values = values.reshape((side,) * axes + (-1,))
+    values = values @ LUMA if values.shape[-1] == len(LUMA) else values.mean(axis=-1)
     kept = (slice(KEPT[axes]),) * axes
     if not values.std() > BLANK * largest:
         return np.zeros((KEPT[axes],) * axes, "int8")
