@@ -30,7 +30,10 @@ def read(path: Path) -> Table:
         raise errors.missing_extra("pyarrow", "text", f"Reading {path.suffix} tables") from None
     try:
         content = _opened(path)
-    except (OSError, pyarrow.ArrowException) as error:
+        content.validate(
+            full=path.suffix.lower() != ".parquet"
+        )  # of Arrow, bytes are used as they are
+    except (OSError, pyarrow.ArrowException, UnicodeDecodeError, OverflowError) as error:
         is_parquet = path.suffix.lower() == ".parquet"
         raise refuse(
             path.name,
@@ -85,7 +88,18 @@ def _values(column: pyarrow.ChunkedArray) -> list[object]:
     if pyarrow.types.is_temporal(kind):
         shown = column.cast(kind).cast(pyarrow.string()).to_pylist()
         return [None if value is None else Moment(value) for value in shown]
-    return list(column.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:  # some programs write other bytes as strings
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pyarrow.Scalar) -> object:
+    """Return a value; of strings that are not UTF-8, their bytes."""
+    try:
+        return cast("object", scalar.as_py())
+    except UnicodeDecodeError as error:
+        return error.object
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:

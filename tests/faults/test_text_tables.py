@@ -415,6 +415,17 @@ def test_cells_that_are_neither_text_nor_label_are_refused_by_row(tmp_path, form
     )
 
 
+def test_strings_that_are_not_utf8_and_damaged_files_are_refused(tmp_path):
+    numbers = pyarrow.array(range(0, 2 * COUNT + 1, 2), pyarrow.int32()).buffers()[1]
+    latin = pyarrow.StringArray.from_buffers(COUNT, numbers, pyarrow.py_buffer(b"\xe9a" * COUNT))
+    refused(put_parquet(tmp_path / "a.parquet", latin), "bytes that are not UTF-8", "30 of 30")
+    path = tmp_path / "a.arrow"
+    content = pyarrow.table({"text": latin, "label": LABELS})
+    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_file(file, content.schema) as w:
+        w.write_table(content)
+    refused(path, "not an Arrow table")
+
+
 def test_class_numbers_beyond_the_names_are_refused(tmp_path):
     path = put_parquet(tmp_path / "a.parquet", TEXTS, [7] * COUNT, CLASS_LABEL)
     refused(path, "holds 7; the file names 2 classes")
