@@ -24,7 +24,7 @@ from actzoo import errors, files
 SPLIT_NAMES = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test",
+    "test": "test", "testing": "test",
 }  # fmt: skip
 # What `actzoo predict` writes: the table, that of an earlier call, and the legend of masks.
 ANSWERS, ANSWERS_BEFORE, LEGEND = "predictions.csv", ".predictions-before.csv", "labels.json"

@@ -80,6 +80,8 @@ class PictureFile:
                 deep = deep_pictures.is_deep(self.kind, self._raw, header)
                 if header is not None and not (deep and self.kind == "TIFF"):
                     header.load()  # a deep PNG, too: it may say behind its pixels how to turn it
+                if header is not None and header.mode == "LAB":
+                    raise deep_pictures.NotReadError("its colors are CIELAB; save it as RGB")
                 if header is None or deep:
                     return deep_pictures.decode(self.kind, self._raw)
                 return deep_pictures.brightened(header)

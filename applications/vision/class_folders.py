@@ -11,7 +11,24 @@ from actzoo.applications.vision.names import beginnings, is_person
 from actzoo.folders import LeftOut, entries, same_name
 
 READ = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".pjpeg",
+        ".mpo",
+        ".png",
+        ".apng",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".avifs",
+    )
 )
 # Pictures that are not read: what to do with them.
 CONVERT = {
@@ -36,6 +53,7 @@ CONVERT = {
 UNLABELED = frozenset(
     ("unlabeled", "unlabelled", "no_label", "no_labels", "unsup", "unsupervised", "unannotated")
 )
+_JUST_PICTURES = frozenset(("images", "image", "imgs", "img", "pictures", "photos", "jpg", "png"))
 # The one folder of a held-out split that tools want where there are no classes.
 _NOT_A_CLASS = UNLABELED | {
     "unknown", "images", "image", "imgs", "img", "pictures", "photos", "data", "all", "none",
@@ -138,9 +156,16 @@ class ClassFolders:
             self._outside.append(relative(self._root, path))
 
     def pictures(self, folder: str) -> list[str]:
-        """Return the names of the pictures directly in a class folder."""
+        """Return the names of the pictures of a class folder.
+
+        They lie in it, or all of them in a folder that says only that they are pictures.
+        """
         inner, files = entries(folder, self.left_out)
         names, unread = [], collections.Counter[str]()
+        if len(inner) == 1 and inner[0].casefold() in _JUST_PICTURES and not _any_picture(files):
+            self._unread.update(extension_of(name) or "no ending" for name in files)
+            below = self.pictures(os.path.join(folder, inner[0]))
+            return [f"{inner[0]}/{name}" for name in below]
         for name in files:
             if extension_of(name) not in READ:
                 unread[extension_of(name) or "no ending"] += 1
@@ -289,6 +314,10 @@ class ClassFolders:
 def same_class(name: str) -> str:
     """Return a name in the form in which splits are compared: composed, in small letters."""
     return same_name(same_name(name).casefold())
+
+
+def _any_picture(files: list[str]) -> bool:
+    return any(map(is_picture, files))
 
 
 def holds_pictures(folder: str) -> bool:

@@ -385,6 +385,12 @@ def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
             f"{some(animated)}."
         )
     notes += _notes_on_depth(rows, some)
+    if len(rows) and (brightest := rows["high"].max()) * images.DARK < images.WHITES[0]:
+        notes.append(
+            f"All pictures are nearly black: their highest value is {brightest:,.6g}. If they were "
+            "made from pictures of more bits, the tool kept too few of them; if they are masks or "
+            "indices, they are no photos."
+        )
     heights, widths = rows["height"].astype(float), rows["width"].astype(float)
     long = np.maximum(heights, widths) > LONGEST * np.minimum(heights, widths)
     if long.any():

@@ -16,11 +16,12 @@ from actzoo.applications.vision.names import (
     MOSTLY,
     are_ids,
     beginnings,
+    by_split,
     is_person,
     is_split,
     mostly,
 )
-from actzoo.folders import SPLIT_NAMES, entries
+from actzoo.folders import entries
 
 FEWEST_IDS = 3  # folders, before their names are taken for numbers of persons or cases
 FEW_PICTURES = 60  # in most folders: classes that are told by numbers alone have more
@@ -64,11 +65,10 @@ def question(root: str) -> str | None:
 
 def _places(root: str) -> list[str]:
     """Return the folders whose folders would be classes."""
-    by_split = [name for name in entries(root)[0] if name.casefold() in SPLIT_NAMES]
-    inside = [os.path.join(root, name) for name in by_split]
-    has_train = any(SPLIT_NAMES[name.casefold()] == "train" for name in by_split)
+    named = by_split(entries(root)[0])
+    inside = [os.path.join(root, name) for names in named.values() for name in names]
     deep = [place for place in inside if entries(place)[0]]
-    return deep if has_train and deep else [root]
+    return deep if "train" in named and deep else [root]
 
 
 def _by_folder(root: str, places: Sequence[str]) -> dict[str, list[str]]:

@@ -6,7 +6,6 @@ two ways. Nothing is opened here.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from actzoo.applications.vision.class_folders import (
     relative,
     some,
 )
+from actzoo.applications.vision.names import by_split
 from actzoo.folders import SPLIT_NAMES, entries
 
 
@@ -142,48 +142,45 @@ def _add_split(
 def _sections(root: str, listed: ClassFolders) -> dict[str | None, str]:
     """Return split -> folder of class folders; the key None where there are no splits."""
     inner, _ = entries(root)
-    by_split = _folders_by_split(root, inner)
-    if "train" not in by_split:
+    folder_of = _folders_by_split(root, inner)
+    if "train" not in folder_of:
         return {None: root}
-    train = os.path.join(root, by_split["train"])
+    train = os.path.join(root, folder_of["train"])
     if not any(holds_pictures(os.path.join(train, name)) for name in entries(train)[0]):
         return {None: root}  # classes that happen to be called like this: trains, tests
     for name in inner:
         place = os.path.join(root, name)
-        if name.casefold() in SPLIT_NAMES or not holds_pictures(place):
+        if name in folder_of.values() or not holds_pictures(place):
             continue
         if name.casefold() in UNLABELED:
             listed.add_unlabeled(place)
             continue
         raise errors.DataError(
-            f"{errors.shown(root, 120)} has {by_split['train']}/, so its folders are splits; "
+            f"{errors.shown(root, 120)} has {folder_of['train']}/, so its folders are splits; "
             f"'{errors.shown(name)}/' holds pictures, too, but is not one.\n"
             "Move it away, or call it train, val or test.",
             given=name,
         )
     entries(root, listed.left_out)
     return {
-        split: os.path.join(root, by_split[split])
+        split: os.path.join(root, folder_of[split])
         for split in ("train", "val", "test")
-        if split in by_split
+        if split in folder_of
     }
 
 
 def _folders_by_split(root: str, folders: Iterable[str]) -> dict[str, str]:
     """Return split -> its folder; where there is a train folder, each split has one folder."""
-    by_split: dict[str, list[str]] = collections.defaultdict(list)
-    for name in folders:
-        if split := SPLIT_NAMES.get(name.casefold()):
-            by_split[split].append(name)
-    twice = [split for split, names in by_split.items() if len(names) > 1]
-    if twice and "train" in by_split:
-        names = by_split[twice[0]]
+    named = by_split(folders)
+    twice = [split for split, names in named.items() if len(names) > 1]
+    if twice and "train" in named:
+        names = named[twice[0]]
         raise errors.DataError(
             f"Two folders of {errors.shown(root, 120)} mean {twice[0]}: {some(names)}.\n"
             "Keep one, or put the pictures of both into it.",
             given=names,
         )
-    return {split: names[0] for split, names in by_split.items()}
+    return {split: names[0] for split, names in named.items()}
 
 
 def _check_same_classes(

@@ -29,6 +29,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WebP", "AVIF")
 WHITES = (255, 1023, 4095, 16383, 65535)
 OVERSHOOT = 1.05
 DARK = 8  # a white that is so many times the highest value would make pictures black
+AT_ONCE = 1 << 18  # pixels of more than 8 bits a value that are brought to 8 bits together
 FORMS = BYTES, INTEGER, FLOAT = ("8 bits", "integer", "float")  # of a picture's values
 
 
@@ -282,15 +283,22 @@ def _deep_inputs(value: object) -> Picture | None:
 
 def _as_bytes(picture: Picture, black: float, white: float) -> np.ndarray:
     """Return a picture of more than 8 bits a value as uint8 `(height, width, 3)`."""
-    colors, count = picture.colors.astype("float64"), picture.pixels.shape[2]
-    shown = np.rint((np.clip(colors, black, white) - black) * (255 / max(white - black, 1e-9)))
-    if picture.white_is_zero:
-        shown = 255 - shown
-    if count != colors.shape[2]:
-        opacity = picture.pixels[..., -1:].astype("float64")
-        opaque = _opaque(picture, float(opacity.max()), white)
-        shown = np.rint(255 - (255 - shown) * np.clip(opacity / opaque, 0, 1))
-    return np.repeat(shown, 3 // shown.shape[2], axis=2).astype("uint8")
+    colors, count = picture.colors, picture.pixels.shape[2]
+    opacity = picture.pixels[..., -1:] if count != colors.shape[2] else None
+    opaque = 1.0 if opacity is None else _opaque(picture, float(opacity.max()), white)
+    rows, columns = colors.shape[:2]
+    made = np.empty((rows, columns, 3), np.uint8)
+    step = max(1, AT_ONCE // columns)
+    for part in (slice(start, start + step) for start in range(0, rows, step)):
+        values = np.clip(colors[part].astype("float64"), black, white)
+        shown = np.rint((values - black) * (255 / max(white - black, 1e-9)))
+        if picture.white_is_zero:
+            shown = 255 - shown
+        if opacity is not None:
+            share = np.clip(opacity[part].astype("float64") / opaque, 0, 1)
+            shown = np.rint(255 - (255 - shown) * share)
+        made[part] = shown
+    return made
 
 
 def _opaque(picture: Picture, highest: float, white: float) -> float:

@@ -21,6 +21,7 @@ from actzoo.applications.text.records import Table
 from actzoo.applications.text.rows import Rows
 from actzoo.applications.vision.class_folders import pictures_below, some
 from actzoo.applications.vision.folder import Listing
+from actzoo.applications.vision.names import by_split
 from actzoo.folders import SPLIT_NAMES, entries
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -117,9 +118,12 @@ def list_labeled(root: str, label_column: str | None) -> Listing | None:
 
 def _naming_tables(root: str) -> list[_NamingTable]:
     """Return the tables of a folder that name pictures below it."""
+    inner, _ = entries(root)
+    places = [".", *(name for names in by_split(inner).values() for name in names)]
     files = [
-        name
-        for name in entries(root)[1]
+        os.path.normpath(os.path.join(place, name))
+        for place in places
+        for name in entries(os.path.join(root, place))[1]
         if name.lower().endswith(ENDINGS) and not _NOT_LABELS.search(name)
     ]
     pictures = pictures_below(root, root) if files else []
@@ -132,17 +136,17 @@ def _naming_tables(root: str) -> list[_NamingTable]:
             end = "/".join(parts[at:])
             index[end].append(path)
             index[os.path.splitext(end)[0]].append(path)
-    made = (_naming_table(Path(root, name), index) for name in files)
+    made = (_naming_table(root, name, index) for name in files)
     return [found for found in made if found is not None]
 
 
-def _naming_table(path: Path, index: Mapping[str, Sequence[str]]) -> _NamingTable | None:
+def _naming_table(root: str, name: str, index: Mapping[str, Sequence[str]]) -> _NamingTable | None:
     try:
-        read = table.read(path)
+        read = dataclasses.replace(table.read(Path(root, name)), name=name.replace(os.sep, "/"))
     except errors.ActzooError:
         return None  # whatever it holds, it says nothing of pictures
-    words = {SPLIT_NAMES.get(word) for word in re.split(r"[^a-z]+", path.stem.lower())} - {None}
-    split = words.pop() if len(words) == 1 else None
+    splits = _splits_of(os.path.splitext(name)[0] + "/")
+    split = splits.pop() if len(splits) == 1 else None
     shares = {}
     for at in range(len(read.columns)):
         cells = [row[at] for row in read.rows[:LOOKED_AT]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from actzoo.folders import SPLIT_NAMES
 
 MOSTLY = 0.8  # share of the names that must look alike
 
@@ -31,7 +33,7 @@ _CLASS_WORDS = frozenset((
 _NUMBER = re.compile(r"\d{4,}")
 SPREAD = 3  # numbers of classes leave no such gaps: 0 to 42, not 1004, 2817, 9311
 _SPLIT = re.compile(
-    r"(?:train|training|val|valid|validation|dev|test|testing|eval|holdout)"
+    r"(train|training|val|valid|validation|dev|test|testing|eval|holdout)"
     r"(?:[-_ ]*(?:set|data|images|imgs|img|pictures|\d{1,4}))?",
     re.IGNORECASE,
 )
@@ -45,6 +47,22 @@ def is_person(name: str) -> bool:
 def is_split(name: str) -> bool:
     """Say whether a folder is called like a split, or the pictures of one."""
     return _SPLIT.fullmatch(name) is not None
+
+
+def by_split(folders: Iterable[str]) -> dict[str, list[str]]:
+    """Return split -> the folders that mean it.
+
+    Plain names (train) go before those with a word more (training_set, train2017).
+    """
+    plain: dict[str, list[str]] = {}
+    wordy: dict[str, list[str]] = {}
+    for name in folders:
+        match = _SPLIT.fullmatch(name)
+        if split := SPLIT_NAMES.get(name.casefold()):
+            plain.setdefault(split, []).append(name)
+        elif match and (split := SPLIT_NAMES.get(match[1].casefold())):
+            wordy.setdefault(split, []).append(name)
+    return plain if "train" in plain else {**wordy, **plain}
 
 
 def are_ids(names: Sequence[str]) -> bool:

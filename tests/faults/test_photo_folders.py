@@ -429,3 +429,69 @@ def test_patients_below_classes_are_not_to_be_mixed(tmp_path):
         for patient in range(3):
             write(tmp_path / name / f"patient{patient}" / "a.png", patient + len(name))
     assert "one split" in refused(tmp_path, "patient, a person or a case")
+
+
+# --- forms of published data sets --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("Training", "Testing"), ("training_set", "test_set"), ("train2017", "val2017"),
+     ("train_images", "test_images"), ("train-data", "test-data")],
+)  # fmt: skip
+def test_splits_with_a_word_more_are_splits_where_they_hold_class_folders(tmp_path, train, test):
+    write_classes(tmp_path / train, count=4)
+    write_classes(tmp_path / test, count=2, start=90)
+    source, _ = look(tmp_path)
+    assert source.classes == ("cat", "dog")
+    assert source.splits().count("train") == 8 and len(set(source.splits())) == 2
+
+
+def test_a_plain_name_of_a_split_goes_before_one_with_a_word_more(tmp_path):
+    write_classes(tmp_path / "train")
+    write_classes(tmp_path / "train_extra", start=90)
+    refused(tmp_path, "'train_extra/' holds pictures")
+    folder = tmp_path / "train_images"
+    folder.mkdir()
+    write(folder / "1.png", 300)
+    (tmp_path / "train_extra").rename(tmp_path / "else")
+    refused(tmp_path, "holds pictures, too, but is not one")
+
+
+def test_pictures_of_a_class_may_lie_in_a_folder_that_says_only_that(tmp_path):
+    """As in Tiny ImageNet."""
+    for place, name in enumerate(("n01440764", "n02102040")):
+        for number in range(5):
+            write(tmp_path / "train" / name / "images" / f"{number}.png", 10 * place + number)
+        (tmp_path / "train" / name / f"{name}_boxes.txt").write_text("0 0 1 1")
+    for number in range(3):
+        write(tmp_path / "val/images" / f"{number}.png", 70 + number)
+    source, notes = look(tmp_path)
+    assert source.classes == ("n01440764", "n02102040") and len(source) == 10
+    assert source.ids()[0] == "train/n01440764/images/0.png"
+    noted(notes, "3 pictures have no label")
+    noted(notes, "2 .txt files")
+
+
+def test_tables_may_lie_in_the_folders_of_splits(tmp_path):
+    """As Roboflow exports them."""
+    for split, count in (("train", 12), ("valid", 4), ("test", 4)):
+        lines = ["filename, cat, dog"]
+        for number in range(count):
+            write(tmp_path / split / f"{number}.png", len(split) * 100 + number)
+            lines.append(f"{number}.png, {1 - number % 2}, {number % 2}")
+        (tmp_path / split / "_classes.csv").write_text("\n".join(lines))
+    source, _ = look(tmp_path)
+    assert source.classes == ("cat", "dog")
+    assert [source.splits().count(split) for split in ("train", "val", "test")] == [12, 4, 4]
+    for index, name in enumerate(source.ids()):
+        assert source.labels()[index] == int(name.split("/")[1][:-4]) % 2
+
+
+def test_pictures_of_8_bits_that_are_nearly_black_are_noted(tmp_path):
+    root = tmp_path / "data"
+    for number in range(12):
+        place = root / ("cat", "dog")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}.png").write_bytes(encoded(noise(number) // 16))
+    noted(look(root)[1], "All pictures are nearly black", "15")

@@ -501,3 +501,13 @@ def test_shared_examples_are_read(tmp_path):
         picture = images.read_picture((place / name).read_bytes())
         assert picture.colors.max() == 2**depth - 1
         assert decode((place / name).read_bytes()).max() == 255
+
+
+def test_colors_that_are_not_read_are_named_in_8_bits_too():
+    raw = tiff(noise(3), photometric="cielab")
+    assert "CIELAB" in why_not(raw)
+
+
+def test_large_deep_pictures_are_brought_to_8_bits_in_parts(monkeypatch):
+    monkeypatch.setattr(images, "AT_ONCE", 50)
+    np.testing.assert_array_equal(decode(color(), ranges=RANGES), EIGHT)
