@@ -453,3 +453,15 @@ def test_options_of_kinds_of_data_from_elsewhere_are_offered(words, monkeypatch,
     monkeypatch.setitem(domains.DOMAINS._rows, "toy", row)
     assert cli.run_command([*words, "--help"]) == 0
     assert "--grid-color" in capsys.readouterr().out
+
+
+def test_notes_on_many_answers_are_not_all_printed(capsys):
+    from actzoo.cli import answers
+
+    rows = [{"input": f"text {i}", "notes": ["little of it is known."]} for i in range(15)]
+    unread, noted = answers.tell([*rows, {"input": "x", "error": "It is empty."}])
+    assert (unread, noted) == (1, 15)
+    assert answers.tell(rows * 3, noted) == (0, 60)
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if "little of it" in line]) == answers.MOST_NOTES
+    assert sum("--json names them all" in line for line in lines) == 1

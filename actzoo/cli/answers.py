@@ -20,6 +20,7 @@ from actzoo.report.values import mapping
 if TYPE_CHECKING:
     from actzoo.inference import Prediction
 
+MOST_NOTES = 20  # printed of all answers of a call
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -179,12 +180,24 @@ def shown(as_json: bool, file: TextIO | None) -> Iterator[Screen | JsonDocument]
     printed.close()
 
 
-def tell(rows: Rows) -> int:
-    """Print what there is to say of some answers; return how many inputs could not be read."""
+def tell(rows: Rows, noted: int = 0) -> tuple[int, int]:
+    """Print what there is to say of some answers.
+
+    Args:
+        rows: The answers.
+        noted: How many notes there were before; after `MOST_NOTES` no more are printed.
+
+    Returns:
+        How many inputs could not be read, and how many notes there were so far.
+    """
     for row in rows:
         for sentence in row.get("notes", ()):
-            console.tell(f"note: {errors.shown(row['input'], 200)}: {sentence}")
+            if noted < MOST_NOTES:
+                console.tell(f"note: {errors.shown(row['input'], 200)}: {sentence}")
+            elif noted == MOST_NOTES:
+                console.tell("note: there are notes on more inputs; --json names them all.")
+            noted += 1
         if "error" in row:
             name, problem = errors.shown(row["input"], 200), row["error"]
             console.tell(problem if name in problem else f"{name}: {problem}")
-    return sum("error" in row for row in rows)
+    return sum("error" in row for row in rows), noted

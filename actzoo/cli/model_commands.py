@@ -60,7 +60,7 @@ def predict(
     """Ask a model. Ends with 2 where an input could not be read; the others are answered."""
     from actzoo import inference
 
-    results, refused = sys.stdout, 0
+    results, refused, noted = sys.stdout, 0, 0
     with console.working(), contextlib.ExitStack() as stack:
         if out is not None:
             inference.check_output_folder(out)
@@ -80,7 +80,8 @@ def predict(
         for batch in predictor.predict_batches(inputs, out=out, options=data_options, note=_note):
             rows = [answers.answer(answer, None if all_classes else top) for answer in batch]
             printed.add(rows)
-            refused += answers.tell(rows)
+            unread, noted = answers.tell(rows, noted)
+            refused += unread
             if table is not None:
                 table.add(rows, [answer.probabilities for answer in batch])
     if table is not None:
