@@ -215,6 +215,16 @@ def test_predict_puts_the_files_of_an_image_together(tmp_path):
         preprocessing.read_scan(single.content, channels=4)
 
 
+def test_predict_puts_channels_of_several_folders_together(tmp_path):
+    for number in range(2):
+        for k, name in enumerate(("T1", "T2")):
+            save(tmp_path / name / f"a{number}.nii", nifti(ball(10 * number + k)[0]))
+    items = given([tmp_path], channel_files="t1,t2")
+    assert [item.name for item in items] == [str(tmp_path / f"a{k}.nii.gz") for k in range(2)]
+    image = preprocessing.read_scan(items[1].content, channels=2)["image"]
+    np.testing.assert_array_equal(image[..., 1], ball(11)[0])
+
+
 def test_channels_on_different_grids_are_refused(tmp_path):
     brats(tmp_path)
     place = tmp_path / "BraTS_2" / "BraTS_2_t1.nii.gz"

@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from scan_files import ball, disc, indexed, nifti, png, put
+from scan_files import ball, disc, indexed, nifti, opened, png, put
 
 from actzoo import domains, errors
 from actzoo.applications.medical import folder
@@ -205,6 +205,30 @@ def two_sets(root):
         nnunet()(root / name)
 
 
+def sequences(root):
+    for number, name in enumerate(NAMES):
+        for place in ("T1", "T2"):
+            put(root / place / f"{name}.nii", scan(number + len(place)))
+        put(root / "seg" / f"{name}.nii", label(number))
+
+
+def overlays(root):
+    write(root, "aa/{}.png", "bb/{}.png")
+    for number, name in enumerate(NAMES):
+        put(root / "cc" / f"{name}.png", picture(number + 9))
+
+
+def organs(root):
+    for number, name in enumerate(NAMES):
+        put(root / "images" / f"{name}.png", picture(number))
+        for organ in ("liver", "tumor"):
+            put(root / "masks" / organ / f"{name}.png", mask(number))
+
+
+def empty_masks(root):
+    write(root, "foo/{}.png", "bar/{}.png", masks=lambda n: png(np.zeros((40, 48), "uint8")))
+
+
 def camvid(root):
     for split in ("train", "val", "test"):
         names = [f"{split}{number}" for number in range(2)]
@@ -376,6 +400,8 @@ READ = {
     "v.nii + v.seg.nrrd (3D Slicer)": (slicer, 3, {None}, 3, "'seg.nrrd'"),
     "Bilder/ + Masken/ in train/": (splits("{s}/Bilder/{}.png", "{s}/Masken/{}.png"), 6,
                                     {"train", "val", "test"}, 6, "few values"),
+    "T1/ + T2/ + seg/": (sequences, 4, {None}, 4, "2 channels: t1, t2"),
+    "a_sat.png + a_mask.png": (both("{}_sat.png", "{}_mask.png"), 4, {None}, 4, "'mask'"),
     "unequal endings and letters": (both("img/{}.JPG", "mask/{}_Mask.PNG",
                                          images=lambda n: picture(n, "JPEG")), 4, {None}, 4,
                                     "img/ beside mask/"),
@@ -397,6 +423,8 @@ REFUSED = {
     "a mask for each nucleus (DSB 2018)": (nuclei, r"a00\.png \(has 3 masks; one is needed"),
     "foo/1.png + bar/1.png": (numbered, r"Which are they(.|\n)*--task classification"),
     "foo/ + bar/, some without": (some_lack, r"2 files .*foo/a02\.png \(has no mask\)"),
+    "three folders of equal names": (overlays, r"aa/, bb/, cc/ have the same names(.|\n)*bb/"),
+    "a folder of masks for each class": (organs, r"images/a00\.png \(has no mask\)"),
     "two data sets": (two_sets, r"2 data sets.*Dataset001_a/dataset\.json(.|\n)*folder of one"),
     "arrays beside pictures": (arrays_beside, r"4 \.npy(.|\n)*nibabel\.save"),
     "arrays": (arrays, r"8 \.npy(.|\n)*nibabel\.save"),
@@ -433,6 +461,12 @@ def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, n
     assert domains.recognize(str(tmp_path)).name == "medical"
     with pytest.raises(errors.DataError, match=words):
         folder.list_pairs(str(tmp_path))
+
+
+def test_empty_masks_are_refused_as_such(tmp_path):
+    empty_masks(tmp_path)
+    with pytest.raises(errors.DataError, match="All masks are empty"):
+        opened(tmp_path)
 
 
 def test_what_may_be_classes_is_read_as_classes_where_asked_for(tmp_path):

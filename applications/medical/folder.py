@@ -300,12 +300,13 @@ def _are_sure(cases: Sequence[pairing.Case]) -> bool:
 
 
 def _has_sure_folders(files: Sequence[ScanFile]) -> bool:
-    """Say whether folders of images and of masks lie side by side."""
+    """Say whether folders of images and of masks lie side by side, or there are no others."""
     places: dict[str, set[pairing.Place]] = {IMAGE: set(), MASK: set()}
     for file in files:
         if file.is_sure and file.folder_role in places:
             places[file.folder_role].add((file.split, file.place))
-    return bool(places[IMAGE] & places[MASK])
+    are_all = all(file.is_sure and file.folder_role for file in files)
+    return bool(places[IMAGE] & places[MASK]) or (are_all and all(places.values()))
 
 
 def _faults(contents: _Contents) -> list[str]:

@@ -44,14 +44,14 @@ def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[
                 yield item
             continue
         whole = _whole(path, item)
-        stem, channel = _channel_of(path, channels)
+        case, channel = _channel_of(path, channels)
         if channel is None or whole.content is None:
             yield whole
             continue
-        own = waiting.setdefault((path.parent, stem), {})
+        own = waiting.setdefault(case, {})
         own[channel] = whole
         if len(own) == len(channels):
-            yield _stacked(waiting.pop((path.parent, stem)), channels, stem)
+            yield _stacked(waiting.pop(case), channels, case)
     for (parent, stem), own in waiting.items():
         lacking = ", ".join(name for name in channels if name not in own)
         name = str(parent / f"{stem}.nii.gz")
@@ -75,20 +75,27 @@ def _whole(path: Path, item: GivenInput) -> GivenInput:
     return dataclasses.replace(item, content=content)
 
 
-def _channel_of(path: Path, channels: Sequence[str]) -> tuple[str, str | None]:
-    """Return the image that a file belongs to, and which of its channels it is, or None."""
+def _channel_of(path: Path, channels: Sequence[str]) -> tuple[tuple[Path, str], str | None]:
+    """Return folder and name of the image of a file, and which of its channels it is, or None.
+
+    The name of the file says so (case_t1), or that of its folder (t1/case).
+    """
     stem = endings.split_name(path.name)[0]
     plain = layout.plain_stem(stem)
     for name in sorted(channels, key=len, reverse=True):
         if plain == name:
-            return path.parent.name or "scan", name
+            return (path.parent, path.parent.name or "scan"), name
         if plain.endswith(f"_{name}"):
-            return stem[: -len(name) - 1], name
-    return stem, None
+            return (path.parent, stem[: -len(name) - 1]), name
+        if layout.plain_stem(path.parent.name) == name:
+            return (path.parent.parent, stem), name
+    return (path.parent, stem), None
 
 
-def _stacked(own: dict[str, GivenInput], channels: Sequence[str], stem: str) -> GivenInput:
-    name = str(Path(own[channels[0]].name).parent / f"{stem}.nii.gz")
+def _stacked(
+    own: dict[str, GivenInput], channels: Sequence[str], case: tuple[Path, str]
+) -> GivenInput:
+    name = str(case[0] / f"{case[1]}.nii.gz")
     try:
         content = containers.stacked([own[c].content or b"" for c in channels], channels)
     except errors.DataError as error:

@@ -23,13 +23,15 @@ _MASK_WORDS = frozenset((
     "annot", "annots", "truth", "truths", "groundtruth", "manual", "roi", "rois",
 ))  # fmt: skip
 _IMAGE_WORDS = frozenset((
-    "image", "images", "img", "imgs", "im", "ims", "picture", "pictures", "pic", "pics",
-    "photo", "photos", "scan", "scans", "volume", "volumes", "vol", "vols", "frame", "frames",
-    "slice", "slices", "jpeg", "jpg", "png", "tif", "tiff", "nii", "nifti",
+    "image", "images", "img", "imgs", "im", "ims", "scan", "scans", "volume", "volumes", "vol",
+    "vols", "jpeg", "jpg", "png", "tif", "tiff", "nii", "nifti",
 ))  # fmt: skip
 # Words for either side that mean other things as well: they are taken where the content agrees.
 _WEAK_MASK_WORDS = frozenset(("y", "target", "targets", "output", "outputs"))
-_WEAK_IMAGE_WORDS = frozenset(("x", "data", "input", "inputs", "original", "originals", "raw"))
+_WEAK_IMAGE_WORDS = frozenset((
+    "x", "data", "input", "inputs", "original", "originals", "raw", "photo", "photos", "picture",
+    "pictures", "pic", "pics", "frame", "frames", "slice", "slices",
+))  # fmt: skip
 # Pictures made of masks, or masks of another kind, that come beside them: of VOC, Cityscapes.
 _ASIDE_WORDS = frozenset((
     "object", "objects", "instance", "instances", "color", "colors", "colour", "colours",

@@ -44,6 +44,12 @@ def look_like_masks(root: str, paths: Sequence[str]) -> bool | None:
     return True if answers else None
 
 
+def may_be_masks(root: str, paths: Sequence[str]) -> bool:
+    """Return whether all of some files look like masks, or are readable and empty as some are."""
+    look = look_like_masks(root, paths)
+    return bool(look) or (look is None and _values(root, paths[0]) is not None)
+
+
 def any_unlike_mask(root: str, paths: Sequence[str]) -> bool:
     """Return whether one of a few files is surely not a mask."""
     return any(looks_like_mask(root, path) is False for path in _spread(paths)[:SAMPLED])

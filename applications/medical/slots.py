@@ -38,33 +38,53 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
     for slots, by_folder in _readings(files):
         name = _mask_slot(root, slots)
         if name is not None:
-            if by_folder and all(file.plain.isdigit() for file in files):
+            is_picture = not any(file.is_volume for file in files)
+            numbered = all(file.plain.isdigit() for file in files)
+            if by_folder and is_picture and (numbered or len(slots) > 2):
                 raise _question([*slots], name)
             return [
-                dataclasses.replace(
-                    file,
-                    role=MASK if slot == name else IMAGE,
-                    place=(place := layout.place_of("/".join(key[:-1]))),
-                    folders=place,
-                    stem=key[-1] if slot == name else file.stem,
-                    key=key[-1],
-                    plain="_".join(filter(None, (key[-1], "" if slot == name else slot))),
-                )
+                _with_role(file, slot, key, slot == name, len(slots))
                 for slot, members in slots.items()
                 for key, file in members.items()
             ]
     return None
 
 
+def _with_role(
+    file: ScanFile, slot: str, key: Sequence[str], is_mask: bool, count: int
+) -> ScanFile:
+    """Return a file as an image or a mask of its case, whose name it has.
+
+    Args:
+        file: Any.
+        slot: The side that it is on.
+        key: Folders and name of the case.
+        is_mask: It is on the side of the masks.
+        count: How many sides there are.
+    """
+    place = layout.place_of("/".join(key[:-1]))
+    plain = key[-1] if is_mask else f"{key[-1]}_{slot}".strip("_")
+    stem = file.stem if count == 2 else f"{file.stem}_{slot}"
+    return dataclasses.replace(
+        file,
+        role=MASK if is_mask else IMAGE,
+        place=place,
+        folders=place,
+        stem=key[-1] if is_mask else stem,
+        key=plain,
+        plain=plain,
+    )
+
+
 def _question(folders: Sequence[str], masks: str) -> QuestionError:
-    """Return the question whether folders of numbered pictures are classes or a side of pairs."""
-    other = next(name for name in folders if name != masks)
+    """Return the question whether folders are classes, or hold images and their masks."""
+    named = ", ".join(f"{errors.shown(name, 60)}/" for name in folders)
+    own = errors.shown(masks, 60)
     return QuestionError(
-        f"The pictures in {errors.shown(other, 80)}/ and {errors.shown(masks, 80)}/ have the same "
-        "numbers for names, as those of two classes may have, and those in "
-        f"{errors.shown(masks, 80)}/ few values, as masks have. Which are they?\n"
-        f"If these are masks, rename the folders to images/ and masks/; if they are classes, add "
-        "--task classification.",
+        f"The pictures in {named} have the same names, as classes may have that are numbered, and "
+        f"those in {own}/ few values, as masks have. Which are they?\n"
+        f"If {own}/ holds masks, rename it to masks/, the folder of their images to images/, and "
+        "move other folders away. If these are classes, add --task classification.",
         given=tuple(folders),
         fix="--task classification",
     )
@@ -73,7 +93,7 @@ def _question(folders: Sequence[str], masks: str) -> QuestionError:
 def _mask_slot(root: str, slots: _Slots) -> str | None:
     """Return the one side of which all files look like masks, and the others do not."""
     paths = {name: [file.path for file in members.values()] for name, members in slots.items()}
-    alike = [name for name, own in paths.items() if probing.look_like_masks(root, own)]
+    alike = [name for name, own in paths.items() if probing.may_be_masks(root, own)]
     if len(alike) != 1:
         return None
     mask = alike[0]
@@ -89,10 +109,10 @@ def _mask_slot(root: str, slots: _Slots) -> str | None:
 
 
 def _readings(files: Sequence[ScanFile]) -> Iterator[tuple[_Slots, bool]]:
-    """Yield sides, and whether they are two folders."""
+    """Yield sides, and whether they are folders."""
     deepest = max((file.path.count("/") for file in files), default=0)
     for depth in range(min(deepest, DEEPEST)):
-        yield from ((slots, True) for slots in _checked(_by_folder(files, depth), 2))
+        yield from ((slots, True) for slots in _checked(_by_folder(files, depth), MOST_SLOTS))
     yield from ((slots, False) for slots in _checked(_by_name(files), MOST_SLOTS))
     yield from ((slots, False) for slots in _checked(_by_mark(files), 2))
 
@@ -113,7 +133,7 @@ def _by_folder(files: Sequence[ScanFile], depth: int) -> _Slots:
         parts = file.path.split("/")[:-1]
         if len(parts) > depth:
             rest = (*parts[:depth], *parts[depth + 1 :])
-            slots[parts[depth]][*rest, file.plain] = file
+            slots[layout.plain_stem(parts[depth])][*rest, file.plain] = file
     return slots
 
 

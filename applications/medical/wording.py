@@ -123,7 +123,8 @@ def no_counterpart(faults: Sequence[str], unread: Sequence[str]) -> errors.DataE
     return errors.DataError(
         f"{len(faults)} files have no counterpart: {'; '.join(faults[:MOST_NAMED])}{more}.{also}\n"
         "An image and its one mask have the same name, but for words such as mask or seg. Add what "
-        "is missing, or move the rest out of the folder.",
+        "is missing, make one mask of several (with a number for each class), or move the rest out "
+        "of the folder.",
         given=list(faults),
     )
 
