@@ -24,6 +24,7 @@ _WEAK = {
     "text": ("abstract", "description", "headline", "title", "v2"),
     "label": ("rating", "stars", "score", "tag", "spam", "type", "v1"),
 }
+_CODES = ("code", "id", "idx", "index", "name")  # after the word for a label
 KNOWN = frozenset((*TEXT_NAMES, *LABEL_NAMES, *_WEAK["text"], *_WEAK["label"]))
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _FLAGS = {"0", "1", "true", "false", ""}
@@ -123,16 +124,17 @@ def _column(read: Table, wanted: str | None, known: Sequence[str], role: str) ->
     exact = next((folded.index(name) for name in known if name in folded), None)
     if exact is not None:
         return exact
-    ending = [at for at, column in enumerate(read.columns) if _last_word(column) in known]
+    ending = [at for at, column in enumerate(read.columns) if _last_word(column, role) in known]
     if ending:
         return ending[0] if len(ending) == 1 else None
     return next((folded.index(name) for name in _WEAK[role] if name in folded), None)
 
 
-def _last_word(column: str) -> str:
-    """Return what a name such as `airline_sentiment` or `reviewText` ends in."""
-    words = _WORD.findall(column)
-    return words[-1].casefold() if len(words) > 1 else ""
+def _last_word(column: str, role: str) -> str:
+    """Return what a name such as `airline_sentiment`, `reviewText` or `Class Index` ends in."""
+    words = [word.casefold() for word in _WORD.findall(column)]
+    is_code = role == "label" and len(words) > 1 and words[-1] in _CODES
+    return words[-2] if is_code else words[-1] if len(words) > 1 else ""
 
 
 def _no_label(read: Table, text: int | None) -> errors.DataError:
@@ -151,7 +153,7 @@ def _no_label(read: Table, text: int | None) -> errors.DataError:
         )
     again = [at for at in range(len(read.columns)) if _comes_again(read, at)]
     if len(read.columns) > 1 and again:
-        return _no_header(read, again[0])
+        return _no_header(read, min(again, key=lambda at: _distinct(read, at)))
     return _no_column(read, "label", is_text=text is not None)
 
 
@@ -170,7 +172,11 @@ def _comes_again(read: Table, at: int) -> bool:
     if not read.named_by_line:
         return False
     values = [cells.shown(cell).strip() for cell in read.column(at)[:_LOOKED_AT]]
-    return read.columns[at] in values and len(set(values)) <= _FEW * len(values)
+    return read.columns[at] in values and 1 < len(set(values)) <= _FEW * len(values)
+
+
+def _distinct(read: Table, at: int) -> int:
+    return len({cells.shown(cell).strip() for cell in read.column(at)[:_LOOKED_AT]})
 
 
 def _no_header(read: Table, label: int) -> errors.DataError:

@@ -208,6 +208,10 @@ FORMS = {
         lambda t: put(t / "a.csv", csv_of([("x y", 5, *r) for r in ROWS],
                                           "title,score,reviewText,airline_sentiment")),
         "column 'reviewText', label column 'airline_sentiment' (not used: title, score)", ""),
+    "a class by its number": (
+        lambda t: put(t / "a.csv", csv_of([(b, "x y", x) for x, b in ROWS],
+                                          "Class Index,Title,Description")),
+        "column 'Description', label column 'Class Index' (not used: Title)", ""),
     "title and body": (
         lambda t: put(t / "a.csv", csv_of([(f"{i} x", *r) for i, r in enumerate(ROWS)],
                                           "title,body,type")),
@@ -236,8 +240,8 @@ REFUSED = {
     "tabs": (csv_of(ROWS, "text\tlabel", "\t"), r'--delimiter "\t"'),
     "no header": (csv_of(ROWS[1:], ",".join(ROWS[0])), "--columns text,label"),
     "no header, numbers first": (
-        csv_of([(i % 2, i, x) for i, x in enumerate(TEXTS)], "1,99,hi there you"),
-        "--columns label,column2,text"),
+        csv_of([(f"s{i % 9}", i % 2, "u", x) for i, x in enumerate(TEXTS)], "s1,1,u,hi there you"),
+        "--columns column1,label,column3,text"),
     "no header, a label with a known name": (
         csv_of([(("topic", "x")[i % 2], x) for i, x in enumerate(TEXTS)], "topic,hi there you"),
         "--columns label,text"),
