@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from scan_files import ball, disc, indexed, nifti, opened, png, put
+from scan_files import ball, disc, indexed, nifti, png, put
 
 from actzoo import domains, errors
 from actzoo.applications.medical import folder
@@ -463,10 +463,10 @@ def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, n
         folder.list_pairs(str(tmp_path))
 
 
-def test_empty_masks_are_refused_as_such(tmp_path):
+def test_empty_masks_are_masks(tmp_path):
     empty_masks(tmp_path)
-    with pytest.raises(errors.DataError, match="All masks are empty"):
-        opened(tmp_path)
+    assert domains.recognize(str(tmp_path)).name == "medical"
+    assert all(pair.mask.startswith("bar/") for pair in folder.list_pairs(str(tmp_path)).pairs)
 
 
 def test_what_may_be_classes_is_read_as_classes_where_asked_for(tmp_path):
