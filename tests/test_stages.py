@@ -90,6 +90,24 @@ def test_resume_does_only_what_is_missing(finished, monkeypatch):
     assert (run.model.stat().st_mtime_ns, run.metrics.stat().st_mtime_ns) == before
 
 
+def test_what_was_found_in_the_numbers_is_written(finished):
+    folder, result = finished
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert metrics["findings"] == [] == result.metrics["findings"]  # it is a good model
+
+
+def test_other_data_is_scored_and_what_was_seen_in_training_is_said(finished, tmp_path):
+    folder, _ = finished
+    new = toy_domain.write(tmp_path / "new.grids.npz", count=30, seed=5)
+    for model in ("run", "run/model.keras", "run/export/model_int8.tflite"):
+        scored = evaluation.evaluate(folder / model, folder / "data.grids.npz")
+        assert scored["test"]["n"] == 240 and scored["seen_in_training"] == 168
+        assert "168 of 240 examples were seen in training" in scored["notes"][0]
+        scored = evaluation.evaluate(folder / model, new)
+        assert scored["seen_in_training"] == 0 and scored["notes"] == []
+    assert evaluation.evaluate(folder / "run")["seen_in_training"] is None  # held-out examples
+
+
 def test_a_model_alone_is_scored_on_data_that_is_named(finished):
     folder, _ = finished
     with pytest.raises(errors.InvalidValueError, match="Name the data to score on"):

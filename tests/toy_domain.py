@@ -72,6 +72,9 @@ class Grids:
     def groups(self) -> None:
         return None
 
+    def digests(self) -> list[bytes]:
+        return [grid.tobytes() for grid in self._grids]
+
     def fingerprint(self) -> data.Fingerprint:
         counts = {name: int((self._labels == i).sum()) for i, name in enumerate(CLASSES)}
         return data.Fingerprint(
