@@ -162,8 +162,9 @@ def _look(scored: ScoredRun, run: RunFolder) -> list[Finding]:
     copies = near_copies(data.source, data.splits) or ()
     labels, ids = data.source.labels(), data.source.ids()
     members: dict[str, list[str]] = {}
-    for index in () if labels is None else data.splits["test"].tolist():
-        members.setdefault(data.classes[labels[index]], []).append(ids[index])
+    if labels is not None:
+        for index in data.splits["test"].tolist():
+            members.setdefault(data.classes[labels[index]], []).append(ids[index])
     return last_look.look(
         last_look.Numbers(
             task=data.task,

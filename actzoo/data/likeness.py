@@ -146,7 +146,7 @@ def near_copies(source: Source, splits: Mapping[str, np.ndarray]) -> list[NearCo
     for one, other in (("val", "train"), ("test", "train"), ("test", "val")):
         first, second = splits[one], splits[other]
         if signatures.dtype.kind in "SV":
-            pairs = _equal(signatures, first, second)
+            pairs = list(_equal(signatures, first, second))
         else:
             search = _Search(signatures, np.zeros(len(source)) if labels is None else labels)
             pairs = search.pairs(first, second)
