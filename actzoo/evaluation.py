@@ -33,7 +33,7 @@ from actzoo.findings import Finding
 from actzoo.inference.prediction import BATCH, with_data_options
 from actzoo.inference.predictors import open_model
 from actzoo.plan import Plan
-from actzoo.run_folder import ExportFolder, RunFolder
+from actzoo.run_folder import ExportFolder, RunFolder, place_of_data, remember_place
 
 if TYPE_CHECKING:
     import keras
@@ -297,12 +297,14 @@ def evaluate(
                 "There is no model.json beside the model, so its classes are unknown.",
                 given=str(path),
             )
+        own = None
         if data is None:
             source, indices = _held_out(run, path, options or {})
             numbers = renumbering(source, card)
         else:
             card, source, numbers = open_labeled(card, data, options or {})
-            indices = np.arange(len(source))
+            own = _own_test_split(run, source, os.fspath(data))
+            indices = np.arange(len(source)) if own is None else own
         if len(indices) == 0:
             raise errors.DataError("There is nothing to score on: the data is empty.")
         preparation = Preparation.of(card.domain, card.preprocessing)
@@ -311,6 +313,8 @@ def evaluate(
             ((numbers[case.target], case.outputs, case.spacing) for case in cases), card.classes
         )
     seen = None if data is None else find_seen(path, source)
+    if seen is not None and own is not None:
+        seen = np.intersect1d(seen, own)
     known = [about_seen(source, seen)] if seen is not None and len(seen) else []
     return {
         "format": files.FORMAT,
@@ -320,8 +324,17 @@ def evaluate(
         "data": None if data is None else str(data),
         "test": assessed.score,
         "seen_in_training": None if seen is None else len(seen),
-        "notes": [] if data is None else [*known, *_remarks(source, card)],
+        "notes": [] if data is None else [*_on_own_data(own), *known, *_remarks(source, card)],
     }
+
+
+def _on_own_data(held_out: np.ndarray | None) -> list[str]:
+    if held_out is None:
+        return []
+    return [
+        f"This is the run's own data, moved, so the {len(held_out):,} examples of its test split "
+        "were scored, and no others."
+    ]
 
 
 def _remarks(source: Source, card: models.ModelCard) -> list[str]:
@@ -373,8 +386,22 @@ def _held_out(
             given=str(path),
         )
     refuse_options(options)
-    data = RunData.open(Plan.read(run.plan))
+    plan = Plan.read(run.plan)
+    data = RunData.open(plan, place=place_of_data(run, plan.data))
     return data.source, data.splits["test"]
+
+
+def _own_test_split(run: RunFolder | None, source: Source, place: str) -> np.ndarray | None:
+    """Return the test split of a run's own data that has moved to a place; None for other data."""
+    if run is None:
+        return None
+    plan = Plan.read(run.plan)
+    is_there = os.path.exists(place_of_data(run, plan.data))
+    if is_there or source.fingerprint().content_hash != plan.content_hash:
+        return None
+    moved = RunData.split_as_planned(plan, source, place=place)
+    remember_place(run, place)
+    return moved.splits["test"]
 
 
 def open_labeled(

@@ -152,14 +152,14 @@ class RunOptions:
         start = weights.locate(self.weights)
         return "none" if start is None else str(start.resolve())
 
-    def refuse_other_plan(self, plan: Plan, data: str) -> None:
+    def refuse_other_plan(self, plan: Plan) -> None:
         """Refuse to go on with a run whose plan is not what the options ask for.
 
-        Options that agree with the plan are fine: people repeat a command and add --resume.
+        Options that agree with the plan are fine: people repeat a command and add --resume. Whether
+        the data is that of the plan, its content says and not its place.
 
         Args:
             plan: Of the run.
-            data: As given.
 
         Raises:
             InvalidValueError: They differ; names each difference.
@@ -175,10 +175,9 @@ class RunOptions:
             "export": (plan.precisions, self.export),
             **{key: (plan.model_config.get(key), value) for key, value in planned.items()},
         }
-        if Path(data).exists() and (not data.endswith(".json") or is_data(data)):
-            pairs["data"] = (plan.data, str(Path(data).absolute()))
         if self.options:
-            pairs["data options"] = (plan.data_options, dict(self.options))
+            planned_options = {name: plan.data_options.get(name) for name in self.options}
+            pairs["data options"] = (planned_options, dict(self.options))
         differing = [
             f"{key}: {errors.shown(there)} there, {errors.shown(wanted)} asked for"
             for key, (there, wanted) in pairs.items()

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actzoo import domains, errors, files, models, preprocessing, spellings, tasks
+from actzoo import domains, errors, files, folders, models, preprocessing, spellings, tasks
 from actzoo.artifacts import ARTIFACTS, SHARED_LIMITS
 
 
@@ -160,7 +160,7 @@ class Plan:
         text = Path(path).read_text("utf-8-sig")
         plan: Plan = _Reader(text, str(path)).read(cls, data)
         plan.check()
-        return plan
+        return dataclasses.replace(plan, data=_absolute(plan.data, Path(path).parent))
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the plan."""
@@ -191,6 +191,14 @@ class Plan:
             self.model_config.get("num_classes"),
             f"{len(self.classes)}, as many as there are classes",
         )
+
+
+def _absolute(data: str, folder: Path) -> str:
+    """Return the place of data as an absolute path: seen from here, or from the plan's folder."""
+    if folders.is_scheme(data) or os.path.isabs(data):
+        return data
+    here = os.path.abspath(data)
+    return here if os.path.exists(here) else os.path.abspath(folder / data)
 
 
 def check_precision(precision: str) -> str:

@@ -115,6 +115,11 @@ class RunFolder:
         """What each stage read and said; its presence marks a folder as a run."""
         return self.path / "stages"
 
+    @property
+    def moved_data(self) -> Path:
+        """Where the data of the plan is now, if it has moved."""
+        return self.records / "data.json"
+
     def record(self, stage: str) -> Path:
         """Return the path of a stage's record."""
         return self.records / f"{stage}.json"
@@ -176,6 +181,22 @@ class ExportFolder:
         return [row.name for row in ARTIFACTS if (self.path / row.file).exists()]
 
 
+def existing(run: str | os.PathLike[str] | RunFolder) -> RunFolder:
+    """Return a run folder; refuse a path that is not one.
+
+    Raises:
+        MissingFileError: There is no run at the path.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder(run)
+    if not folder.plan.exists():
+        raise errors.MissingFileError(
+            f"There is no run at {errors.shown(folder.path, 200)}: it has no plan.json.\n"
+            "Make one: actzoo plan DATA --out RUN, or actzoo run DATA --out RUN",
+            given=str(folder.path),
+        )
+    return folder
+
+
 def check_free(folder: RunFolder, *, resume: bool) -> None:
     """Refuse a run folder that holds something else, or cannot be written, before any work.
 
@@ -189,13 +210,70 @@ def check_free(folder: RunFolder, *, resume: bool) -> None:
             f"{shown} is a file; --out takes a folder.\nChoose another --out.",
             given=str(folder.path),
         )
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not resume:
-        what, way = "is not empty", "add --resume"
-        if folder.plan.exists():
-            what, way = "holds another run", "actzoo run with --resume"
+    if folder.plan.exists() and not resume:
         raise errors.InvalidValueError(
-            f"{shown} {what}.\nContinue it: {way}. Or choose another --out.",
+            f"{shown} holds another run.\n"
+            "Continue it: actzoo run with --resume. Or choose another --out.",
             given=str(folder.path),
             fix="--resume, or another --out",
         )
+    begun = (folder.records.name, ".lock", ".tmp-", ".writable")  # by a plan that was stopped
+    inside = [path for path in folder.path.iterdir()] if folder.path.is_dir() else []
+    if any(not path.name.startswith(begun) for path in inside) or (inside and not resume):
+        way = "Continue it: add --resume. Or choose" if folder.records.is_dir() else "Choose"
+        raise errors.InvalidValueError(
+            f"{shown} is not empty.\n{way} another --out.",
+            given=str(folder.path),
+            fix="another --out",
+        )
     files.check_writable(folder.path)
+
+
+def check_apart(folder: RunFolder, data: str) -> None:
+    """Refuse a run folder that is the data, or holds it: its files would mix with the user's.
+
+    A run folder inside the data is fine, since it is left out of the data wherever that is read.
+
+    Args:
+        folder: The run folder.
+        data: What the user gave as DATA.
+
+    Raises:
+        InvalidValueError: It is.
+    """
+    if folders.is_scheme(data) or not os.path.exists(data):
+        return
+    out, place = os.path.realpath(folder.path), os.path.realpath(data)
+    if not any(is_same(out, parent) for parent in (place, *map(str, Path(place).parents))):
+        return
+    where = "are one folder" if is_same(out, place) else "cannot be: DATA lies inside --out"
+    beside = Path(place).with_name(f"{Path(place).stem}_run")
+    raise errors.InvalidValueError(
+        f"DATA, {errors.shown(data, 160)}, and --out, {errors.shown(folder.path, 160)}, {where}, "
+        "so that files of the run would mix with it.\n"
+        f"Choose another --out, such as {errors.quoted(beside)}",
+        given=str(folder.path),
+        fix=f"--out {errors.quoted(beside)}",
+    )
+
+
+def place_of_data(folder: RunFolder, planned: str) -> str:
+    """Return where the data of a run is: where it was found after it moved, or as planned."""
+    if not folder.moved_data.is_file():
+        return planned
+    place = str(files.read_json(folder.moved_data, "record of moved data").get("data", planned))
+    return place if os.path.exists(place) else planned
+
+
+def remember_place(folder: RunFolder, place: str) -> None:
+    """Remember where the data of a run was found; its plan stays as it is."""
+    record = {"format": files.FORMAT, "data": str(Path(place).absolute())}
+    files.write_json(folder.moved_data, record)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Say whether two paths are one file or folder, however they are written."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return one == other

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actzoo import domains, errors, files, models, run_folder, stage_records
+from actzoo import domains, errors, files, folders, models, run_folder, stage_records
 from actzoo._lazy import resolve
 from actzoo.data import (
     Preparation,
@@ -26,6 +26,7 @@ from actzoo.data import (
     open_source,
     rng,
     split,
+    to_stderr,
 )
 from actzoo.options import RunOptions, is_data
 from actzoo.plan import Plan, apply_settings, check_precision
@@ -101,12 +102,14 @@ class Session:
     @functools.cached_property
     def plan(self) -> Plan:
         """Every decision of the run."""
-        return Plan.read(as_run(self.folder).plan)
+        return Plan.read(run_folder.existing(self.folder).plan)
 
     @functools.cached_property
     def data(self) -> RunData:
         """The data of the plan, opened and split."""
-        return RunData.open(self.plan, self.note)
+        return RunData.open(
+            self.plan, self.note, run_folder.place_of_data(self.folder, self.plan.data)
+        )
 
     @functools.cached_property
     def model(self) -> keras.Model:
@@ -128,22 +131,6 @@ class Session:
     def do(self, name: str) -> Any:
         """Do one stage and return its result."""
         return resolve(STAGES[name].target)(self)
-
-
-def as_run(run: RunLike) -> RunFolder:
-    """Return a run folder; refuse a path that is not one.
-
-    Raises:
-        MissingFileError: There is no run at the path.
-    """
-    folder = run if isinstance(run, RunFolder) else RunFolder(run)
-    if not folder.plan.exists():
-        raise errors.MissingFileError(
-            f"There is no run at {errors.shown(folder.path, 200)}: it has no plan.json.\n"
-            "Make one: actzoo plan DATA --out RUN, or actzoo run DATA --out RUN",
-            given=str(folder.path),
-        )
-    return folder
 
 
 # --- the whole path ----------------------------------------------------------------------------
@@ -178,7 +165,8 @@ def run(
     """
     session = Session(out, place=data, options=RunOptions.of(given), resume=resume, force=force)
     if resume and session.folder.plan.exists():
-        session.options.refuse_other_plan(session.plan, session.place)
+        session.options.refuse_other_plan(session.plan)
+        _follow_data(session)
     else:
         session.do("plan")
     if planned is not None:
@@ -216,6 +204,8 @@ def plan(
 def do_plan(session: Session) -> Plan:
     """Plan, and keep the data open for the stages that follow in this session."""
     folder, place = session.folder, session.place
+    if not place.endswith(".json") or is_data(place):
+        run_folder.check_apart(folder, place)
     run_folder.check_free(folder, resume=session.resume and not folder.plan.exists())
     options = session.options.checked()
     if place.endswith(".json") and not is_data(place):
@@ -252,6 +242,20 @@ def do_plan(session: Session) -> Plan:
     return made
 
 
+def _follow_data(session: Session) -> None:
+    """Take the data of a plan from a place that is given again, if it is the same data."""
+    place, plan = session.place, session.plan
+    if folders.is_scheme(place) or (place.endswith(".json") and not is_data(place)):
+        return
+    if not os.path.exists(place):
+        to_stderr(f"There is nothing at {errors.shown(place, 200)}; the data of the plan is used.")
+        return
+    if run_folder.is_same(place, run_folder.place_of_data(session.folder, plan.data)):
+        return
+    session.data = RunData.open(plan, session.note, place)
+    run_folder.remember_place(session.folder, place)
+
+
 def _finish_plan(made: Plan, log: StageLog) -> None:
     made.write(log.run.plan)
     for sentence in made.notes:
@@ -268,7 +272,7 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> TrainRe
     Raises:
         InvalidValueError: The run is trained already.
     """
-    session = Session(as_run(run), resume=resume, force=force)
+    session = Session(run_folder.existing(run), resume=resume, force=force)
     folder = session.folder
     if folder.model.exists() and STAGES["train"].is_done(folder):
         raise errors.InvalidValueError(
@@ -282,13 +286,13 @@ def train(run: RunLike, *, resume: bool = False, force: bool = False) -> TrainRe
 
 def evaluate(run: RunLike) -> dict[str, Any]:
     """Score the trained model on its held-out split; writes `metrics.json`, `evaluation/`."""
-    metrics: dict[str, Any] = Session(as_run(run)).do("evaluate")
+    metrics: dict[str, Any] = Session(run_folder.existing(run)).do("evaluate")
     return metrics
 
 
 def diagnose(run: RunLike) -> Diagnosis:
     """Look at every activation of the trained model on training examples."""
-    diagnosis: Diagnosis = Session(as_run(run)).do("diagnose")
+    diagnosis: Diagnosis = Session(run_folder.existing(run)).do("diagnose")
     return diagnosis
 
 
@@ -297,20 +301,20 @@ def export(
 ) -> ExportResult:
     """Write the device files of a trained model; see `export.export_run`."""
     chosen = tuple(check_precision(name) for name in precisions or ()) or None
-    session = Session(as_run(run), precisions=chosen, io_dtype=io_dtype)
+    session = Session(run_folder.existing(run), precisions=chosen, io_dtype=io_dtype)
     exported: ExportResult = session.do("export")
     return exported
 
 
 def verify(run: RunLike) -> Verification:
     """Run the exported files without TensorFlow and hold them to their limits."""
-    verification: Verification = Session(as_run(run)).do("verify")
+    verification: Verification = Session(run_folder.existing(run)).do("verify")
     return verification
 
 
 def report(run: RunLike) -> Path:
     """Write `report.html` from what the run folder holds."""
-    page: Path = Session(as_run(run)).do("report")
+    page: Path = Session(run_folder.existing(run)).do("report")
     return page
 
 

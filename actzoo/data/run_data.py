@@ -40,19 +40,47 @@ class RunData:
     task: tasks.Task
 
     @classmethod
-    def open(cls, plan: Plan, note: errors.Note | None = None) -> RunData:
+    def open(cls, plan: Plan, note: errors.Note | None = None, place: str | None = None) -> RunData:
         """Open the data of a plan and split it as planned.
 
         Args:
             plan: The plan.
             note: Takes each warning; None prints it to stderr.
+            place: Where the data is, if no longer at the plan's place.
 
         Raises:
             MissingFileError: There is no data at the plan's place.
             DataError: It is not the data the plan was made from, or is divided otherwise.
         """
-        source = open_source(plan.data, plan.domain, plan.data_options, note)
-        _check_same_data(source, plan)
+        place = plan.data if place is None else place
+        try:
+            source = open_source(place, plan.domain, plan.data_options, note)
+        except errors.MissingFileError as error:
+            raise errors.MissingFileError(
+                f"The data of the run is no longer at {errors.shown(place, 200)}.\n"
+                "If it was moved, name its place: actzoo run DATA --out RUN --resume, or "
+                "actzoo evaluate RUN DATA",
+                given=place,
+                fix="actzoo run DATA --out RUN --resume",
+            ) from error
+        return cls.split_as_planned(plan, source, note, place)
+
+    @classmethod
+    def split_as_planned(
+        cls, plan: Plan, source: Source, note: errors.Note | None = None, place: str = ""
+    ) -> RunData:
+        """Split opened data as planned.
+
+        Args:
+            plan: The plan.
+            source: The data.
+            note: Takes each warning; None prints it to stderr.
+            place: Where it is, for messages.
+
+        Raises:
+            DataError: It is not the data the plan was made from, or is divided otherwise.
+        """
+        _check_same_data(source, plan, place)
         splits = split(source, seed=plan.split_seed, note=note, options=plan.data_options)
         _check_same_split(source, splits, plan, note or to_stderr)
         return cls.of(plan, source, splits)
@@ -74,18 +102,18 @@ class RunData:
         return Preparation.of(plan.domain, plan.preprocessing, plan.recipe.augmentation)
 
 
-def _check_same_data(source: Source, plan: Plan) -> None:
+def _check_same_data(source: Source, plan: Plan, place: str) -> None:
     """Refuse data that a plan was not made from."""
     summary = source.fingerprint()
     same = summary.content_hash == plan.content_hash
     if same and tuple(source.classes) == tuple(plan.classes):
         return
     raise errors.DataError(
-        f"The data at {errors.shown(plan.data, 200)} is not the data of the plan: "
+        f"The data at {errors.shown(place or plan.data, 200)} is not the data of the plan: "
         f"{summary.num_examples} examples of {len(source.classes)} classes now, "
         f"{sum(plan.num_examples.values())} of {len(plan.classes)} then, or other contents.\n"
         "Restore the data, or make a new plan: actzoo plan DATA --out RUN",
-        given=plan.data,
+        given=place or plan.data,
         fix="actzoo plan DATA --out RUN",
     )
 
