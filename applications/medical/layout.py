@@ -206,7 +206,7 @@ def says_role(folder: str) -> bool:
 
 def _words(name: str) -> list[str]:
     """Return the words of a folder's name; trainannot is two."""
-    words = []
+    words: list[str] = []
     for word in (word.lower() for word in _WORD.findall(name)):
         parts = ((word[:k], word[k:]) for k in range(2, len(word) - 1))
         known = _MASK_WORDS | _IMAGE_WORDS
