@@ -1,14 +1,17 @@
 """The look at every file of a user's data before training, and what is kept of it.
 
 Every file is read in full once, since a header says nothing about what follows. What is learned is
-kept in the user's cache by name, size and time of change, so that later stages only look at what is
-new. How the path to the data was written makes no difference.
+kept in the user's cache by the state of the file and by its content, so that later stages only look
+at what is new, and data that was moved or copied is read, but not decoded again. A file that was
+replaced by one of the same size and time is new. How the path was written makes no difference.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import glob
 import hashlib
 import io
 import os
@@ -24,6 +27,8 @@ from actzoo import cache, errors, files
 
 SETTLED_SECONDS = 2.0  # a file changed just now may change again without a new time stamp
 PROGRESS_SECONDS = 5.0
+STORED = "scan.npz"
+MOST_OTHERS = 500_000  # rows of other folders that are looked through
 TOGETHER = 512  # items between two looks at the clock
 
 
@@ -104,18 +109,33 @@ class Store:
             threads: See `inspect`.
         """
         keys = [self._key(names) for names in items]
-        known = self._read()
-        fresh = [position for position, key in enumerate(keys) if key not in known]
-        seen = inspect(len(fresh), lambda i: look(fresh[i]), self._working_dtype, noun, threads)
+        known = self._read(self._path)
+        own = {} if known is None else known.by_state()
+        fresh = [position for position, key in enumerate(keys) if key not in own]
+        contents = [b""] * len(items)
+        others = self._others(known) if fresh else _Known.none()
+
+        def look_by_content(index: int) -> object:
+            position = fresh[index]
+            content = self._content(items[position])
+            row = others.row_of(content)
+            if row is None:
+                row = look(position)
+                if not keys[position] and self._content(items[position]) != content:
+                    return row  # it changed while it was looked at
+            contents[position] = content
+            return row
+
+        seen = inspect(len(fresh), look_by_content, self._working_dtype, noun, threads)
         rows = np.zeros(len(items), self._working_dtype)
         for position, key in enumerate(keys):
-            if key in known:
-                rows[position] = known[key]
+            if key in own:
+                rows[position], contents[position] = own[key]
         rows[fresh] = seen.rows
         problems = {fresh[i]: why for i, why in seen.problems.items()}
         if fresh:
-            settled = [i for i, key in enumerate(keys) if key and i not in problems]
-            self._write([keys[i] for i in settled], rows[settled])
+            kept = [i for i, content in enumerate(contents) if content and i not in problems]
+            self._write([keys[i] for i in kept], [contents[i] for i in kept], rows[kept])
         return Inspection(rows, problems)
 
     @property
@@ -124,14 +144,15 @@ class Store:
 
     @property
     def _path(self) -> str:
-        name = os.path.realpath(self.folder).encode("utf-8", "replace")
+        name = os.path.realpath(self.folder).encode("utf-8", "surrogateescape")
         place = cache.folder(self.kind, hashlib.sha256(name).hexdigest()[:32])
-        return os.path.join(place, "scan.npz")
+        return os.path.join(place, STORED)
 
     def _key(self, names: Sequence[str]) -> bytes:
-        """Return the digest of names, sizes and times of change; empty for files changed just now.
+        """Return the digest of names and states of files; empty for files changed just now.
 
-        Names are relative to the folder, whose own place the store's path stands for.
+        Names are relative to the folder, whose own place the store's path stands for. Size and time
+        of change can be set to what they were, the time of the last change of state cannot.
         """
         digest = hashlib.blake2b(digest_size=16)
         for name in names:
@@ -141,30 +162,96 @@ class Store:
                 return b""
             if abs(time.time() - state.st_mtime) < SETTLED_SECONDS:
                 return b""
-            digest.update(f"{state.st_size}/{state.st_mtime_ns}/".encode() + os.fsencode(name))
+            changed = f"{state.st_mtime_ns}/{state.st_ctime_ns}/{state.st_ino}"
+            digest.update(f"{state.st_size}/{changed}/".encode() + os.fsencode(name))
         return digest.digest()
 
-    def _read(self) -> dict[bytes, object]:
+    def _content(self, names: Sequence[str]) -> bytes:
+        """Return the digest of files' contents and endings, by which they are known elsewhere."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name in filter(None, names):
+            path = os.path.join(self.folder, *name.split("/"))
+            files.refuse_special(path)
+            ending = os.path.splitext(name)[1].lower()
+            with open(path, "rb") as file:
+                digest.update(f"{os.fstat(file.fileno()).st_size}{ending}/".encode())
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.digest()
+
+    def _read(self, path: str) -> _Known | None:
         try:
-            with np.load(self._path, allow_pickle=False) as stored:
+            with np.load(path, allow_pickle=False) as stored:
                 kind = stored["rows"].dtype
                 alike = kind.kind == "S" if self.dtype.kind == "S" else kind == self.dtype
-                if str(stored["version"]) != self.version or not alike:
-                    return {}
-                return dict(zip(map(bytes, stored["keys"]), stored["rows"], strict=True))
+                if str(stored["version"]) == self.version and alike:
+                    return _Known([stored["keys"]], [stored["contents"]], [stored["rows"]])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return {}
+            pass
+        return None
 
-    def _write(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
+    def _others(self, own: _Known | None) -> _Known:
+        """Return what is known of files in other places, where these may have been before."""
+        known = _Known.none() if own is None else own
+        paths = glob.glob(os.path.join(glob.escape(str(cache.folder(self.kind))), "*", STORED))
+        for path in paths:
+            if path != self._path and len(known) < MOST_OTHERS:
+                other = self._read(path)
+                known = known if other is None else known.joined(other)
+        return known
+
+    def _write(self, keys: Sequence[bytes], contents: Sequence[bytes], rows: np.ndarray) -> None:
         content = io.BytesIO()
         np.savez(
             content,
             version=np.asarray(self.version),
-            keys=np.asarray(keys, dtype="V16"),
+            keys=np.asarray([key or bytes(16) for key in keys], dtype="V16"),
+            contents=np.asarray(contents, dtype="V16"),
             rows=rows.astype(self.dtype),
         )
         with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
             files.write_bytes(self._path, content.getvalue())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Known:
+    """Rows of stores, found by the state of files or by their content."""
+
+    keys: list[np.ndarray]
+    contents: list[np.ndarray]
+    rows: list[np.ndarray]
+
+    @classmethod
+    def none(cls) -> _Known:
+        return cls([], [], [])
+
+    def __len__(self) -> int:
+        return sum(map(len, self.rows))
+
+    def joined(self, other: _Known) -> _Known:
+        return _Known(
+            self.keys + other.keys, self.contents + other.contents, self.rows + other.rows
+        )
+
+    def by_state(self) -> dict[bytes, tuple[object, bytes]]:
+        """Return state -> row and content; what had no settled state is left out."""
+        stored = zip(*self.keys, *self.rows, *self.contents, strict=True)
+        known = {bytes(key): (row, bytes(content)) for key, row, content in stored}
+        known.pop(bytes(16), None)
+        return known
+
+    @functools.cached_property
+    def _places(self) -> dict[bytes, tuple[int, int]]:
+        return {
+            bytes(content): (store, index)
+            for store, contents in enumerate(self.contents)
+            for index, content in enumerate(contents)
+        }
+
+    def row_of(self, content: bytes) -> object:
+        """Return the row of a content, or None."""
+        store, index = self._places.get(content, (0, -1))
+        return None if index < 0 else self.rows[store][index]
 
 
 class _Progress:
