@@ -77,6 +77,29 @@ def test_images_of_every_form_go_with_masks_of_nifti(tmp_path, form):
     assert not source.fingerprint().set_aside
 
 
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [
+        ("right-anterior-superior", (1, 1, 1)),
+        ("left-posterior-superior", (-1, -1, 1)),
+        ("LAS", (-1, 1, 1)),
+    ],
+)
+def test_the_space_of_nrrd_says_where_axes_point(space, signs):
+    values = np.arange(24, dtype="<i2").reshape(2, 3, 4)
+    header = (
+        f"NRRD0004\ntype: int16\ndimension: 3\nspace: {space}\nsizes: 2 3 4\nspace directions: "
+        "(1,0,0) (0,2,0) (0,0,3)\nendian: little\nencoding: raw\nspace origin: (5,6,7)\n\n"
+    )
+    raw = containers.as_nifti(header.encode() + values.tobytes(order="F"))
+    read_back = volumes.read_header(raw)
+    expected = np.diag([*(np.array([1, 2, 3]) * signs), 1.0])
+    expected[:3, 3] = np.array([5, 6, 7]) * signs
+    np.testing.assert_allclose(read_back.affine, expected)
+    stored = nibabel.Nifti1Image.from_bytes(raw)
+    np.testing.assert_array_equal(np.asarray(stored.dataobj), values)
+
+
 def given(paths, **options):
     return list(domains.get_domain("medical").read([str(path) for path in paths], options))
 
@@ -104,6 +127,7 @@ def test_predict_reads_what_training_reads_and_writes_on_the_scans_grid(tmp_path
         ("a.mhd", b"ObjectType = Image\nElementDataFile = gone.raw\n", "gone.raw.*one file beside"),
         ("a.mhd", b"ObjectType = Image\nElementDataFile = ../x.raw\n", "not one file beside"),
         ("a.nrrd", b"NRRD0004\ndimension: 3\n\nabc", "size of voxels"),
+        ("a.nrrd", b"NRRD0004\nspace: scanner-xyz\nspace directions: (1,0,0)\n\nabc", "left and r"),
         ("a.hdr", bytes(348), "Analyze.*left and right"),
         ("a.dcm", bytes(128) + b"DICM", "dcm2niix"),
     ],
@@ -201,7 +225,7 @@ def test_channels_are_chosen_and_their_order_kept(tmp_path):
 def test_predict_puts_the_files_of_an_image_together(tmp_path):
     brats(tmp_path, 2)
     items = given([tmp_path], channel_files=",".join(CHANNELS))
-    assert "2 masks beside the images" in items[0].note
+    assert items[0].note == "Masks beside the images were left out: 2."
     cases = items[1:]
     assert [item.name for item in cases] == [
         str(tmp_path / f"BraTS_{k}" / f"BraTS_{k}.nii.gz") for k in range(2)

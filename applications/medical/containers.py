@@ -25,6 +25,11 @@ from actzoo import errors
 from actzoo.applications.medical import endings, volumes
 from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
 
+# NRRD's names of spaces that say where left, front and head are.
+_SPACES = (
+    b"right-anterior-superior", b"left-anterior-superior", b"left-posterior-superior",
+    b"ras", b"las", b"lps",
+)  # fmt: skip
 _GZIP = b"\x1f\x8b"
 _START = 4096  # bytes of a file that say what it is
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -89,8 +94,11 @@ def data_file_of(path: str | os.PathLike[str]) -> str | None:
         stem = endings.split_name(path.name)[0]
         names = [stem + ending for ending in (".img", ".img.gz", ".IMG")]
     elif small.endswith((".mhd", ".nhdr")):
-        match = _DATA_FILE.search(path.read_bytes()[:_START])
-        names = [] if match is None else [os.fsdecode(match.group(2))]
+        try:
+            match = _DATA_FILE.search(path.read_bytes()[:_START])
+        except OSError:  # reading it says what is wrong
+            match = None
+        names = [] if match is None else [os.fsdecode(match.group(2)).removeprefix("./")]
     return next((n for n in names if "/" not in n and (path.parent / n).is_file()), None)
 
 
@@ -167,6 +175,12 @@ def _by_itk(raw: bytes, form: _Form, header: bytes, max_voxels: int) -> bytes:
     if not any(word in there for word in form.spacing):
         raise unreadable(
             f"its header says nothing of the size of voxels ({form.spacing[0].decode()} is missing)"
+        )
+    space = re.search(rb"(?m)^space:[ \t]*(.*?)[ \t]*\r?$", there)
+    if form is _NRRD and (space is None or space.group(1) not in _SPACES):
+        raise unreadable(
+            "its header does not say where left and right are (its space is none of "
+            f"{', '.join(name.decode() for name in _SPACES[:3])})"
         )
     match = _DATA_FILE.search(raw[: len(header) + 200])
     if match is not None and match.group(2) != b"LOCAL":
@@ -255,12 +269,13 @@ def _simpleitk() -> ModuleType:
     return SimpleITK
 
 
-def stacked(raws: Sequence[bytes], names: Sequence[str]) -> bytes:
+def stacked(raws: Sequence[bytes], names: Sequence[str], max_voxels: int = MAX_VOXELS) -> bytes:
     """Return files of one image as one NIfTI file with a channel for each.
 
     Args:
         raws: NIfTI files on the same grid.
         names: Of the channels, for messages.
+        max_voxels: Limit of a volume.
 
     Raises:
         DataError: One is not a volume, or is on another grid.
@@ -271,7 +286,7 @@ def stacked(raws: Sequence[bytes], names: Sequence[str]) -> bytes:
     values: list[np.ndarray] = []
     headers: list[volumes.Header] = []
     for raw, name in zip(raws, names, strict=True):
-        header = volumes.read_header(raw)
+        header = volumes.read_header(raw, max_voxels)
         content = _unpacked(raw)
         is_second = content[4:7] == b"n+2"
         form = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image

@@ -163,11 +163,13 @@ class Medical(Domain["Scans"]):
     def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
         """Yield scans, each with the files that belong to it: voxels of a header, channels."""
         from actzoo.applications.medical import given as inputs
+        from actzoo.applications.medical.volumes import MAX_VOXELS
 
         channels = str(options.get("channel_files") or "").split(",")
         scans, notes = inputs.without_masks(given)
         files = itertools.chain(notes, super().read(scans, options))
-        return inputs.completed(files, [name for name in channels if name])
+        limit = int(options.get("max_voxels", MAX_VOXELS))
+        return inputs.completed(files, [name for name in channels if name], limit)
 
     def takes(self, name: str) -> bool:
         """Say whether a file in a folder is a scan, or belongs to one, by its name."""

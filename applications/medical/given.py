@@ -23,18 +23,21 @@ def without_masks(given: Sequence[str]) -> tuple[list[str], list[GivenInput]]:
         images, masks = folder.inputs_of(place)
         scans += images if masks else [place]
         if masks:
-            left = f"{masks:,} masks beside the images of {errors.shown(place, 120)} were left out."
+            left = f"Masks beside the images were left out: {masks:,}."
             notes.append(GivenInput(place, note=left))
     return scans, notes
 
 
-def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[GivenInput]:
+def completed(
+    items: Iterable[GivenInput], channels: Sequence[str], max_voxels: int
+) -> Iterator[GivenInput]:
     """Yield inputs as NIfTI or pictures, those of one image together.
 
     Args:
         items: Files, one by one.
         channels: What the names of files of one image end in, in the order of its channels; empty
             where each file is an image.
+        max_voxels: Limit of one volume.
     """
     waiting: dict[tuple[Path, str], dict[str, GivenInput]] = {}
     for item in items:
@@ -43,7 +46,7 @@ def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[
             if item.content is None:
                 yield item
             continue
-        whole = _whole(path, item)
+        whole = _whole(path, item, max_voxels)
         case, channel = _channel_of(path, channels)
         if channel is None or whole.content is None:
             yield whole
@@ -51,7 +54,7 @@ def completed(items: Iterable[GivenInput], channels: Sequence[str]) -> Iterator[
         own = waiting.setdefault(case, {})
         own[channel] = whole
         if len(own) == len(channels):
-            yield _stacked(waiting.pop(case), channels, case)
+            yield _stacked(waiting.pop(case), channels, case, max_voxels)
     for (parent, stem), own in waiting.items():
         lacking = ", ".join(name for name in channels if name not in own)
         name = str(parent / f"{stem}.nii.gz")
@@ -67,9 +70,10 @@ def _is_part(path: Path) -> bool:
     return endings.is_part(path.name, {file.name.lower() for file in path.parent.iterdir()})
 
 
-def _whole(path: Path, item: GivenInput) -> GivenInput:
+def _whole(path: Path, item: GivenInput, max_voxels: int) -> GivenInput:
     try:
-        content = containers.as_nifti(containers.with_data(path, item.content or b""))
+        whole = containers.with_data(path, item.content or b"")
+        content = containers.as_nifti(whole, max_voxels)
     except (errors.DataError, OSError) as error:
         return GivenInput(item.name, problem=f"{errors.shown(path, 200)}: {error}")
     return dataclasses.replace(item, content=content)
@@ -93,11 +97,12 @@ def _channel_of(path: Path, channels: Sequence[str]) -> tuple[tuple[Path, str], 
 
 
 def _stacked(
-    own: dict[str, GivenInput], channels: Sequence[str], case: tuple[Path, str]
+    own: dict[str, GivenInput], channels: Sequence[str], case: tuple[Path, str], max_voxels: int
 ) -> GivenInput:
     name = str(case[0] / f"{case[1]}.nii.gz")
     try:
-        content = containers.stacked([own[c].content or b"" for c in channels], channels)
+        raws = [own[name].content or b"" for name in channels]
+        content = containers.stacked(raws, channels, max_voxels)
     except errors.DataError as error:
         return GivenInput(name, problem=f"{errors.shown(name, 200)}: {error}")
     return GivenInput(name, content)

@@ -353,7 +353,8 @@ def _sides(array: np.ndarray) -> list[np.ndarray]:
 def read_image_file(root: str, pair: Pair, reading: Reading) -> bytes:
     """Return a pair's image as the bytes of one file: that of all its channels."""
     names = pair.channels or (pair.image,)
-    return containers.stacked([_read_file(root, name, reading) for name in names], names)
+    raws = [_read_file(root, name, reading) for name in names]
+    return containers.stacked(raws, names, reading.max_voxels)
 
 
 def read_mask_file(root: str, pair: Pair, reading: Reading) -> bytes | None:
