@@ -207,3 +207,5 @@ def test_an_orientation_that_does_not_exist_is_refused(tmp_path):
     put(tmp_path / "masks" / "a.png", png(SHOWN[1]))
     with pytest.raises(errors.UnknownNameError, match=r"exif, ignore|'exif'"):
         opened(tmp_path, orientation="exfi")
+    with pytest.raises(errors.UnknownNameError, match="exif"):
+        read_scan(png(SHOWN[0]), orientation="exfi")

@@ -109,6 +109,18 @@ def test_scans_without_padding_stay_as_they_are(shape, kind):
     )
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("value", [-2000, 0, 300])
+def test_a_padded_ramp_is_a_ramp(shape, value):
+    ramp = np.broadcast_to(np.linspace(10, 255, shape[0]), shape[::-1]).T
+    for widths in ([(4, 4)] * ramp.ndim, [(5, 9), *[(0, 0)] * (ramp.ndim - 1)]):
+        padded = np.pad(ramp, widths, constant_values=value)
+        inside = np.pad(np.ones(ramp.shape, bool), widths)
+        np.testing.assert_allclose(
+            scores(padded)[inside], scores_by_hand(ramp.reshape(-1)), atol=0.02
+        )
+
+
 @needs_scans
 def test_dark_backgrounds_of_real_pictures_are_no_padding():
     from PIL import Image

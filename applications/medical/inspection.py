@@ -28,7 +28,7 @@ from actzoo.applications.medical import (
     volumes,
 )
 from actzoo.applications.medical.folder import Pair
-from actzoo.applications.medical.pictures import Color
+from actzoo.applications.medical.pictures import TURNS, Color
 from actzoo.applications.medical.volumes import unreadable
 from actzoo.data import shrunk
 from actzoo.inspection import Store
@@ -69,9 +69,6 @@ class Reading:
     def turn(self) -> str:
         """How pictures are turned; see `pictures.read_picture`."""
         return "ignore" if self.orientation == "ignore" else "exif"
-
-
-TURNS = ("exif", "ignore")
 
 
 @dataclasses.dataclass(frozen=True)

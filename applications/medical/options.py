@@ -16,10 +16,8 @@ OPTIONS = (
         str,
         "Pictures as EXIF turns them, or as stored: exif, ignore.",
     ),
-    DataOption(
-        "binary_masks", bool, "Masks hold one class: gray edges, 1 and 255 are it.", inputs=False
-    ),
-    DataOption("background", int, "Its number in masks, if not 0.", least=0, inputs=False),
+    DataOption("binary_masks", bool, "Masks are black and white: one class.", inputs=False),
+    DataOption("background", int, "The background's number in masks.", least=0, inputs=False),
     DataOption("volume", int, "Which volume of 4-D scans, from 0.", least=0),
     DataOption(
         "channel_files", str, "What the files of one scan's channels end in, in order: t1,t2."

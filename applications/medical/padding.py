@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-MOST_NESTED = 2  # paddings, one within the other; what has more steps is a ramp
+LIKE_OTHERS = 3  # times as wide, and as far from the next, is a step of a ramp at most
 MOST_VALUES = 4  # that padding beside whole planes is looked for in
 LEAST_OF_EDGE = 0.01  # share of the outer edge that such a value has
 SOLID = 0.75  # share of their neighbors along the edge that have the value, too; less in noise
@@ -83,17 +83,30 @@ def _box(pixels: np.ndarray) -> tuple[slice, ...]:
 
 def _same_planes(planes: np.ndarray) -> int:
     """Return how many of the first planes `(n, ..., channels)` are of one value; 0 in a ramp."""
-    count, runs, before = 0, 0, planes[0]
-    for number, plane in enumerate(planes):
+    runs: list[tuple[int, np.ndarray]] = []  # places and value of each
+    for plane in planes:
         value = plane.reshape(-1, planes.shape[-1])[0]
         if (plane != value).any():
             break
-        runs += int(not number or bool((plane != before).any()))
-        count = number + 1 if runs == 1 else count
-        before = plane
-        if runs > MOST_NESTED and plane.size > planes.shape[-1]:
-            return 0
-    return count if count < len(planes) else 0
+        if runs and (value == runs[-1][1]).all():
+            runs[-1] = (runs[-1][0] + 1, value)
+        elif len(runs) == 3:
+            break
+        else:
+            runs.append((1, value))
+    if not runs or runs[0][0] == len(planes):
+        return 0
+    is_line = planes[0].size == planes.shape[-1]
+    return 0 if len(runs) == 3 and not is_line and _is_ramp(runs) else runs[0][0]
+
+
+def _is_ramp(runs: list[tuple[int, np.ndarray]]) -> bool:
+    """Tell whether the first of three runs of planes differs no more than the others do."""
+    (first, own), (second, next_one), (_, last) = runs
+    jump, step = (
+        float(np.abs(a.astype("float64") - b).sum()) for a, b in ((own, next_one), (next_one, last))
+    )
+    return first <= LIKE_OTHERS * second and jump <= LIKE_OTHERS * step
 
 
 def _values_of_edge(pixels: np.ndarray) -> Iterator[np.ndarray]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
+from actzoo import errors
 from actzoo.applications import orientation
 from actzoo.applications.deep_pictures import DeepPicture
 from actzoo.applications.medical.volumes import unreadable
@@ -25,6 +26,7 @@ _READER = PictureReader(
     ("PNG", "JPEG", "TIFF", "BMP", "GIF"), unreadable, "--max-voxels", smallest=2
 )
 _INDEXED = ("1", "L", "P")  # one number per pixel
+TURNS = ("exif", "ignore")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +98,8 @@ def read_picture(raw: bytes, max_pixels: int, turn: str | None = None) -> np.nda
     Raises:
         DataError: It is not a whole picture.
     """
+    if turn not in (None, *TURNS):
+        raise errors.unknown_name("orientation", turn, TURNS)
     read = decoded(raw, max_pixels)
     pixels = _values(read.image)
     return read.shown(pixels) if _is_shown(raw, turn) else read.stored(pixels)
