@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from actzoo import errors, files, run_folder
+from actzoo.tasks.measures import rank_of_epoch
 
 if TYPE_CHECKING:
     import keras
@@ -26,8 +27,7 @@ class Checkpoint:
     """The state of a run between two epochs."""
 
     def __init__(self, monitor: tuple[str, str] = ("loss", "min")) -> None:
-        self._column = f"val_{monitor[0]}"
-        self._sign = 1.0 if monitor[1] == "min" else -1.0
+        self._monitor = monitor
         self.phase = 0  # index of the phase that runs
         self.epoch_of_phase = 0  # whole epochs of it
         self.history: list[dict[str, Any]] = []
@@ -41,22 +41,21 @@ class Checkpoint:
     def add(self, row: dict[str, Any], model: keras.Model) -> None:
         """Take in a whole epoch; remember its weights if it is the best so far.
 
-        Of epochs whose score is the same, as where validation has nothing to find, the one with the
-        lowest loss is the best.
+        Which is better is said by `measures.rank_of_epoch`.
 
         Args:
             row: Its numbers, by column of `history.csv`.
             model: The whole model.
         """
-        value = self._sign * row[self._column]
-        kept = self.history[self.best_epoch - 1]["val_loss"] if self.best_epoch else None
+        rank = rank_of_epoch(row, self._monitor)
+        best = (math.inf, math.inf)
+        if self.best_epoch:
+            best = rank_of_epoch(self.history[self.best_epoch - 1], self._monitor)
         self.history.append(row)
         self.epoch_of_phase += 1
         self.epochs_without_gain += 1
-        better = (value, row["val_loss"]) < (self.best_value, np.inf if kept is None else kept)
-        better |= not math.isfinite(self.best_value)
-        if self.best_weights is None or (better and math.isfinite(value)):
-            self.best_value = value
+        if self.best_weights is None or rank < best:
+            self.best_value = rank[0]
             self.best_epoch = row["epoch"]
             self.best_weights = model.get_weights()
             self.epochs_without_gain = 0

@@ -158,12 +158,12 @@ def _note_on_choice(state: Checkpoint, task: tasks.Task, note: errors.Note) -> N
     values = {row[f"val_{key}"] for row in state.history}
     if key == "loss" or len(values) > 1 or len(state.history) < 2:
         return
-    measure = task.presentation.measure(key) or task.presentation.headline
+    measure, value = task.presentation.measure(key) or task.presentation.headline, values.pop()
+    loss = "validation loss" if value else "training loss"
     note(
-        f"The validation {measure.name} is {measure.figure(values.pop())} in all "
-        f"{len(state.history)} epochs, so it could not choose one: epoch {state.best_epoch} was "
-        "kept, which has the lowest validation loss. Look whether validation examples hold what is "
-        "to be found."
+        f"The validation {measure.name} is {measure.figure(value)} in all {len(state.history)} "
+        f"epochs, so it could not choose one: epoch {state.best_epoch} was kept, which has the "
+        f"lowest {loss}. Look whether validation examples hold what is to be found."
     )
 
 

@@ -308,44 +308,62 @@ class Weights:
 
 def trained(rows, monitor=("dice", "max")):
     state = checkpoint.Checkpoint(monitor)
-    for number, (dice, loss) in enumerate(rows, 1):
-        state.add({"epoch": number, "val_dice": dice, "val_loss": loss}, Weights(number))
+    for number, (dice, loss, val_loss) in enumerate(rows, 1):
+        row = {"epoch": number, "loss": loss, "val_dice": dice, "val_loss": val_loss}
+        state.add(row, Weights(number))
     return state
 
 
-def test_validation_without_foreground_keeps_the_epoch_with_the_lowest_loss():
-    rows = [(0.0, 0.9), (0.0, 0.7), (0.0, 0.4), (0.0, 0.5)]
-    state, notes = trained(rows), []
-    assert state.best_epoch == 3 and state.best_weights[0].tolist() == [3]
-    assert state.epochs_without_gain == 1  # patience counts from there
-    training._note_on_choice(state, tasks.get_task("segmentation"), notes.append)
-    assert "The validation Dice is 0.000 in all 4 epochs" in notes[0] and "epoch 3" in notes[0]
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(
     ("rows", "best"),
     [
-        ([(0.0, 0.9), (0.0, 0.7), (0.1, 0.8), (0.1, 0.9)], 3),
-        ([(0.5, 0.9), (0.4, 0.1)], 1),
-        ([(0.5, float("nan")), (0.5, 0.3), (0.5, 0.4)], 1),
-        ([(0.2, 0.3), (0.2, 0.3)], 1),
-        ([(0.0, 0.3)], 1),
+        # Nothing to find in validation: the less is marked, the lower its loss.
+        ([(0.0, 0.9, 0.3), (0.0, 0.7, 0.4), (0.0, 0.5, 0.5), (0.0, 0.6, 0.6)], 3),
+        ([(0.0, 0.9, 0.9), (0.0, 0.7, 0.7), (0.1, 0.8, 0.8), (0.1, 0.7, 0.9)], 3),
+        ([(0.5, 0.9, 0.9), (0.4, 0.1, 0.1)], 1),
+        ([(0.5, 0.9, 0.9), (0.5, 0.8, 0.3), (0.5, 0.7, 0.4)], 2),
+        ([(0.5, 0.9, NAN), (0.5, 0.8, 0.3), (0.5, 0.7, 0.4)], 2),
+        ([(NAN, 0.9, 0.9), (0.0, 0.8, 0.3), (0.0, 0.7, 0.4)], 3),
+        ([(0.2, 0.3, 0.3), (0.2, 0.3, 0.3)], 1),
+        ([(0.0, 0.3, 0.3)], 1),
     ],
 )
-def test_a_score_that_moves_decides_before_the_loss(rows, best):
+def test_a_tie_of_the_validation_score_is_broken_by_the_loss(rows, best):
+    state = trained(rows)
+    assert state.best_epoch == best and state.best_weights[0].tolist() == [best]
+    assert state.epochs_without_gain == len(rows) - best  # patience counts from there
+    names = ("val_dice", "loss", "val_loss")
+    columns = {
+        name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    assert measures.best_epoch(columns, ("dice", "max")) == best  # what the page marks
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([0.0, 0.0, 0.0], "The validation Dice is 0.000 in all 3 epochs, so it could not choose"),
+        ([0.0, 0.0, 0.0], "epoch 3 was kept, which has the lowest training loss"),
+        ([0.4, 0.4, 0.4], "epoch 1 was kept, which has the lowest validation loss"),
+        ([0.0, 0.0, 0.1], None),
+        ([0.0], None),
+    ],
+)  # fmt: skip
+def test_a_score_that_could_not_choose_an_epoch_is_said(scores, said):
+    rows = [(dice, 1.0 - 0.1 * n, 0.5 + 0.1 * n) for n, dice in enumerate(scores)]
     state, notes = trained(rows), []
-    assert state.best_epoch == best
-    columns = {"val_dice": [d for d, _ in rows], "val_loss": [v for _, v in rows]}
-    assert measures.best_epoch(columns, ("dice", "max")) == best
     training._note_on_choice(state, tasks.get_task("segmentation"), notes.append)
-    assert bool(notes) == (len(rows) > 1 and len({d for d, _ in rows}) == 1)
+    assert (said in notes[0]) if said else notes == []
 
 
-def test_the_page_names_the_epoch_that_training_kept():
-    columns = {"val_dice": [0.0, 0.0, 0.0], "val_loss": [0.9, 0.4, 0.6]}
-    assert measures.best_epoch(columns, ("dice", "max")) == 2
+def test_the_page_knows_the_epoch_of_earlier_histories():
     assert measures.best_epoch({"val_loss": [0.9, None, 0.6]}, ("loss", "min")) == 3
     assert measures.best_epoch({"val_dice": [0.1, 0.1]}, ("dice", "max")) == 1
+    assert measures.best_epoch({"val_dice": [None]}, ("dice", "max")) is None
+    assert measures.best_epoch({}, ("dice", "max")) is None
 
 
 # --- the split of a plan -------------------------------------------------------------------------

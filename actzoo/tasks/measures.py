@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from actzoo import formatting
@@ -179,24 +179,42 @@ class Presentation:
 UNKNOWN = Presentation(headline=LOSS, measures=(LOSS,), does="")
 
 
+def rank_of_epoch(row: Mapping[str, object], monitor: tuple[str, str]) -> tuple[float, float]:
+    """Return what the epochs of a training are compared by: the lowest is the best.
+
+    Of epochs with the same score, the one with the lowest validation loss is better. A score of 0
+    that should be high says nothing, as where validation has nothing to find; then the validation
+    loss says little, too, and the training loss decides.
+
+    Args:
+        row: Numbers of an epoch, by column of `history.csv`.
+        monitor: See `Task`.
+    """
+    key, direction = monitor
+    value = formatting.finite(row.get(f"val_{key}"))
+    if value is None:
+        return (math.inf, math.inf)
+    says_nothing = direction == "max" and value == 0
+    losses = (row.get("loss") if says_nothing else None, row.get("val_loss"))
+    known = [loss for loss in map(formatting.finite, losses) if loss is not None]
+    return (-value if direction == "max" else value, known[0] if known else math.inf)
+
+
 def best_epoch(
     columns: Mapping[str, Sequence[float | None]], monitor: tuple[str, str]
 ) -> int | None:
     """Return the epoch that was kept, counted from 1, or None where it is not known.
 
-    Of several with the same score, it is the one with the lowest loss.
-
     Args:
         columns: Of the history, one value per epoch.
         monitor: See `Task`.
     """
-    key, direction = monitor
-    sign = -1.0 if direction == "max" else 1.0
-    numbered: Iterable[tuple[int, float | None]] = enumerate(columns.get(f"val_{key}", ()), 1)
-    losses = dict(enumerate(columns.get("val_loss", ()), 1))
-    known = [
-        (sign * value, math.inf if (loss := losses.get(epoch)) is None else loss, epoch)
-        for epoch, value in numbered
-        if value is not None
+    names = (f"val_{monitor[0]}", "loss", "val_loss")
+    given = {name: columns[name] for name in names if name in columns}
+    rows = [
+        {name: values[epoch] for name, values in given.items() if epoch < len(values)}
+        for epoch in range(len(given.get(names[0], ())))
     ]
-    return min(known)[2] if known else None
+    ranked = [(rank_of_epoch(row, monitor), epoch) for epoch, row in enumerate(rows, 1)]
+    known = [entry for entry in ranked if math.isfinite(entry[0][0])]
+    return min(known)[1] if known else None

@@ -161,6 +161,8 @@ def _every_list_has_the_length(subject: _Subject) -> None:
         "splits": source.splits(),
         "groups": source.groups(),
         "presence": source.presence() if isinstance(source, data.HasPresence) else None,
+        "digests": source.digests() if isinstance(source, data.HasDigests) else None,
+        "signatures": source.signatures() if isinstance(source, data.HasSignatures) else None,
     }
     for name, values in lists.items():
         have = len(source) if values is None else len(values)
