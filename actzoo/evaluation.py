@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import checkpoint, domains, errors, files, last_look, models, tasks
+from actzoo import checkpoint, domains, errors, files, folders, last_look, models, tasks
 from actzoo.data import (
     Preparation,
     RunData,
@@ -432,7 +432,9 @@ def renumbering(source: Source, card: models.ModelCard) -> np.ndarray:
         DataError: The data has classes that the model does not know.
     """
     classes = card.classes
+    known = {folders.same_name(name): name for name in classes}
     names = domains.get_domain(card.domain).class_names(source, classes)
+    names = [known.get(folders.same_name(name), name) for name in names]
     unknown = [name for name in names if name not in classes]
     if unknown:
         listed = ", ".join(errors.shown(name) for name in unknown[:10])

@@ -293,6 +293,23 @@ def hint_of_archives(place: str) -> str:
     return f"\nIt holds archives ({_some(packed, 5)}): unpack these and give the folder of theirs."
 
 
+def class_names(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of classes by those of their folders: as text, composed.
+
+    Two folders that would have one name keep theirs, so that they can be told apart and refused.
+    """
+    named = tuple(same_name(_as_text(folder)) for folder in folders)
+    return named if len(set(named)) == len(named) else tuple(folders)
+
+
+def _as_text(name: str) -> str:
+    """Return a name as text where the system takes names for something else than UTF-8."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # it is text already
+        return name
+
+
 def same_name(name: str) -> str:
     """Return a name in the form in which names are compared: composed (NFC).
 

@@ -33,13 +33,14 @@ def answer(answer: Prediction, top: int | None) -> dict[str, Any]:
     """
     ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:top]
     plain: dict[str, Any] = {
-        "input": answer.id,
+        "input": files.readable(answer.id),
         "label": answer.label,
         "probability": answer.probability,
         "top": [{"label": name, "probability": value} for name, value in ranked],
     }
     if answer.shares:
-        plain.update(mask=answer.mask, shares=dict(answer.shares), labels=list(answer.labels))
+        mask = None if answer.mask is None else files.readable(answer.mask)
+        plain.update(mask=mask, shares=dict(answer.shares), labels=list(answer.labels))
     if answer.notes:
         plain["notes"] = list(answer.notes)
     return plain if answer.error is None else {**plain, "error": answer.error}

@@ -228,7 +228,9 @@ def check_classes(classes: Sequence[str], fewest: int = 2) -> None:
     for name in classes:
         bad = [c for c in name if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
         problem = None
-        if bad:
+        if bad and "\udc80" <= bad[0] <= "\udcff":
+            problem = f"is not UTF-8: it holds the byte {ord(bad[0]) & 0xFF:02X}"
+        elif bad:
             problem = f"holds a control character, U+{ord(bad[0]):04X}"
         elif not name.strip() or name != name.strip():
             problem = "begins or ends with a space" if name.strip() else "is empty"
@@ -237,11 +239,22 @@ def check_classes(classes: Sequence[str], fewest: int = 2) -> None:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
         if folded in alike:
             problem = f"can be mistaken for '{errors.shown(alike[folded])}'"
+            if not name.isascii():
+                problem += f" ({_code_points(name, alike[folded])})"
         if problem:
             raise errors.DataError(
                 f"The class name '{errors.shown(name)}' {problem}.\nRename it.", given=name
             )
         alike[folded] = name
+
+
+def _code_points(name: str, other: str) -> str:
+    """Return the characters in which two names differ that look alike."""
+    own, others = (
+        [f"U+{ord(c):04X}" for c in text if c not in rest]
+        for text, rest in ((name, other), (other, name))
+    )
+    return f"{' '.join(own) or 'nothing'} here, {' '.join(others) or 'nothing'} there"
 
 
 def counts_by_split(

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors
+from actzoo import errors, folders
 from actzoo.applications.vision import folder, images, label_tables
 from actzoo.applications.vision.inspection import inspect_files
 from actzoo.applications.vision.options import OPTIONS
@@ -65,7 +65,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         ids=listing.paths,
         labels=np.asarray(listing.labels, dtype=np.int64),
         splits=listing.splits,
-        classes=listing.classes,
+        classes=folders.class_names(listing.classes),
         read=_FileReader(path, listing.paths),
         inspection=inspect_files(path, listing.paths, chosen.max_pixels),
         options=chosen,
