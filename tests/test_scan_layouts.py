@@ -507,6 +507,41 @@ def test_class_folders_are_not_taken_for_pairs(tmp_path, name):
     assert folder.looks_like_pairs(str(tmp_path)) is None
 
 
+IMAGE_FOLDERS = (
+    "images", "imgs", "Image", "scans", "x", "data", "input", "JPEGImages", "foo", "Bilder", "raw",
+    "originals", "ct", "photos", "2d_images",
+)  # fmt: skip
+MASK_FOLDERS = (
+    "masks", "Labels", "gt", "GT", "segmentations", "annotations", "y", "target", "bar", "Masken",
+    "GroundTruth", "ground_truth", "1st_manual", "mask_png", "labels_ct", "SegmentationClass",
+)  # fmt: skip
+PLACES = ("{d}/", "{s}/{d}/", "{d}/{s}/", "{s}_{d}/", "{s}/")
+STEMS = ("a{n}", "img_{n}", "case {n:02d}", "IMG-{n}", "tumor{n}", "p_{n}_s1")
+MARKS = ("{}", "{}_mask", "{}_seg", "mask_{}", "{}-label", "seg-{}", "{}_gt")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_names_in_any_order_are_paired(tmp_path, seed):
+    """Folders, splits above, below or before them, one folder for both; stems and marks."""
+    rng = np.random.default_rng(seed)
+    images, masks, place, stem, mark = (
+        str(rng.choice(words)) for words in (IMAGE_FOLDERS, MASK_FOLDERS, PLACES, STEMS, MARKS)
+    )
+    if place == "{s}/" and mark == "{}":
+        mark = "{}_mask"
+    expected = {}
+    for number in range(6):
+        split = ("train", "val", "test")[number // 2]
+        name = stem.format(n=number)
+        image = f"{place.format(d=images, s=split)}{name}.png"
+        target = f"{place.format(d=masks, s=split)}{mark.format(name)}.png"
+        put(tmp_path / image, picture(number))
+        put(tmp_path / target, mask(number))
+        expected[image] = (target, split if "{s}" in place else None)
+    listing = folder.list_pairs(str(tmp_path))
+    assert {pair.image: (pair.mask, pair.split) for pair in listing.pairs} == expected
+
+
 def test_what_takes_no_part_is_counted(tmp_path):
     carvana(tmp_path / "a")
     assert "3 images without masks in test/" in folder.list_pairs(str(tmp_path / "a")).set_aside

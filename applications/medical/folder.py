@@ -236,12 +236,20 @@ def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
     """Return files without their folders where names of files alone say what belongs together."""
     if all(file.role == IMAGE for file in files):
         return None
-    flat = [dataclasses.replace(file, place=()) for file in files]
+    flat = [dataclasses.replace(file, place=(), split=None) for file in files]
     found = pairing.match(flat)
     count = sum(1 + len(case.images) for case in found.cases)
     if found.faults or count < max(2, MOSTLY * (len(files) - len(found.aside))):
         return None
-    return flat if probing.look_like_masks(root, [c.mask.path for c in found.cases]) else None
+    if not probing.look_like_masks(root, [case.mask.path for case in found.cases]):
+        return None
+    own = {file.path: file.split for file in files}
+    split_of = {
+        file.path: own[case.mask.path] or own[case.images[0].path]
+        for case in found.cases
+        for file in (*case.images, case.mask)
+    }
+    return [dataclasses.replace(file, split=split_of.get(file.path)) for file in flat]
 
 
 def _listed_by_voc(root: str, files: list[ScanFile], others: Sequence[str]) -> list[ScanFile]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from actzoo.applications.medical import endings
 from actzoo.folders import SPLIT_NAMES, same_name
@@ -106,7 +106,8 @@ def read_paths(paths: Sequence[str]) -> list[ScanFile]:
     """Return what each path says; what is common to all says nothing of one."""
     folders = {path.rpartition("/")[0] for path in paths}
     shared = _shared([tuple(folder.split("/")) for folder in folders])
-    said = {folder: _read_folder(folder, shared) for folder in folders}
+    divided = _divided({name for folder in folders for name in folder.split("/")})
+    said = {folder: _read_folder(folder, shared, divided) for folder in folders}
     files = [_read(path, said) for path in paths]
     marked = [number for number, file in enumerate(files) if is_marked(file.stem)]
     if not marked:
@@ -144,11 +145,41 @@ class _Folder:
     is_sure: bool
 
 
-def _read_folder(folder: str, shared: int) -> _Folder:
+def without_split(name: str) -> tuple[str | None, str]:
+    """Return the split that a folder's name begins or ends with, and the rest; None for none."""
+    words = _words(name)
+    split = next((_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS), None)
+    left = "_".join(word for word in words if word not in _SPLIT_WORDS)
+    return (split, left) if split and left else (None, name)
+
+
+def _divided(names: Collection[str]) -> dict[str, tuple[str | None, str]]:
+    """Return the names that hold a split and a rest that another split has, too: train_a, test_a.
+
+    Those that hold a word for images or masks need no other.
+    """
+    plain = [name for name in names if not (_component(name).role or _component(name).split)]
+    parts = {name: without_split(name) for name in plain}
+    splits: dict[str, set[str | None]] = {}
+    for split, rest in parts.values():
+        splits.setdefault(rest, set()).add(split)
+    return {
+        name: (split, rest)
+        for name, (split, rest) in parts.items()
+        if split is not None and len(splits[rest] - {None}) > 1 and "train" in splits[rest]
+    }
+
+
+def _read_folder(
+    folder: str, shared: int, divided: Mapping[str, tuple[str | None, str]]
+) -> _Folder:
     role, is_sure, split = "", False, None
     place, own = [], []
     for number, name in enumerate(filter(None, folder.split("/"))):
         said = _component(name)
+        if name in divided:
+            own_split, rest = divided[name]
+            said = dataclasses.replace(said, split=own_split, rest=rest)
         split = said.split or split
         if number < shared:
             continue

@@ -40,7 +40,8 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
         if name is not None:
             is_picture = not any(file.is_volume for file in files)
             numbered = all(file.plain.isdigit() for file in files)
-            if by_folder and is_picture and (numbered or len(slots) > 2):
+            unnamed = not any(file.folder_role for file in files)
+            if by_folder and is_picture and ((numbered and unnamed) or len(slots) > 2):
                 raise _question([*slots], name)
             return [
                 _with_role(file, slot, key, slot == name, len(slots))
@@ -133,7 +134,8 @@ def _by_folder(files: Sequence[ScanFile], depth: int) -> _Slots:
         parts = file.path.split("/")[:-1]
         if len(parts) > depth:
             rest = (*parts[:depth], *parts[depth + 1 :])
-            slots[layout.plain_stem(parts[depth])][*rest, file.plain] = file
+            split, name = layout.without_split(parts[depth])
+            slots[layout.plain_stem(name)][*filter(None, (split,)), *rest, file.plain] = file
     return slots
 
 
