@@ -1,7 +1,8 @@
 """Folders of pictures that may not be classes: what must be asked before names become classes.
 
 A folder for each patient, for each split or for each step of processing looks like a folder for
-each class. Only names are looked at; ordinary class names (cat, 0 to 9, n01440764) raise no doubt.
+each class. Names are looked at, and a few pictures where names leave doubt; ordinary class names
+(cat, 0 to 9, n01440764) raise none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import os
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from actzoo import errors
+from actzoo.applications.vision import images
 from actzoo.applications.vision.class_folders import pictures_below, relative, some
 from actzoo.applications.vision.names import (
     MOSTLY,
@@ -21,22 +25,31 @@ from actzoo.applications.vision.names import (
     is_split,
     mostly,
 )
+from actzoo.data import shrunk
 from actzoo.folders import entries
 
-FEWEST_IDS = 3  # folders, before their names are taken for numbers of persons or cases
+FEWEST_IDS = 2  # folders, before their names are taken for numbers of persons or cases
 FEW_PICTURES = 60  # in most folders: classes that are told by numbers alone have more
 LOOKED_AT = 200  # folders
 
-# What a step of processing or a side of a pair is called, in small letters.
-_ROLES = frozenset((
-    "images", "image", "imgs", "img", "pictures", "photos", "frames", "x", "y", "a", "b", "input",
-    "inputs", "output", "outputs", "source", "target", "targets", "original", "originals", "raw",
-    "resized", "processed", "preprocessed", "augmented", "aug", "cropped", "crops", "thumbnails",
-    "thumbs", "thumbnail", "hr", "lr", "high", "low", "depth", "rgb", "nir", "gray", "grayscale",
-    "color", "segmented", "overlay", "overlays", "masks", "mask", "labels", "label", "gt",
-    "annotations", "segmentation", "segmentations", "before", "after",
+# What forms of pictures are called, in small letters: those that are never classes, and those that
+# may be, where the pictures say it.
+_NO_CLASSES = frozenset((
+    "images", "image", "imgs", "img", "pictures", "photos", "frames", "input", "inputs", "output",
+    "outputs", "originals", "thumbnails", "thumbs", "thumbnail", "overlay", "overlays", "masks",
+    "mask", "labels", "label", "gt", "annotations", "segmentation", "segmentations",
 ))  # fmt: skip
-_BOXES = re.compile(r"annotations/|instances_|captions_|keypoints_|coco", re.IGNORECASE)
+_FORMS = _NO_CLASSES | {
+    "x", "y", "a", "b", "source", "target", "targets", "original", "raw", "resized", "processed",
+    "preprocessed", "augmented", "aug", "cropped", "crops", "hr", "lr", "high", "low", "depth",
+    "rgb", "nir", "gray", "grayscale", "color", "segmented", "before", "after",
+}  # fmt: skip
+ALIKE = 0.8  # correlation of two forms of one picture
+COMPARED = 5  # pairs of pictures
+_BOXES = re.compile(
+    r"(?:.*/)?(?:annotations/.+|(?:instances|keypoints|captions)_.+|_?annotations(?:\.coco)?)\.json",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"[-_ ](?:masks?|seg|segm|segmentation|labels?|gt|annotation|roi)(?:[-_ ]?\d+)?")
 
 
@@ -50,17 +63,16 @@ def question(root: str) -> str | None:
     found = {name: pictures for name, pictures in _by_folder(root, places).items() if pictures}
     if len(found) < 2:
         return None
-    if found_boxes := _boxes(root, places):
-        return found_boxes
-    for asked in (_splits, _patients, _roles, _marked):
-        if said := asked(found):
-            return (
-                f"{said}\nIf the folders are the classes, say so: --task classification "
-                '(domain="vision" in Python). Otherwise put the pictures of each class into a '
-                "folder of their own; images with masks are read from images/ and masks/ "
-                "(--task segmentation)."
-            )
-    return None
+    if _splits(found) and (boxes := _boxes(root, places)):
+        return boxes
+    said = _splits(found) or _patients(found) or _forms(root, found) or _marked(found)
+    if said is None:
+        return None
+    return (
+        f"{said}\nIf the folders are the classes, say so: --task classification "
+        '(domain="vision" in Python). Otherwise put the pictures of each class into a folder of '
+        "their own; images with masks are read from images/ and masks/ (--task segmentation)."
+    )
 
 
 def _places(root: str) -> list[str]:
@@ -87,7 +99,7 @@ def _boxes(root: str, places: Sequence[str]) -> str | None:
     for place in (root, *places, *beside):
         for name in entries(place)[1]:
             path = os.path.join(place, name)
-            if name.lower().endswith(".json") and _BOXES.search(relative(root, path)):
+            if _BOXES.fullmatch(relative(root, path)):
                 return (
                     f"{errors.shown(relative(root, path), 120)} holds places of objects in the "
                     "pictures (COCO): detection, which actzoo does not learn.\nTo classify whole "
@@ -128,17 +140,40 @@ def _are_few(found: dict[str, list[str]]) -> bool:
     return sizes[len(sizes) // 2] <= FEW_PICTURES
 
 
-def _roles(found: dict[str, list[str]]) -> str | None:
+def _forms(root: str, found: dict[str, list[str]]) -> str | None:
     """Return a question where the same pictures are there in several forms."""
-    if not all(name.casefold() in _ROLES for name in found):
+    if not all(name.casefold() in _FORMS for name in found):
         return None
-    first, second = ({_stem(path) for path in pictures} for pictures in list(found.values())[:2])
-    if len(first & second) < MOSTLY * max(len(first), len(second)):
+    first, second = ({_stem(path): path for path in paths} for paths in list(found.values())[:2])
+    both = sorted(first.keys() & second.keys())
+    if len(both) < MOSTLY * max(len(first), len(second)):
+        return None
+    pairs = [(first[stem], second[stem]) for stem in both[:: -(-len(both) // COMPARED)]]
+    if not any(name.casefold() in _NO_CLASSES for name in found) and not _are_alike(root, pairs):
         return None
     return (
         f"The folders {_named(found)} hold pictures of the same names, as two forms of each "
         "picture do: originals and copies, or images and masks."
     )
+
+
+def _are_alike(root: str, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Say whether most pairs of pictures show the same."""
+    alike = 0
+    for pair in pairs:
+        try:
+            one, other = (_signature(os.path.join(root, path)) for path in pair)
+        except (OSError, errors.DataError):
+            continue
+        length = np.linalg.norm(one) * np.linalg.norm(other)
+        alike += int(length > 0 and float(one @ other) > ALIKE * length)
+    return 2 * alike > len(pairs)
+
+
+def _signature(path: str) -> np.ndarray:
+    with open(path, "rb") as file:
+        picture = images.read_picture(file.read())
+    return shrunk(picture.colors).astype("float64").reshape(-1)
 
 
 def _marked(found: dict[str, list[str]]) -> str | None:

@@ -194,7 +194,7 @@ ASKED = {
     "splits of COCO": ["train2017", "val2017"],
     "splits": ["train", "test"],
     "sets": ["training_set", "test_set"],
-    "forms": ["original", "resized"],
+    "two UUIDs": [f"{i}a69db60-c052-4b9a-a90d-0123456789a{i}" for i in range(2)],
     "images and overlays": ["images", "overlays"],
 }
 TAKEN = {
@@ -212,7 +212,8 @@ TAKEN = {
     "called like splits": ["train", "plane", "test"],
     "one like a person": ["case_closed", "case_open", "patient"],
     "years": ["1990", "1991", "1992", "1993"],
-    "stages": ["before", "after", "during"],
+    "stages": ["before", "after"],
+    "levels": ["high", "low"],
     "hex words": ["facade", "decade", "beaded"],
 }
 
@@ -232,6 +233,16 @@ def test_folders_that_may_not_be_classes_are_asked_about(tmp_path, form):
 def test_ordinary_classes_are_taken_without_a_question(tmp_path, form):
     root = folders_of(tmp_path / "data", TAKEN[form])
     assert look(root)[0].classes == tuple(sorted(TAKEN[form]))
+
+
+def test_forms_of_one_picture_are_asked_about(tmp_path):
+    for number in range(6):
+        pixels = noise(number, 40, 60)
+        for name, shown in (("high", pixels), ("low", pixels[::2, ::2] // 2 + 30)):
+            path = tmp_path / name / f"{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(encoded(shown))
+    assert "two forms of each picture" in refused(tmp_path, "--task classification")
 
 
 def test_patients_below_splits_are_asked_about_too(tmp_path):
