@@ -159,7 +159,7 @@ def write(scored: ScoredRun, run: RunFolder) -> dict[str, Any]:
 def _look(scored: ScoredRun, run: RunFolder) -> list[Finding]:
     """Return what speaks against the model of a run."""
     data = scored.data
-    copies = near_copies(data.source, data.splits) or ()
+    copies = near_copies(data.source, data.splits, exact=True) or ()
     labels, ids = data.source.labels(), data.source.ids()
     members: dict[str, list[str]] = {}
     if labels is not None:

@@ -186,7 +186,12 @@ def test_each_held_out_example_is_named_once_with_its_split(photos):
 
 def test_copies_that_the_data_knows_of_are_not_said_again(photos):
     source = signed([photos[0], photos[1], photos[0]], groups=["a", "b", "a"])
-    assert found(source, {**thirds(2), "test": np.array([2])}) == set()
+    splits = {**thirds(2), "test": np.array([2])}
+    assert found(source, splits) == set()
+    (copy,) = data.near_copies(source, splits, exact=True)  # but found after training
+    assert (copy.index, copy.other) == (2, 0)
+    plain = test_data.Numbers([0, 1, 0], None, ["a", "b", "a"])
+    assert len(data.near_copies(plain, splits, exact=True)) == 1
 
 
 def test_where_copies_are_not_looked_for_it_is_said(photos, monkeypatch):

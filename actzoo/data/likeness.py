@@ -123,21 +123,25 @@ def _shrunk_along(values: np.ndarray, axis: int, side: int) -> np.ndarray:
 # --- the search ----------------------------------------------------------------------------------
 
 
-def near_copies(source: Source, splits: Mapping[str, np.ndarray]) -> list[NearCopy] | None:
+def near_copies(
+    source: Source, splits: Mapping[str, np.ndarray], *, exact: bool = False
+) -> list[NearCopy] | None:
     """Find examples of held-out splits that are almost the same as one of another split.
-
-    Copies that the source knows of, by their group, are left out: it says of them what is to say.
 
     Args:
         source: The data.
         splits: Split -> indices.
+        exact: Also the copies that the source itself knows of, by their group; before training it
+            says of them what is to say.
 
     Returns:
         For each held-out example at most one, in the order of the examples; None where it was not
         looked for: the source has no signatures, or too many examples.
     """
     signatures = source.signatures() if isinstance(source, HasSignatures) else None
-    if signatures is None or (signatures.dtype.kind not in "SV" and len(source) > MOST_EXAMPLES):
+    if signatures is not None and signatures.dtype.kind not in "SV" and len(source) > MOST_EXAMPLES:
+        signatures = None
+    if signatures is None and not exact:
         return None
     groups = source.groups()
     names = np.arange(len(source)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -145,13 +149,14 @@ def near_copies(source: Source, splits: Mapping[str, np.ndarray]) -> list[NearCo
     found: dict[int, NearCopy] = {}
     for one, other in (("val", "train"), ("test", "train"), ("test", "val")):
         first, second = splits[one], splits[other]
-        if signatures.dtype.kind in "SV":
-            pairs = list(_equal(signatures, first, second))
-        else:
+        pairs = list(_equal(names, first, second)) if exact else []
+        if signatures is not None and signatures.dtype.kind in "SV":
+            pairs += _equal(signatures, first, second)
+        elif signatures is not None:
             search = _Search(signatures, np.zeros(len(source)) if labels is None else labels)
-            pairs = search.pairs(first, second)
+            pairs += search.pairs(first, second)
         for a, b in pairs:
-            if names[a] != names[b]:
+            if exact or names[a] != names[b]:
                 found.setdefault(a, NearCopy(one, a, other, b))
     return [found[index] for index in sorted(found)]
 
@@ -181,8 +186,8 @@ def about_near_copies(
     ]
     more = f"; and {len(copies) - SHOWN:,} more" if copies[SHOWN:] else ""
     return (
-        f"{' and '.join(counts)} are almost the same as one of another split (saved again, resized "
-        f"or cropped, or written with other signs): {'; '.join(pairs)}{more}."
+        f"{' and '.join(counts)} are the same as one of another split, or almost (saved again, "
+        f"resized or cropped, or written with other signs): {'; '.join(pairs)}{more}."
     )
 
 
@@ -202,7 +207,7 @@ def note_near_copies(source: Source, splits: Mapping[str, np.ndarray], note: err
 
 
 def _equal(digests: np.ndarray, first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield the pairs with one digest."""
+    """Yield the pairs with one digest, or of one group."""
     places: dict[bytes, list[int]] = {}
     for index in second.tolist():
         places.setdefault(digests[index].tobytes(), []).append(index)
