@@ -396,6 +396,7 @@ def locate(path: str | os.PathLike[str], archive_encoding: str | None = None) ->
     folders.check_exists(path)
     if folders.is_scheme(path):
         return path
+    files.refuse_special(path)
     return folders.unwrapped(str(archives.folder_of(path, archive_encoding)), _kinds_of)
 
 

@@ -66,12 +66,12 @@ class Screen:
             self.add(())
 
 
-def _for_people(rows: Rows) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+def _for_people(rows: Rows) -> tuple[tuple[str, ...], list[Sequence[object]]]:
     if not any("shares" in row for row in rows):
-        cells = [(row["input"], row["label"] or "-", row["probability"]) for row in rows]
-        return ("input", "class", "probability"), cells
-    cells = [(row["input"], row.get("mask") or "-", _shares(row)) for row in rows]
-    return ("input", "mask", "shares"), cells
+        columns = ("input", "class", "probability")
+        return columns, [(row["input"], row["label"] or "-", row["probability"]) for row in rows]
+    columns = ("input", "mask", "shares")
+    return columns, [(row["input"], row.get("mask") or "-", _shares(row)) for row in rows]
 
 
 def _shares(row: Mapping[str, Any]) -> str:
