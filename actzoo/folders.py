@@ -69,7 +69,7 @@ class LeftOut:
         outputs: Path of a folder that actzoo wrote -> what it is.
         special: Paths of what can be opened but is not a file: pipes, sockets, devices.
         unread: Ending -> how many files that are not data.
-        answers: How many files that `predict` wrote into the folder itself, by its table.
+        answers: How many files that `predict` wrote among others, by its table.
         unlisted: Path of a folder that cannot be listed, where a walk goes on without it -> why.
     """
 
@@ -90,10 +90,11 @@ class LeftOut:
         """Return what was left out, for `Fingerprint.set_aside`."""
         system = [f"{name} ({count:,})" for name, count in sorted(self.system.items())]
         outputs = [f"{name}/ ({what})" for name, what in self.outputs.items()]
+        answers = [f"answers of `actzoo predict` ({self.answers:,})"] if self.answers else []
         kinds = {
             "of systems and programs": system,
             "hidden": sorted(set(self.hidden)),
-            "written by actzoo": outputs,
+            "written by actzoo": [*outputs, *answers],
             "pipes, sockets or devices": sorted(set(self.special)),
         }
         return tuple(f"{kind}: {_some(names)}" for kind, names in kinds.items() if names)
@@ -115,7 +116,7 @@ class LeftOut:
         for name, what in self.outputs.items():
             notes.append(f"{errors.shown(name, 120)}/ is {what} and was left out of the data.")
         if self.answers:
-            notes.append(f"{self.answers:,} files that `actzoo predict` wrote here were left out.")
+            notes.append(f"Files that `actzoo predict` wrote were left out: {self.answers:,}.")
         if self.special:
             named = _some(sorted(set(self.special)))
             notes.append(f"Pipes, sockets or devices, which were not opened: {named}.")
@@ -131,8 +132,8 @@ class LeftOut:
 def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], list[str]]:
     """Return the names of a folder's folders and files, sorted.
 
-    Left out are hidden and system ones, pipes and devices, and folders that actzoo wrote: runs,
-    exports, answers of `predict`. A link to nothing counts as a file, which then cannot be read.
+    Left out are hidden and system ones, pipes and devices, and what actzoo wrote: runs, exports,
+    answers of `predict`. A link to nothing counts as a file, which then cannot be read.
 
     Args:
         folder: Any.
@@ -161,6 +162,9 @@ def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], li
             "Change its permissions, or remove it.",
             given=folder,
         ) from error
+    if ANSWERS in found and (wrote := answers_in(folder)):
+        listed_here, found = found, [name for name in found if (files.readable(name),) not in wrote]
+        left_out.answers += len(listed_here) - len(found)
     return sorted(inner), sorted(found)
 
 
@@ -209,8 +213,9 @@ def written_by_actzoo(folder: str) -> str | None:
 
 
 def answers_in(folder: str | os.PathLike[str]) -> set[tuple[str, ...]]:
-    """Return what `predict` wrote into a folder: the last one, and last two, parts of each path."""
+    """Return what `predict` wrote into a folder: parts of each path, relative to the folder."""
     found: set[tuple[str, ...]] = set()
+    own_name = os.path.basename(os.path.abspath(folder))
     for name in (ANSWERS, ANSWERS_BEFORE):
         path = os.path.join(folder, name)
         if not is_table_of_answers(path):
@@ -219,7 +224,9 @@ def answers_in(folder: str | os.PathLike[str]) -> set[tuple[str, ...]]:
         with open(path, encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 parts = Path((row.get("mask") or "").removeprefix("'")).parts
-                found |= {parts[-1:], parts[-2:]}
+                # Masks of one name are in numbered folders; the folder itself may have moved.
+                numbered = len(parts) > 1 and parts[-2].isdigit() and parts[-2] != own_name
+                found.add(parts[-2:] if numbered else parts[-1:])
     return found - {()}
 
 

@@ -65,6 +65,20 @@ def test_what_actzoo_wrote_is_left_out_by_name(tmp_path):
     assert any("run/ is a run of actzoo" in note for note in left_out.notes(bool, "pictures"))
 
 
+def test_answers_among_other_files_are_left_out(tmp_path):
+    put(tmp_path, "images/a.png", "images/a_mask.png", "images/2/a_mask.png", "images/labels.json")
+    put(tmp_path, "images/b_mask.png", "other/predictions.csv", "other/labels.json")
+    table = "input,mask,labels,error\na.png,x/images/a_mask.png,,\na.png,x/images/2/a_mask.png,,\n"
+    (tmp_path / "images/predictions.csv").write_text(table)
+    left_out = folders.LeftOut(str(tmp_path))
+    listed = folders.entries(str(tmp_path / "images"), left_out)
+    assert listed == (["2"], ["a.png", "b_mask.png"]) and left_out.answers == 3
+    assert "answers of `actzoo predict` (3)" in left_out.summary()[0]
+    inside = folders.files_of([tmp_path / "images"])
+    assert [path.name for path in inside] == ["a.png", "b_mask.png"]
+    assert folders.entries(str(tmp_path / "other"))[1] == ["labels.json", "predictions.csv"]
+
+
 @unix
 def test_pipes_sockets_and_devices_are_named_and_never_opened(tmp_path):
     put(tmp_path, "cat/a.jpg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -192,18 +193,22 @@ def open_source(
     place = domains.locate(path, given.get("archive_encoding"))
     try:
         source = domains.get_domain(spec.name).open(place, own)
-    except errors.DataError as error:  # of an archive, users know the file and not its content
-        if place != path and place in str(error):
+        _check_enough_classes(source, fewest)
+    except errors.DataError as error:  # of an archive, users know the file and not its folder
+        if os.path.isfile(path):
             error.message = error.message.replace(place, path)
         raise
-    if len(source.classes) < fewest and isinstance(source, ExplainsFewClasses):
-        if why := source.why_few_classes():
-            raise errors.DataError(why, given=list(source.classes))
-    check_classes(source.classes, fewest)
     say = note or to_stderr
     for sentence in source.fingerprint().notes:
         say(sentence)
     return source
+
+
+def _check_enough_classes(source: Source, fewest: int) -> None:
+    if len(source.classes) < fewest and isinstance(source, ExplainsFewClasses):
+        if why := source.why_few_classes():
+            raise errors.DataError(why, given=list(source.classes))
+    check_classes(source.classes, fewest)
 
 
 def to_stderr(sentence: str) -> None:
