@@ -290,12 +290,16 @@ def _are_pairs(root: str, files: Sequence[ScanFile], matches: pairing.Matches) -
     """Say whether files are images and masks: by their names, else by what the masks hold."""
     cases = matches.cases
     if not cases:
-        return _has_sure_folders(files)
+        return _has_sure_folders(files) or _are_sides(root, files)
     if _are_sure(cases) or any(case.mask.is_volume for case in cases):
         return True
     known = 1 + len(cases[0].images)
     is_all = len(cases) * known >= MOSTLY * len(files) - len(matches.unlabeled)
-    if is_all and len(cases) > 1 and all(layout.is_marked(case.mask.stem) for case in cases):
+    marked = all(
+        layout.is_marked(case.mask.stem) and not layout.is_marked(case.images[0].stem)
+        for case in cases
+    )
+    if is_all and len(cases) > 1 and marked:
         return True
     look = probing.look_like_masks(root, [case.mask.path for case in cases])
     return bool(look) or (look is None and is_all)
@@ -308,13 +312,20 @@ def _are_sure(cases: Sequence[pairing.Case]) -> bool:
 
 
 def _has_sure_folders(files: Sequence[ScanFile]) -> bool:
-    """Say whether folders of images and of masks lie side by side, or there are no others."""
+    """Say whether folders of images and of masks lie side by side."""
     places: dict[str, set[pairing.Place]] = {IMAGE: set(), MASK: set()}
     for file in files:
         if file.is_sure and file.folder_role in places:
             places[file.folder_role].add((file.split, file.place))
-    are_all = all(file.is_sure and file.folder_role for file in files)
-    return bool(places[IMAGE] & places[MASK]) or (are_all and all(places.values()))
+    return bool(places[IMAGE] & places[MASK])
+
+
+def _are_sides(root: str, files: Sequence[ScanFile]) -> bool:
+    """Say whether all folders are of images or of masks, of which the latter hold masks."""
+    sides = {role: [f.path for f in files if f.folder_role == role] for role in (IMAGE, MASK)}
+    if not all(sides.values()) or not all(file.folder_role for file in files):
+        return False
+    return bool(probing.look_like_masks(root, sides[MASK]))
 
 
 def _faults(contents: _Contents) -> list[str]:

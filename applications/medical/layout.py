@@ -32,6 +32,12 @@ _WEAK_IMAGE_WORDS = frozenset((
     "x", "data", "input", "inputs", "original", "originals", "raw", "photo", "photos", "picture",
     "pictures", "pic", "pics", "frame", "frames", "slice", "slices",
 ))  # fmt: skip
+# Folders of these names are what they say, whatever they hold.
+_SURE_WORDS = frozenset((
+    "image", "images", "img", "imgs", "im", "ims", "mask", "masks", "seg", "segs", "segmentation",
+    "segmentations", "label", "labels", "gt", "gts", "annotation", "annotations", "annot",
+    "annots", "truth", "truths", "groundtruth",
+))  # fmt: skip
 # Pictures made of masks, or masks of another kind, that come beside them: of VOC, Cityscapes.
 _ASIDE_WORDS = frozenset((
     "object", "objects", "instance", "instances", "color", "colors", "colour", "colours",
@@ -218,7 +224,7 @@ def _component(name: str) -> _Component:
         split = None
     if role == MASK and rest == ["class"]:  # SegmentationClass
         rest = []
-    is_sure = bool(own & (_MASK_WORDS | _IMAGE_WORDS))
+    is_sure = bool(own & _SURE_WORDS)
     plain = not role and split is None
     return _Component(role, is_sure, split, same_name(name).casefold() if plain else "_".join(rest))
 

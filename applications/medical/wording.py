@@ -49,7 +49,9 @@ def kind(told: Told, channels: Sequence[str]) -> str:
         told.matches.cases, key=lambda case: case.mask.split not in (None, "train", "tr")
     )
     is_volume = cases[0].mask.is_volume
-    parts = [f"{'volumes' if is_volume else 'pictures'} with masks: {_sides(cases[0])}"]
+    parts = [
+        f"{'volumes' if is_volume else 'pictures'} with masks: {_sides(cases[0], told.by_names)}"
+    ]
     if not told.by_names:
         parts.append("masks are those with few values")
     if cases[0].channels:
@@ -71,16 +73,21 @@ def _other_reading(told: Told) -> list[str]:
     return [_CLASSES_OF_BOTH] if len(folders) > 1 and "folders" not in told.patients else []
 
 
-def _sides(case: pairing.Case) -> str:
+def _sides(case: pairing.Case, by_names: bool) -> str:
     """Return how images and masks are told apart, by the names of folders or a mark."""
     image, mask = case.images[0], case.mask
     own, other = image.folder.split("/"), mask.folder.split("/")
     if image.folder != mask.folder:
-        differ = [(a, b) for a, b in zip(own, other, strict=False) if a != b]
-        if differ:
+        differ = [
+            (a, b)
+            for a, b in zip(own, other, strict=False)
+            if a != b and (not by_names or layout.says_role(a) or layout.says_role(b))
+        ]
+        if differ and (not by_names or layout.says_role(differ[0][1])):
             form = " (nnU-Net and the medical decathlon)" if image.split in ("tr", "ts") else ""
             return f"{differ[0][0]}/ beside {differ[0][1]}/{form}"
-        return f"{(own if len(own) > len(other) else other)[-1]}/ beside the rest"
+        told = next(filter(layout.says_role, reversed(other)), "")
+        return f"masks in {told}/" if told else "masks in folders of their own"
     mark = layout.mark_of(mask.stem)
     if mask.path.lower().endswith(endings.LABELS_ONLY):
         mark = "seg.nrrd"
