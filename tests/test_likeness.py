@@ -1,5 +1,6 @@
 """Near-copies between splits, and training examples known again in other data."""
 
+import gzip
 import io
 import unicodedata
 
@@ -297,6 +298,26 @@ def test_scans_stored_otherwise_are_found_by_case(tmp_path):
 
 
 # --- what was seen in training -------------------------------------------------------------------
+
+
+def test_scans_are_known_again_however_they_are_stored(tmp_path):
+    """Packed or not, its first axis either way round; of blank ones, the file counts."""
+    values = [volume(number).astype("float32") for number in range(3)]
+    values += [np.zeros((9, 9, 9), "float32"), np.ones((9, 9, 9), "float32")]
+    for number, own in enumerate(values):
+        write_scan(tmp_path, "train", f"patient{number}", own, (1, 1, 1))
+        turned = np.diag([-1.0, 1.0, 1.0, 1.0])
+        turned[0, 3] = len(own) - 1
+        write_scan(tmp_path, "test", f"patient1{number}", own[::-1], None, turned)
+    for path in (tmp_path / "test").rglob("*.nii"):
+        path.with_suffix(".nii.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    source = data.open_source(str(tmp_path), note=lambda _: None, fewest=1)
+    digests, splits = source.digests(), np.array(source.splits())
+    train, test = (np.flatnonzero(splits == name) for name in ("train", "test"))
+    for k in range(3):
+        assert digests[train[k]] == digests[test[k]]
+    assert len(set(digests)) == 3 + 4
 
 
 class Digested(test_data.Numbers):

@@ -261,7 +261,7 @@ def test_copies_of_photos_and_texts_keep_their_shares(tmp_path):
                 assert abs(len(parts[name]) - share * 139) <= 2
 
 
-def scans(root, holding, splits=None):
+def scans(root, holding, splits=None, names=None):
     """Write pictures whose masks hold the given numbers."""
     from PIL import Image
 
@@ -274,7 +274,8 @@ def scans(root, holding, splits=None):
         image = random.integers(0, 255, (16, 16), "uint8")
         for folder, pixels in (("images", image), ("masks", mask)):
             (place / folder).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(place / folder / f"x{index:02d}.png")
+            stem = f"x{index:03d}" if names is None else f"{names[index]}_{index:03d}"
+            Image.fromarray(pixels).save(place / folder / f"{stem}.png")
     return data.open_source(str(root), note=lambda _: None)
 
 
@@ -286,6 +287,18 @@ def test_scans_are_split_by_what_their_masks_hold(tmp_path):
     for index in range(20):
         assert set(np.flatnonzero(presence[index])) == set(np.unique(source.load(index).target))
     assert held(source, drawn(source)[0]).all()
+
+
+def test_a_patient_with_many_scans_keeps_shares_and_lesions(tmp_path):
+    """60 of 139 scans are of one patient; 12 of the others have a lesion."""
+    names = ["patient01"] * 60 + [f"patient{i:03d}" for i in range(100, 179)]
+    source = scans(tmp_path, [(1, 2) if i >= 127 else (1,) for i in range(139)], names=names)
+    assert len(set(source.groups())) == 80
+    for seed in range(8):
+        parts, _ = drawn(source, seed)
+        assert held(source, parts).all() and set(range(60)) <= set(parts["train"].tolist())
+        for name, share in zip(SIDES, data.FRACTIONS, strict=True):
+            assert abs(len(parts[name]) - share * 139) <= 2
 
 
 def test_a_label_that_only_test_scans_have_is_refused(tmp_path):

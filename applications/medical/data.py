@@ -249,8 +249,8 @@ class Scans:
         return [str(group) for group in self._groups]
 
     def digests(self) -> list[bytes]:
-        """Return a digest of each image's file."""
-        return [bytes.fromhex(row.image_hash) for row in self._facts]
+        """Return a digest of what each image shows, however its file holds it."""
+        return [_shown(row) for row in self._facts]
 
     def signatures(self) -> np.ndarray:
         """Return each image, shrunk, for near-copies."""
@@ -399,6 +399,12 @@ class Scans:
                 f"{' '.join(notes)}\nRemove these, or leave --strict out.", given=tuple(notes)
             )
         return notes
+
+
+def _shown(row: PairInfo) -> bytes:
+    """Return a digest of an image by its shrunk form and size; of a blank one, of its file."""
+    content = row.shrunk if row.signature.any() else row.image_hash
+    return hashlib.sha256(f"{row.shape} {content}".encode()).digest()
 
 
 def _salted(image_hash: str) -> str:
