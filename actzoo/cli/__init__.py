@@ -89,6 +89,9 @@ def _usage(error: typer.BadParameter, words: Sequence[str]) -> str:
         names = [name for p in context.command.params for name in (*p.opts, *p.secondary_opts)]
         known = [name for name in names if name.startswith("--")]
         message = str(errors.unknown_name("option", given, [*known, "--help"]))
+        file = next((word for word in words if word.startswith("-") and os.path.exists(word)), None)
+        if file is not None:
+            message += f"\nTo name the file, write {errors.quoted(Path(file))}"
     elif context is not None and message.startswith("No such command") and "mean" not in message:
         message += f" Commands: {', '.join(context.command.commands)}."
     elif message.startswith("Invalid value"):

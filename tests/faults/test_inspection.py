@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import scan_files
 from picture_files import encoded, noise, write_classes
 
 from actzoo import data, errors, inspection, stages
+from actzoo.applications.medical import inspection as scans
 from actzoo.applications.vision import images
 
 
@@ -51,6 +53,13 @@ def test_moved_and_copied_data_is_not_decoded_again(tmp_path, decoded, settled):
     write_classes(tmp_path / "part", ("emu",), start=70)
     assert len(decoded) == 12
     assert fingerprint(tmp_path / "part").num_examples == 12 and len(decoded) == 18
+
+
+def test_moved_scans_are_not_decoded_again(tmp_path, monkeypatch):
+    first = fingerprint(scan_files.write_pictures(tmp_path / "data"))
+    (tmp_path / "data").rename(tmp_path / "moved")
+    monkeypatch.setattr(scans, "read_image", None)
+    assert fingerprint(tmp_path / "moved") == first
 
 
 @pytest.mark.parametrize("how", ["written", "replaced", "moved in"])

@@ -13,7 +13,7 @@ import pytest
 import scan_files
 from picture_files import encoded, noise
 
-from actzoo import data, errors, evaluation, files, inference, stages
+from actzoo import cli, data, errors, evaluation, files, inference, stages
 from actzoo.cli import answers
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
@@ -130,6 +130,15 @@ def test_every_file_and_answer_is_utf8_in_any_locale(tmp_path, locale):
     assert json.loads((tmp_path / "run/plan.json").read_bytes().decode())["classes"] == [
         "dog", "日本", "😀",
     ]  # fmt: skip
+
+
+def test_a_name_that_begins_with_a_dash_is_no_option_and_that_is_said(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("-x y.png").write_bytes(b"x")
+    assert cli.run_command(["predict", "m.tflite", "-x y.png"]) == 2
+    assert "To name the file, write './-x y.png'" in capsys.readouterr().err
 
 
 def test_what_is_written_is_utf8(tmp_path):
