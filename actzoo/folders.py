@@ -9,16 +9,14 @@ may come in folders or files of them.
 from __future__ import annotations
 
 import collections
-import csv
 import dataclasses
-import io
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from actzoo import errors, files
+from actzoo import errors, files, own_files
 
 # What folders and files of a split are called, in small letters.
 SPLIT_NAMES = {
@@ -26,8 +24,6 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-# What `actzoo predict` writes: the table, that of an earlier call, and the legend of masks.
-ANSWERS, ANSWERS_BEFORE, LEGEND = "predictions.csv", ".predictions-before.csv", "labels.json"
 # What systems and programs put beside the user's files, in small letters: never data.
 _SYSTEM = frozenset((
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini",
@@ -152,7 +148,7 @@ def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], li
                     continue
                 if not _is_folder(entry):
                     _add_file(entry, folder, found, left_out)
-                elif (what := written_by_actzoo(entry.path)) is not None:
+                elif (what := own_files.written_by_actzoo(entry.path)) is not None:
                     left_out.outputs[left_out.path(folder, entry.name)] = what
                 else:
                     inner.append(entry.name)
@@ -162,7 +158,7 @@ def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], li
             "Change its permissions, or remove it.",
             given=folder,
         ) from error
-    if ANSWERS in found and (wrote := answers_in(folder)):
+    if own_files.ANSWERS in found and (wrote := own_files.answers_in(folder)):
         listed_here, found = found, [name for name in found if (files.readable(name),) not in wrote]
         left_out.answers += len(listed_here) - len(found)
     return sorted(inner), sorted(found)
@@ -195,57 +191,6 @@ def _add_file(entry: os.DirEntry[str], folder: str, found: list[str], left_out: 
         left_out.special.append(left_out.path(folder, entry.name))
     else:
         found.append(entry.name)
-
-
-def written_by_actzoo(folder: str) -> str | None:
-    """Return what a folder is that actzoo wrote, or None: such folders are never data."""
-
-    def has(*names: str) -> bool:
-        return all(os.path.exists(os.path.join(folder, name)) for name in names)
-
-    if has("stages") and (has("plan.json") or has(".lock")):
-        return "a run of actzoo"
-    if has("export.json", "model.json"):
-        return "an export of actzoo"
-    if has(ANSWERS) and is_table_of_answers(os.path.join(folder, ANSWERS)):
-        return "what `actzoo predict` wrote"
-    return None
-
-
-def answers_in(folder: str | os.PathLike[str]) -> set[tuple[str, ...]]:
-    """Return what `predict` wrote into a folder: parts of each path, relative to the folder."""
-    found: set[tuple[str, ...]] = set()
-    own_name = os.path.basename(os.path.abspath(folder))
-    for name in (ANSWERS, ANSWERS_BEFORE):
-        path = os.path.join(folder, name)
-        if not is_table_of_answers(path):
-            continue
-        found |= {(name,), (LEGEND,)}
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                parts = Path((row.get("mask") or "").removeprefix("'")).parts
-                # Masks of one name are in numbered folders; the folder itself may have moved.
-                numbered = len(parts) > 1 and parts[-2].isdigit() and parts[-2] != own_name
-                found.add(parts[-2:] if numbered else parts[-1:])
-    return found - {()}
-
-
-def table_of_masks(parts: Iterable[tuple[str, ...]]) -> str:
-    """Return the table that keeps what an earlier call wrote, while the next one is under way."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("input", "mask", "error"), *(("", "/".join(p), "") for p in sorted(parts))])
-    return text.getvalue()
-
-
-def is_table_of_answers(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file is a table that `actzoo predict` wrote."""
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, ValueError, csv.Error):
-        return False
-    return header[:1] == ["input"] and header[-1:] == ["error"]
 
 
 def unwrapped(place: str, kinds_of: Callable[[str], set[str]]) -> str:
@@ -373,7 +318,7 @@ def _is_taken(file: str, takes: Callable[[str], bool] | None, left_out: LeftOut)
 
 def _without_answers(root: str, listed: Iterable[str], left_out: LeftOut) -> Iterator[str]:
     """Yield files but those that `predict` wrote into the given folder itself."""
-    wrote = answers_in(root)
+    wrote = own_files.answers_in(root)
     for file in listed:
         parts = Path(file).relative_to(root).parts if wrote else ()
         if tuple(map(files.readable, parts)) in wrote:

@@ -6,10 +6,10 @@ import dataclasses
 import os
 from pathlib import Path
 
-from actzoo import errors, files, folders
+from actzoo import errors, files, folders, own_files
 from actzoo.artifacts import ARTIFACTS
 
-ANSWERS, LEGEND = folders.ANSWERS, folders.LEGEND
+ANSWERS, LEGEND = own_files.ANSWERS, own_files.LEGEND
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 import toy_export
 
-from actzoo import benchmark, cli, errors, evaluation, folders, inference, models, sites, tflite
+from actzoo import (
+    benchmark,
+    cli,
+    errors,
+    evaluation,
+    folders,
+    inference,
+    models,
+    own_files,
+    sites,
+    tflite,
+)
 from actzoo.cli import answers
 
 
@@ -324,11 +335,11 @@ def test_masks_of_an_earlier_call_stay_known_when_the_next_is_stopped(tmp_path):
     row = {"input": "x.png", "shares": {"a": 1.0}}
     with answers.Table(tmp_path, ["a"]) as table:
         table.add([{**row, "mask": str(tmp_path / name)} for name in ("a.png", "2/caf\udce9.png")])
-    earlier = folders.answers_in(tmp_path)
+    earlier = own_files.answers_in(tmp_path)
     assert {("a.png",), ("2", "caf\\xe9.png")} <= earlier
     with pytest.raises(KeyboardInterrupt), answers.Table(tmp_path, ["a"]):
         raise KeyboardInterrupt
-    assert earlier <= folders.answers_in(tmp_path)
+    assert earlier <= own_files.answers_in(tmp_path)
     (tmp_path / "a.png").write_bytes(b"x")
     (tmp_path / "drawn.png").write_bytes(b"x")
     left_out = folders.LeftOut(str(tmp_path))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from actzoo import errors, files, folders, formatting
+from actzoo import errors, files, formatting, own_files
 from actzoo.cli import console
 from actzoo.report.values import mapping
 
@@ -115,15 +115,15 @@ class Table:
     def __init__(
         self, folder: Path, classes: Sequence[str] | None, probabilities: Sequence[str] = ()
     ) -> None:
-        self.path = folder / folders.ANSWERS
-        self._before = folder / folders.ANSWERS_BEFORE
+        self.path = folder / own_files.ANSWERS
+        self._before = folder / own_files.ANSWERS_BEFORE
         self._shares = {f"share of {name}": name for name in classes or ()}
         self._probabilities = {f"probability of {name}": name for name in probabilities}
         own = ["label", "probability"] if classes is None else ["mask", "labels"]
         self._columns = ["input", *own, *self._shares, *self._probabilities, "error"]
         folder.mkdir(parents=True, exist_ok=True)
-        if earlier := folders.answers_in(folder):
-            files.write_text(self._before, folders.table_of_masks(earlier))
+        if earlier := own_files.answers_in(folder):
+            files.write_text(self._before, own_files.table_of_masks(earlier))
         try:
             self._file = open(self.path, "w", encoding="utf-8", newline="")
         except OSError as error:

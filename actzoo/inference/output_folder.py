@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Set
 from pathlib import Path
 
-from actzoo import errors, files, folders
+from actzoo import errors, files, own_files
 
 
 def check(out: Path) -> None:
@@ -19,10 +19,10 @@ def check(out: Path) -> None:
         InvalidValueError: It is a file, or holds a predictions.csv of the user's.
         DiskError: It cannot be written.
     """
-    table = out / folders.ANSWERS
+    table = out / own_files.ANSWERS
     if out.exists() and not out.is_dir():
         raise _refused(f"{errors.shown(out, 200)} is a file; --out takes a folder.", out)
-    if table.exists() and not folders.is_table_of_answers(table):
+    if table.exists() and not own_files.is_table_of_answers(table):
         raise _refused(
             f"{errors.shown(table, 200)} is not a table of `actzoo predict` and is not "
             "overwritten.",
@@ -38,7 +38,7 @@ def free_place(out: Path, name: str, written: Set[Path], earlier: Set[tuple[str,
         out: The folder.
         name: Of the file.
         written: What this call has written.
-        earlier: What an earlier call wrote; see `folders.answers_in`.
+        earlier: What an earlier call wrote; see `own_files.answers_in`.
 
     Raises:
         DataError: A file of the user's is there.

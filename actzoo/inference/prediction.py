@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from actzoo import errors, folders, models
+from actzoo import errors, models, own_files
 from actzoo.inference import label_numbers, output_folder
 from actzoo.inference.input_checks import check_inputs
 
@@ -78,7 +78,7 @@ class PredictionSession:
         self._earlier: set[tuple[str, ...]] = set()
         if out is not None:
             output_folder.check(out)
-            self._earlier = folders.answers_in(out)
+            self._earlier = own_files.answers_in(out)
 
     def answers(self, items: Sequence[GivenInput]) -> list[Prediction]:
         """Return the answers for some inputs."""
