@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,8 @@ def read_tiff_header(raw: bytes) -> TiffHeader:
     with tifffile.TiffFile(io.BytesIO(raw)) as file:
         page = file.pages.first
         turn = page.tags.valueof(_ORIENTATION, 1)
-        return TiffHeader(page.imagewidth, page.imagelength, len(file.pages), int(turn))
+        size = int(page.imagewidth), int(page.imagelength)
+        return TiffHeader(*size, len(file.pages), int(turn))
 
 
 def is_deep(kind: str, raw: bytes, header: Image.Image | None) -> bool:
@@ -103,10 +105,17 @@ def decode(kind: str, raw: bytes) -> DeepPicture | Image.Image:
 
     with tifffile.TiffFile(io.BytesIO(raw)) as file:
         page = file.pages.first
-        parts = zip(page.dataoffsets, page.databytecounts, strict=True)
-        if not all(0 < size <= len(raw) - start for start, size in parts):
-            raise ValueError("the file ends before its pixels do")  # some decoders fill with zeros
+        _check_whole(page, len(raw))
         return _decode_page(page)
+
+
+def _check_whole(page: TiffPage, size: int) -> None:
+    """Refuse what tifffile fills with zeros: parts that are not listed or not in the file."""
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(parts) != math.prod(page.chunked):
+        raise ValueError("the file lists other parts than its size needs")
+    if not all(0 < count <= size - start for start, count in parts):
+        raise ValueError("the file ends before its pixels do")
 
 
 def _decode_page(page: TiffPage) -> DeepPicture | Image.Image:

@@ -14,7 +14,7 @@ import logging
 import struct
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import PIL
 from PIL import (
@@ -72,19 +72,32 @@ class PictureFile:
         Raises:
             DataError: It is damaged or ends early, or its colors are of a kind that is not read.
         """
-        header = self._header if isinstance(self._header, Image.Image) else None
         if fault := picture_ends.why_not_whole(self.kind, self._raw):
             raise self._reader.refuse(fault)
+        with self._refusing():
+            loaded = self._loaded()
+            size = loaded.size if isinstance(loaded, Image.Image) else loaded.colors.shape[1::-1]
+            if sorted(size) != sorted((self.width, self.height)):  # Pillow turns some TIFFs itself
+                raise ValueError("what was decoded has another size than the header says")
+            return loaded
+
+    def _loaded(self) -> Image.Image | DeepPicture:
+        header = self._header if isinstance(self._header, Image.Image) else None
+        deep = deep_pictures.is_deep(self.kind, self._raw, header)
+        if header is not None and not (deep and self.kind == "TIFF"):
+            header.load()  # a deep PNG, too: it may say behind its pixels how to turn it
+        if header is not None and header.mode == "LAB":
+            raise deep_pictures.NotReadError("its colors are CIELAB; save it as RGB")
+        if header is None or deep:
+            return deep_pictures.decode(self.kind, self._raw)
+        return deep_pictures.brightened(header)
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn what decoders raise into the reader's own errors."""
         try:
             with QUIET:
-                deep = deep_pictures.is_deep(self.kind, self._raw, header)
-                if header is not None and not (deep and self.kind == "TIFF"):
-                    header.load()  # a deep PNG, too: it may say behind its pixels how to turn it
-                if header is not None and header.mode == "LAB":
-                    raise deep_pictures.NotReadError("its colors are CIELAB; save it as RGB")
-                if header is None or deep:
-                    return deep_pictures.decode(self.kind, self._raw)
-                return deep_pictures.brightened(header)
+                yield
         except deep_pictures.NotReadError as error:
             raise self._reader.refuse(str(error)) from error
         except Exception as error:
@@ -95,14 +108,16 @@ class PictureFile:
         """How many frames or pages it has."""
         if isinstance(self._header, deep_pictures.TiffHeader):
             return self._header.pages
-        return int(getattr(self._header, "n_frames", 1))
+        with self._refusing():
+            return int(getattr(self._header, "n_frames", 1))
 
     @property
     def has_more_pages(self) -> bool:
         """Whether it is animated or has several pages; does not count them."""
         if isinstance(self._header, deep_pictures.TiffHeader):
             return self._header.pages > 1
-        return bool(getattr(self._header, "is_animated", False))
+        with self._refusing():
+            return bool(getattr(self._header, "is_animated", False))
 
     @property
     def orientation(self) -> int:
@@ -112,7 +127,8 @@ class PictureFile:
         """
         if isinstance(self._header, deep_pictures.TiffHeader):
             return self._header.orientation
-        return _orientation(self._header)
+        with QUIET:
+            return _orientation(self._header)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The same reader serves photos and scans; what each makes of a picture is asked of both.
 """
 
+import contextlib
 import io
 import struct
 import zlib
@@ -511,3 +512,47 @@ def test_colors_that_are_not_read_are_named_in_8_bits_too():
 def test_large_deep_pictures_are_brought_to_8_bits_in_parts(monkeypatch):
     monkeypatch.setattr(images, "AT_ONCE", 50)
     np.testing.assert_array_equal(decode(color(), ranges=RANGES), EIGHT)
+
+
+@pytest.mark.parametrize("form", ["little-endian", "lzw", "floating point", "planes, lzw"])
+@pytest.mark.parametrize("turn", [1, 3, 6, 8])
+def test_deep_pictures_are_turned_once(form, turn):
+    upright = {1: EIGHT, 3: EIGHT[::-1, ::-1], 6: np.rot90(EIGHT, -1), 8: np.rot90(EIGHT)}[turn]
+    settings = {
+        "lzw": {"compression": "lzw"},
+        "planes, lzw": {"compression": "lzw", "planarconfig": "separate"},
+    }.get(form, {})
+    values = DEEP.astype("float32") if "point" in form else DEEP
+    values = PLANES if "planes" in form else values
+    raw = color(values, extratags=[(274, "H", 1, turn)], **settings)
+    np.testing.assert_array_equal(decode(raw, ranges=RANGES), upright)
+
+
+FORMS = {
+    "jpeg": JPEGS["several scans"],
+    "png": lambda: png16(DEEP),
+    "gif": lambda: encoded(
+        noise(3), "GIF", save_all=True, append_images=[Image.new("RGB", (9, 9))]
+    ),
+    "webp": lambda: encoded(noise(3), "WEBP"),
+    "avif": lambda: encoded(noise(3, 32, 32), "AVIF"),
+    "tiff": lambda: encoded(noise(3), "TIFF"),
+    "pages": COLORED["two pages"],
+    "floating point": COLORED["floating point"],
+    "lzw": COLORED["planes, lzw"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_whatever_is_wrong_in_a_file_is_said_in_our_words(form):
+    whole = FORMS[form]()
+    rng = np.random.default_rng(len(form))
+    for number in range(80):
+        raw = bytearray(whole)
+        for _ in range(1 + number % 3):
+            raw[rng.integers(min(len(raw), 300 if number % 2 else 10**9))] = rng.integers(256)
+        if number % 4 == 0:
+            raw = raw[: rng.integers(1, len(raw))]
+        for read in (decode, lambda content: measured.read_picture(content, 10**6)):
+            with contextlib.suppress(errors.DataError):
+                read(bytes(raw))
