@@ -140,6 +140,12 @@ def test_what_cannot_be_read_says_why(tmp_path, name, content, told):
     assert item.content is None and name in item.problem
 
 
+def test_dicom_in_a_folder_of_inputs_is_refused_with_a_way(tmp_path):
+    put(tmp_path / "a.dcm", bytes(128) + b"DICM")
+    (item,) = given([tmp_path])
+    assert "dcm2niix" in item.problem
+
+
 def test_too_large_and_cut_files_are_refused(tmp_path):
     image = nifti(ball()[0])
     for form in (".mha", "z.mha", ".nrrd", "z.nrrd", ".mgz"):

@@ -85,8 +85,12 @@ def is_part(name: str, beside: Collection[str]) -> bool:
 
 
 def is_read(name: str) -> bool:
-    """Say whether a file is a scan or a mask, or holds the voxels of one, by its name."""
-    return bool(split_name(name)[1]) or name.lower().endswith(tuple(PARTS))
+    """Say whether a file is a scan or a mask, holds the voxels of one, or is DICOM, by its name.
+
+    DICOM is refused when it is read, with how to convert it.
+    """
+    small = name.lower()
+    return bool(split_name(name)[1]) or small.endswith((*PARTS, ".dcm", ".dicom", ".ima"))
 
 
 def known_ending(name: str) -> str:

@@ -128,12 +128,16 @@ def no_counterpart(faults: Sequence[str], unread: Sequence[str]) -> errors.DataE
     more = f"; and {len(faults) - MOST_NAMED} more" if faults[MOST_NAMED:] else ""
     also = f"\n{' '.join(unread)}" if unread else ""
     return errors.DataError(
-        f"{len(faults)} files have no counterpart: {'; '.join(faults[:MOST_NAMED])}{more}.{also}\n"
+        f"{_counted(faults)} no counterpart: {'; '.join(faults[:MOST_NAMED])}{more}.{also}\n"
         "An image and its one mask have the same name, but for words such as mask or seg. Add what "
         "is missing, make one mask of several (with a number for each class), or move the rest out "
         "of the folder.",
         given=list(faults),
     )
+
+
+def _counted(faults: Sequence[str]) -> str:
+    return f"{len(faults):,} files have" if faults[1:] else "1 file has"
 
 
 def nothing_to_read(
