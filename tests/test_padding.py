@@ -172,6 +172,19 @@ def test_nan_around_a_scan_is_padding_and_within_it_is_refused(shape):
         read_scan(nifti(np.dstack([scan, scan]) if scan.ndim == 2 else scan).to_bytes())
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("value", [-3024, 0, 100, 255])
+def test_padding_around_a_picture_of_two_values_is_padding_alone(shape, value):
+    middle = [(size - 1) / 2 for size in shape]
+    away = sum((k - m) ** 2 for k, m in zip(np.indices(shape), middle, strict=True))
+    scan = np.where(away < (min(shape) / 3) ** 2, 180.0, 60.0)
+    for name, padded, inside in paddings(scan, value):
+        if "another" in name or "round" in name:
+            continue
+        expected = scores_by_hand(padded[inside])
+        np.testing.assert_allclose(scores(padded)[inside], expected, atol=0.01, err_msg=name)
+
+
 def test_padding_does_not_take_the_steps_of_8_bits():
     scan = body((24, 24, 24))
     padded = np.pad(scan, ((10, 10), (10, 10), (0, 0)), constant_values=-32768)

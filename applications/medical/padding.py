@@ -8,10 +8,11 @@ object inside stays an object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+SAMPLED = 10_000  # places that are looked at first
 LIKE_OTHERS = 3  # times as wide, and as far from the next, is a step of a ramp at most
 MOST_VALUES = 4  # that padding beside whole planes is looked for in
 LEAST_OF_EDGE = 0.01  # share of the outer edge that such a value has
@@ -34,9 +35,49 @@ def find_padding(pixels: np.ndarray) -> np.ndarray | None:
     Returns:
         Boolean, of the shape without channels; never so much that one value or none is left.
     """
-    box = _box(pixels)
-    found = np.ones(pixels.shape[:-1], bool)
-    found[box] = False
+    areas = _areas_by_value(pixels)
+    while areas:
+        found = np.logical_or.reduce(list(areas.values()))
+        if _has_contrast(without(pixels, found), areas):
+            return found
+        del areas[_beside_content(areas, ~found)]
+    return None
+
+
+def _has_contrast(content: np.ndarray, values: Iterable[tuple[float, ...]]) -> bool:
+    """Tell whether content `(n, channels)` has two values or more beside those of the padding."""
+    for part in (content[:: 1 + len(content) // SAMPLED], content):  # mostly, the first suffices
+        others = part
+        for value in values:
+            others = others[(others != value).any(axis=-1)]
+        if len(others) and (others != others[0]).any():
+            return True
+    return False
+
+
+def _beside_content(
+    areas: Mapping[tuple[float, ...], np.ndarray], content: np.ndarray
+) -> tuple[float, ...]:
+    """Return the value next to what is left: the other one of a picture of two values."""
+    from scipy import ndimage
+
+    if not content.any():
+        return list(areas)[-1]
+    around = ndimage.binary_dilation(content)
+    return max(areas, key=lambda value: int((areas[value] & around).sum()))
+
+
+def _areas_by_value(pixels: np.ndarray) -> dict[tuple[float, ...], np.ndarray]:
+    """Return where padding of each value is, from outside to inside."""
+    areas: dict[tuple[float, ...], np.ndarray] = {}
+
+    def area_of(value: np.ndarray) -> np.ndarray:
+        return areas.setdefault(tuple(value.tolist()), np.zeros(pixels.shape[:-1], bool))
+
+    box = tuple(slice(0, size) for size in pixels.shape[:-1])
+    for value, planes, smaller in _planes_at_edge(pixels):
+        area_of(value)[planes] = True
+        box = smaller
     inner = pixels[box]
     for value in _values_of_edge(inner):
         equal = inner[..., 0] == value[0]
@@ -45,11 +86,8 @@ def find_padding(pixels: np.ndarray) -> np.ndarray | None:
         if _is_solid(equal):
             area = _reached(equal)
             if _is_padding(area, equal, inner):
-                found[box] |= area & _is_inside(area)
-    if not found.any():
-        return None
-    content = without(pixels, found)
-    return found if len(content) and (content != content[0]).any() else None
+                area_of(value)[box] |= area & _is_inside(area)
+    return areas
 
 
 def without(pixels: np.ndarray, padding: np.ndarray) -> np.ndarray:
@@ -59,10 +97,16 @@ def without(pixels: np.ndarray, padding: np.ndarray) -> np.ndarray:
     return pixels[~padding]
 
 
-def _box(pixels: np.ndarray) -> tuple[slice, ...]:
-    """Return what is left without the planes at the edge that are of one value throughout.
+_Box = tuple[slice, ...]
 
-    The end of a ramp, whose next planes are of other values throughout, is not taken away.
+
+def _planes_at_edge(pixels: np.ndarray) -> Iterator[tuple[np.ndarray, _Box, _Box]]:
+    """Yield planes at the edge that are of one value throughout, from outside to inside.
+
+    The end of a ramp, whose next planes are of other values throughout, is not among them.
+
+    Yields:
+        Their value, where they are, and the box that is left within them.
     """
     box = [slice(0, size) for size in pixels.shape[:-1]]
     changed = True
@@ -72,13 +116,18 @@ def _box(pixels: np.ndarray) -> tuple[slice, ...]:
             for order in (1, -1):
                 planes = np.moveaxis(pixels[tuple(box)], axis, 0)[::order]
                 count = _same_planes(planes)
-                if count:
-                    start, stop = box[axis].start, box[axis].stop
-                    box[axis] = slice(
-                        *((start + count, stop) if order > 0 else (start, stop - count))
-                    )
-                    changed = True
-    return tuple(box)
+                if not count:
+                    continue
+                start, stop = box[axis].start, box[axis].stop
+                cut, left = (
+                    (slice(start, start + count), slice(start + count, stop))
+                    if order > 0
+                    else (slice(stop - count, stop), slice(start, stop - count))
+                )
+                taken = (*box[:axis], cut, *box[axis + 1 :])
+                box[axis] = left
+                yield planes[0].reshape(-1, pixels.shape[-1])[0], taken, tuple(box)
+                changed = True
 
 
 def _same_planes(planes: np.ndarray) -> int:
@@ -96,17 +145,18 @@ def _same_planes(planes: np.ndarray) -> int:
             runs.append((1, value))
     if not runs or runs[0][0] == len(planes):
         return 0
-    is_line = planes[0].size == planes.shape[-1]
-    return 0 if len(runs) == 3 and not is_line and _is_ramp(runs) else runs[0][0]
+    return 0 if len(runs) == 3 and _is_ramp(runs) else runs[0][0]
 
 
 def _is_ramp(runs: list[tuple[int, np.ndarray]]) -> bool:
-    """Tell whether the first of three runs of planes differs no more than the others do."""
+    """Tell whether three runs of planes rise or fall in steps that are alike."""
     (first, own), (second, next_one), (_, last) = runs
-    jump, step = (
-        float(np.abs(a.astype("float64") - b).sum()) for a, b in ((own, next_one), (next_one, last))
+    jump = next_one.astype("float64") - own
+    step = last.astype("float64") - next_one
+    is_alike = first <= LIKE_OTHERS * second and np.abs(jump).sum() <= (
+        LIKE_OTHERS * np.abs(step).sum()
     )
-    return first <= LIKE_OTHERS * second and jump <= LIKE_OTHERS * step
+    return bool((jump * step >= 0).all() and is_alike)
 
 
 def _values_of_edge(pixels: np.ndarray) -> Iterator[np.ndarray]:
