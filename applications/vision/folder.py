@@ -7,6 +7,7 @@ two ways. Nothing is opened here.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 
@@ -57,16 +58,24 @@ def looks_like_classes(root: str) -> str | None:
     if not os.path.isdir(root):
         return None
     folders, files = entries(root)
-    if any(_is_table(name) for name in files):
-        return None
-    for name in folders:
-        inner, pictures = entries(os.path.join(root, name))
-        if any(is_picture(file) for file in pictures):
-            return "class folders with pictures"
-        for second in inner[:50]:
-            if any(is_picture(file) for file in entries(os.path.join(root, name, second))[1]):
-                return "folders of class folders with pictures"
+    holding = (reason for name in folders if (reason := _holds(os.path.join(root, name))))
+    reasons = list(itertools.islice(holding, 2))
+    if len(reasons) < 2 and any(_is_table(name) for name in files):
+        return None  # a table of texts, perhaps with a folder of figures
+    if reasons:
+        return reasons[0]
     return "pictures" if any(is_picture(name) for name in files) else None
+
+
+def _holds(folder: str) -> str | None:
+    """Return what a folder seems to be, if pictures are in it or in a folder in it."""
+    inner, files = entries(folder)
+    if any(is_picture(file) for file in files):
+        return "class folders with pictures"
+    for name in inner[:50]:
+        if any(is_picture(file) for file in entries(os.path.join(folder, name))[1]):
+            return "folders of class folders with pictures"
+    return None
 
 
 def _is_table(name: str) -> bool:

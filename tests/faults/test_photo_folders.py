@@ -390,6 +390,17 @@ def test_other_tables_beside_class_folders_are_no_labels(tmp_path):
     assert look(root)[0].classes == ("cat", "dog")
 
 
+def test_a_table_named_like_a_split_does_not_hide_class_folders(tmp_path):
+    write_classes(tmp_path / "train")
+    write_classes(tmp_path / "test", start=90)
+    (tmp_path / "train.csv").write_text("class,count\ncat,6\ndog,6\n")
+    assert look(tmp_path)[0].classes == ("cat", "dog")
+    texts = tmp_path / "texts"
+    write(texts / "figures/1.png")
+    (texts / "train.csv").write_text("text,label\n" + "good film,a\nbad film,b\n" * 9)
+    assert domains.recognize(str(texts)).name == "text"
+
+
 def test_patients_in_a_table_are_noted(tmp_path):
     root = competition(tmp_path / "data", header="image_id,patient_id,dx",
                        row="{stem},p{number},{label}")  # fmt: skip
