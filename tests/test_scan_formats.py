@@ -394,6 +394,15 @@ def test_the_lists_of_voc_say_splits_and_what_has_no_mask(tmp_path):
     assert "2 files that no list of splits names in JPEGImages/" in aside
 
 
+def test_a_folder_that_predict_wrote_is_no_data_and_said(tmp_path):
+    for number in range(2):
+        save(tmp_path / "images" / f"a{number}.nii", nifti(ball(number)[0]))
+        save(tmp_path / "masks" / f"a{number}_mask.nii", nifti(ball(number)[1]))
+    put(tmp_path / "masks" / "predictions.csv", b"input,mask,error\n")
+    with pytest.raises(errors.DataError, match=r"Left out were .*masks/ \(what `actzoo predict`"):
+        opened(tmp_path)
+
+
 # --- endings -------------------------------------------------------------------------------------
 
 

@@ -190,10 +190,13 @@ def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
     ]
     matches, unread = contents.matches, endings.unread_sentences(contents.unread())
     faults = _faults(contents)
+    without = wording.left_out(contents.left_out)
     if faults:
-        raise wording.no_counterpart(faults, unread)
+        raise wording.no_counterpart(faults, [*unread, *wording.told_left_out(without)])
     if not matches.cases:
-        raise wording.nothing_to_read(root, contents.files, contents.others, contents.boxes())
+        raise wording.nothing_to_read(
+            root, contents.files, contents.others, contents.boxes(), without
+        )
     _check_splits(root, matches.cases)
     pairs = _pairs(matches.cases)
     said = label_names.read(root, *_places_of_names(contents))
@@ -206,7 +209,7 @@ def list_pairs(root: str, channel_files: Sequence[str] = ()) -> Listing:
         said.about,
         said.void or (VOC_VOID if _is_voc(matches.cases) and not said.names else ()),
         wording.kind(told, said.channels),
-        (*wording.left_aside(matches), *wording.left_out(contents.left_out)),
+        (*wording.left_aside(matches), *without),
         matches.cases[0].channels,
         said.channels,
     )

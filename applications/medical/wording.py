@@ -136,12 +136,21 @@ def no_counterpart(faults: Sequence[str], unread: Sequence[str]) -> errors.DataE
     )
 
 
+def told_left_out(without: Sequence[str]) -> list[str]:
+    """Return a sentence on what was left out; see `left_out`."""
+    return [f"Left out were {'; '.join(without)}"] if without else []
+
+
 def _counted(faults: Sequence[str]) -> str:
     return f"{len(faults):,} files have" if faults[1:] else "1 file has"
 
 
 def nothing_to_read(
-    root: str, files: Sequence[ScanFile], others: Sequence[str], boxes: Sequence[str]
+    root: str,
+    files: Sequence[ScanFile],
+    others: Sequence[str],
+    boxes: Sequence[str],
+    without: Sequence[str],
 ) -> errors.DataError:
     """Return the error about a folder without images and masks: what it holds, and what to do."""
     place = errors.shown(root, 200)
@@ -159,7 +168,7 @@ def nothing_to_read(
     counted.update(endings.told_ending(root, path) for path in others)
     holds = ", ".join(f"{count:,} {ending}" for ending, count in counted.most_common(MOST_NAMED))
     ways = [f"{e}: {endings.CONVERT[e]}" for e in counted if e in endings.CONVERT]
-    advice = "".join(f"\n{way}." for way in ways)
+    advice = "".join(f"\n{way}." for way in [*ways, *told_left_out(without)])
     return errors.DataError(
         f"{place} holds no images with masks that can be read; it holds: {holds or 'no files'}.\n"
         f"Read are {', '.join((*endings.PICTURES, *endings.VOLUMES))}, in images/ and masks/, or "
