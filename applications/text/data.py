@@ -49,6 +49,7 @@ def open_texts(
     made = gathering.gather(path, files, chosen)
     read, notes, set_aside = made.rows, made.notes, made.set_aside
     rows.strip_labels(read, notes)
+    rows.note_wrong_letters(read, chosen.encoding, notes)
     read = rows.without_labels(read, notes, set_aside)
     read = rows.without_words(read, notes, set_aside)
     if notes and chosen.strict:
@@ -181,10 +182,10 @@ class Texts:
 
     def _sizes(self, words: Sequence[int]) -> str:
         letters = [len(text) for text in self._rows.texts]
-        sizes = f"{min(letters):,} to {max(letters):,} characters, median {np.median(letters):,.0f}"
+        sizes = _span(letters, "characters")
         if np.median(words) <= 1:
             return f"{sizes}; most are written without spaces"
-        return f"{sizes}; {min(words):,} to {max(words):,} words, median {np.median(words):,.0f}"
+        return f"{sizes}; {_span(words, 'words')}"
 
     def _content_hash(self) -> str:
         digest = hashlib.sha256(repr(self.classes).encode())
@@ -194,6 +195,13 @@ class Texts:
             content = text.encode()
             digest.update(f"{label}\0{split}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
+
+
+def _span(counts: Sequence[int], noun: str) -> str:
+    low, high = min(counts), max(counts)
+    if low == high:
+        return f"{low:,} {noun} each"
+    return f"{low:,} to {high:,} {noun}, median {np.median(counts):,.0f}"
 
 
 def _digest(text: str) -> bytes:

@@ -44,6 +44,7 @@ _OTHERS = (
 )
 _MOSTLY_ASCII = 0.25  # share of other bytes, up to which a text is in Latin letters
 _READINGS = 3  # encodings in a message
+_MIXED = 0.2  # share of lines in UTF-8, of those beyond ASCII, from which on encodings are mixed
 # Encodings that short texts do not tell apart; a reader of the language does.
 _ALIKE = (
     ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "mac_cyrillic"),
@@ -140,7 +141,9 @@ def decoded(path: Path, encoding: str | None = None) -> str:
             path.name,
             line + 1,
             f"byte {at:,} of the file is not {chosen} text.",
-            _wide(raw) or f"Save the file as UTF-8, or name its encoding.{_guessed(raw, at)}",
+            _wide(raw)
+            or (None if marked or encoding else _mixed(raw))
+            or f"Save the file as UTF-8, or name its encoding.{_guessed(raw, at)}",
         ) from error
     except LookupError as error:  # also for what does not encode texts, such as base64
         raise errors.InvalidValueError(
@@ -150,6 +153,49 @@ def decoded(path: Path, encoding: str | None = None) -> str:
         ) from error
     _check_nul(path.name, raw, text)
     return text
+
+
+def _mixed(raw: bytes) -> str | None:
+    """Return what to do about lines of UTF-8 beside others; None where there are hardly any.
+
+    Any one encoding for the whole file would make wrong letters of the lines in the other.
+    """
+    lines = [(n, line) for n, line in enumerate(raw.splitlines(), 1) if not line.isascii()]
+    others = [number for number, line in lines if not _decodes_all(line, "utf-8")]
+    fits = len(lines) - len(others)
+    if fits <= _MIXED * len(lines):
+        return None
+    more = f" and {len(others) - 5:,} more" if len(others) > 5 else ""
+    named = ", ".join(f"{number:,}" for number in others[:5])
+    return (
+        f"The file mixes encodings: of the lines with letters beyond ASCII, {fits:,} are UTF-8 and "
+        f"{len(others):,} are not: {named}{more}. Write those in UTF-8, or remove them."
+    )
+
+
+def _decodes_all(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def read_wrongly(text: str, encoding: str | None = None) -> str | None:
+    """Return what a text says that is UTF-8 read in another encoding (`Ã©` for `é`), else None.
+
+    Args:
+        text: As it was read.
+        encoding: In which it was; the one of Western Windows is tried in any case.
+    """
+    if text.isascii():
+        return None
+    for name in filter(None, (encoding, "cp1252", "latin-1")):
+        try:
+            return text.encode(name).decode("utf-8")
+        except (UnicodeError, LookupError):
+            continue
+    return None
 
 
 def _guessed(raw: bytes, at: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import decimal
 import itertools
 import math
 import re
@@ -115,9 +116,9 @@ def _refuse_spellings(counts: Mapping[str, int]) -> None:
     """Refuse labels that are the same but for capitals, inner spaces or the form of a number."""
     alike = collections.defaultdict(list)
     for label in counts:
-        number = _number(label)
         folded = unicodedata.normalize("NFKC", " ".join(label.split())).casefold()
-        alike[folded if number is None else number].append(label)
+        # Exact: long identifiers that end in another digit are the same as floats.
+        alike[folded if _number(label) is None else decimal.Decimal(label)].append(label)
     groups = [sorted(group) for group in alike.values() if len(group) > 1]
     if groups:
         shown = "; ".join(

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 
 from actzoo import errors
+
+# Around a name or label: spaces, and what is invisible (zero width, direction of writing).
+_AROUND = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+"
+_EDGES = re.compile(rf"\A{_AROUND}|{_AROUND}\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +57,7 @@ def refuse(name: str, line: int | None, what: str, fix: str) -> errors.DataError
 
 
 def checked_columns(name: str, columns: Sequence[str]) -> list[str]:
-    """Return names of columns without spaces around them, and of those that have none.
+    """Return names of columns without what is invisible around them; of those that have none, too.
 
     Args:
         name: Of the file.
@@ -61,7 +66,7 @@ def checked_columns(name: str, columns: Sequence[str]) -> list[str]:
     Raises:
         DataError: Two columns have the same name.
     """
-    stripped = [column.strip() for column in columns]
+    stripped = [trimmed(column) for column in columns]
     twice = {column for column in stripped if column and stripped.count(column) > 1}
     if twice:
         raise refuse(
@@ -71,6 +76,11 @@ def checked_columns(name: str, columns: Sequence[str]) -> list[str]:
             "Rename one of them.",
         )
     return [column or unnamed(at) for at, column in enumerate(stripped)]
+
+
+def trimmed(text: str) -> str:
+    """Return a name or label without spaces and invisible characters around it."""
+    return _EDGES.sub("", text)
 
 
 def unnamed(at: int) -> str:

@@ -12,8 +12,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from actzoo import errors
+from actzoo.applications.text import decoding
+from actzoo.applications.text.records import trimmed
 
-MISSING = {"nan", "na", "n/a", "none", "null", "\\n"}  # how programs write a missing value
+# How programs write a missing value; and how spreadsheets write an error, which is no class.
+MISSING = {"nan", "na", "n/a", "none", "null", "\\n", "<na>", "nat"}
+SHEET_ERRORS = {"#n/a", "#name?", "#value!", "#ref!", "#div/0!", "#null!", "#num!", "#spill!"}
+NO_TEXTS = {"nan", "<na>", "nat", "null", "\\n", *SHEET_ERRORS}  # "none" may be an answer
 UNKNOWN = ("-1", "-1.0", "?")  # labels that held-out splits have where they are kept secret
 FEW = 3  # a missing value's spelling with fewer rows is not a class
 APOSTROPHES = "'\u2019\u02bc\u00ad\u200b\u200c\u200d\ufeff"  # and what is invisible within words
@@ -57,16 +62,17 @@ class Rows:
 
 
 def strip_labels(rows: Rows, notes: list[str]) -> None:
-    """Strip spaces around labels, and note where that made labels equal."""
-    spaced = [i for i, label in enumerate(rows.labels) if label != label.strip()]
+    """Strip spaces and what is invisible around labels, and note where that made labels equal."""
+    stripped = [trimmed(label) for label in rows.labels]
     plain = set(rows.labels)
-    joined = [i for i in spaced if rows.labels[i].strip() in plain]
+    joined = [i for i, label in enumerate(rows.labels) if label != stripped[i] in plain]
     if joined:
+        odd = any(rows.labels[i].strip() != stripped[i] for i in joined)
         notes.append(
-            f"{len(joined):,} labels have spaces around them, which were taken off: "
-            f"{rows.named(joined)}."
+            f"{len(joined):,} labels have spaces{' or invisible characters' if odd else ''} around "
+            f"them, which were taken off: {rows.named(joined)}."
         )
-    rows.labels = [label.strip() for label in rows.labels]
+    rows.labels = stripped
 
 
 def without_labels(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
@@ -97,15 +103,51 @@ def _why_missing(rows: Rows, label: str, indices: Sequence[int]) -> str | None:
         return "no label and were "
     if label in UNKNOWN and all(rows.splits[i] in ("val", "test") for i in indices):
         return f"{shown}, which no training text has: unknown, and were "
+    if label.casefold() in SHEET_ERRORS:
+        return f"{shown}, which spreadsheets write where they have no value, and were "
     if label.casefold() not in MISSING:
         return None
     few = len(indices) < FEW or len(indices) < WORDLESS_SHARE * len(rows)
     return f"{shown}, taken as missing, and were " if few else None
 
 
+def note_wrong_letters(rows: Rows, encoding: str | None, notes: list[str]) -> None:
+    """Note texts that are UTF-8 read in another encoding, here or by who wrote the table.
+
+    Args:
+        rows: The rows.
+        encoding: That the user named.
+        notes: Takes the note.
+    """
+    meant = {i: decoding.read_wrongly(text, encoding) for i, text in enumerate(rows.texts)}
+    wrong = [i for i, text in meant.items() if text is not None]
+    if not wrong:
+        return
+    had, has = _difference(rows.texts[wrong[0]], str(meant[wrong[0]]))
+    fix = "Leave --encoding out" if encoding else "Write the table again from its source"
+    notes.append(
+        f"{len(wrong):,} texts seem to be UTF-8 that was read in another encoding, such as "
+        f"'{errors.shown(had, 40)}' for '{errors.shown(has, 40)}': {rows.named(wrong)}. {fix}, or "
+        "the model learns letters that nobody writes."
+    )
+
+
+def _difference(one: str, other: str) -> tuple[str, str]:
+    """Return the first word in which two texts differ."""
+    words = zip(one.split(" "), other.split(" "), strict=False)
+    return next(((a, b) for a, b in words if a != b), (one, other))
+
+
 def without_words(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
     """Set empty texts aside, and note those without letter or digit; refuse many."""
     empty = [i for i, text in enumerate(rows.texts) if not _visible(text)]
+    missing = [i for i, text in enumerate(rows.texts) if trimmed(text).casefold() in NO_TEXTS]
+    kind = "empty"
+    if missing:
+        values = sorted({trimmed(rows.texts[i]) for i in missing})[:5]
+        shown = " or ".join(f"'{errors.shown(value)}'" for value in values)
+        kind = f"empty (or {shown}, as programs write a missing value)"
+        empty = sorted({*empty, *missing})
     blank = set(empty)
     wordless = [
         i
@@ -114,16 +156,18 @@ def without_words(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
     ]
     share = (len(empty) + len(wordless)) / max(1, len(rows))
     if share > WORDLESS_SHARE:
+        counts = [f"{len(empty):,} texts are {kind}"] if empty else []
+        counts += [f"{len(wordless):,} texts hold no letter or digit"] if wordless else []
         raise errors.DataError(
-            f"{len(empty):,} texts are empty and {len(wordless):,} hold no letter or digit, "
-            f"{share:.0%} of {len(rows):,}: {rows.named(empty + wordless, 10)}.\n"
+            f"{' and '.join(counts)}, {share:.0%} of {len(rows):,}: "
+            f"{rows.named(empty + wordless, 10)}.\n"
             "Remove these rows, or name another column: --text-column NAME",
             given=len(empty) + len(wordless),
             fix="--text-column NAME",
         )
     if empty:
         set_aside.append(f"{len(empty):,} empty texts")
-        notes.append(f"{len(empty):,} texts are empty and were set aside: {rows.named(empty)}.")
+        notes.append(f"{len(empty):,} texts are {kind} and were set aside: {rows.named(empty)}.")
     if wordless:
         notes.append(f"{len(wordless):,} texts hold no letter or digit: {rows.named(wordless)}.")
     return rows.without(empty) if empty else rows
