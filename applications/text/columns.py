@@ -31,6 +31,8 @@ _FLAGS = {"0", "1", "true", "false", ""}
 _LOOKED_AT = 2000  # rows, where a column is looked at to explain what is wrong
 _WORDY = 2.5  # words of a cell on average, from which on a column holds texts
 _FEW = 0.5  # distinct cells to a row, up to which a column may hold labels
+_MOST_CLASSES, _LONGEST_CLASS = 100, 60  # of a column that is not named as one, and in letters
+_HEADER_WITHIN = 10  # rows, where the header is looked for that is not in the first line
 
 
 def text_and_label(
@@ -85,6 +87,32 @@ def text_alone(read: Table, text_column: str | None, label_column: str | None) -
     return at
 
 
+def is_text_as_name(read: Table) -> bool:
+    """Say whether the name of a table's one column is a text: the file has no header."""
+    return len(read.columns) == 1 and read.named_by_line and " " in read.columns[0]
+
+
+def doubt(read: Table, at: int) -> str | None:
+    """Return what to say of a column of texts that could have been another; None if it is clear.
+
+    Args:
+        read: The table.
+        at: Position of the column that was found.
+    """
+    name, column = errors.shown(read.name, 120), errors.shown(read.columns[at])
+    if len(read.columns) == 1:
+        is_clear = not read.named_by_line or column.casefold() in KNOWN or is_text_as_name(read)
+        return None if is_clear else (
+            f"the first line of {name}, '{column}', is taken for the name of its column. If it is "
+            "a text, give the file the ending .txt."
+        )  # fmt: skip
+    others = [other for other in _likely(read, "text") if other != read.columns[at]]
+    return None if not others else (
+        f"texts of {name} are read from the column '{column}'; not used: "
+        f"{errors.shown(', '.join(others), 120)}. For another: --text-column NAME"
+    )  # fmt: skip
+
+
 def has_labels(read: Table, label_column: str | None) -> bool:
     """Say whether a table seems to have a column of labels."""
     if label_column is not None:
@@ -100,6 +128,15 @@ def _only_other(read: Table, label: int | None) -> int:
     if len(others) != 1:
         raise _no_column(read, "text")
     return others[0]
+
+
+def _holds_classes(read: Table, at: int) -> bool:
+    """Say whether a few values come again and again in a column."""
+    values = [cells.shown(cell).strip() for cell in read.column(at)[:_LOOKED_AT]]
+    distinct = set(filter(None, values))
+    most = min(_FEW * len(values), _MOST_CLASSES)
+    is_short = all(len(value) <= _LONGEST_CLASS for value in distinct)
+    return 1 < len(distinct) <= most and is_short
 
 
 def _counts_rows(read: Table, at: int) -> bool:
@@ -208,23 +245,28 @@ def _no_column(read: Table, role: str, is_text: bool = False) -> errors.DataErro
     near = errors.unknown_name("column", role, read.columns).nearest
     fix = f"--{role}-column NAME"
     says = [f"Nearest is '{errors.shown(near[0])}'."] if near else []
-    wordy = [read.columns[at] for at in range(len(read.columns)) if _words(read, at) >= _WORDY]
+    likely = _likely(read, role)
+    if is_text and not likely:
+        says.append("Texts without labels get answers, not scores: actzoo predict RUN FILE")
     header = "A file without a header needs one, as in: text,label"
+    objects = [read.columns[at] for at in range(len(read.columns)) if _is_nested(read, at)]
     if len(read.columns) == 1 and (delimiter := other_delimiter(read.columns[0])):
         fix = delimiter
         says = [f"Its fields seem to be divided by another character: {delimiter}"]
+    elif line := _header_below(read):
+        says = [f"Line {line:,} seems to be the header: remove the lines above it."]
     elif len(read.columns) == 1:
-        says = ["It has one column; texts and their labels are needed.", header]
+        says += ["It has one column; texts and their labels are needed.", header]
+    elif objects and not likely:
+        says.append(
+            f"There are lists and objects in {errors.shown(', '.join(objects), 120)}: write what "
+            "is inside them as a column of texts and one of labels."
+        )
     else:
-        if role == "text" and len(wordy) > 1:
-            fix = f"--text-column {errors.quoted(wordy[0])}"
-            says = [
-                f"Texts seem to be in {errors.shown(' and '.join(wordy), 120)}; a model here reads "
-                "one text: choose one, or join them in a column of their own."
-            ]
-        elif is_text:
-            says.append("Texts without labels get answers, not scores: actzoo predict RUN FILE")
-        says.append(f"Name the column: {fix}. {header}")
+        if likely:
+            fix = f"--{role}-column {errors.quoted(likely[0])}"
+            says.append(_said_of(likely, role))
+        says.append(f"Name the column: {fix}" + ("" if likely else f". {header}"))
     return errors.DataError(
         f"{errors.shown(read.name, 120)} has no column '{role}'; its columns are: {seen}.\n"
         + "\n".join(says),
@@ -232,3 +274,35 @@ def _no_column(read: Table, role: str, is_text: bool = False) -> errors.DataErro
         allowed=read.columns,
         fix=fix,
     )
+
+
+def _likely(read: Table, role: str) -> list[str]:
+    """Return the columns that seem to hold texts, or classes."""
+    found = range(len(read.columns))
+    if role == "text":
+        return [read.columns[at] for at in found if _words(read, at) >= _WORDY]
+    return [read.columns[at] for at in found if _holds_classes(read, at)]
+
+
+def _said_of(likely: Sequence[str], role: str) -> str:
+    named = errors.shown(" and ".join(likely), 120)
+    if role == "label" or len(likely) == 1:
+        return f"{role.capitalize()}s seem to be in {named}."
+    return (
+        f"Texts seem to be in {named}; a model here reads one text: choose one, or join them in a "
+        "column of their own."
+    )
+
+
+def _is_nested(read: Table, at: int) -> bool:
+    """Say whether a column holds lists of several values, or objects."""
+    return any(isinstance(cell, (list, dict)) for cell in read.column(at)[:_LOOKED_AT])
+
+
+def _header_below(read: Table) -> int | None:
+    """Return the line of a row that names a column of texts and one of labels, as headers do."""
+    for line, row in zip(read.lines, read.rows[:_HEADER_WITHIN], strict=False):
+        names = {cells.shown(cell).strip().casefold() for cell in row}
+        if names & {*TEXT_NAMES, *_WEAK["text"]} and names & {*LABEL_NAMES, *_WEAK["label"]}:
+            return line
+    return None

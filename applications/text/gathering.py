@@ -138,7 +138,7 @@ def _add(
     texts, text_notes = cells.texts(read, chosen[0])
     labels, label_notes = cells.labels(read, chosen[1])
     if not asked:
-        _check_texts(read, chosen[0], texts)
+        check_texts(read, chosen[0], texts)
     notes = (*text_notes, *label_notes, *_notes_on_splits(read))
     made.notes += [note for note in notes if note not in made.notes]
     made.rows.ids += [f"{name}:{line}" for line in read.lines]
@@ -147,8 +147,17 @@ def _add(
     made.rows.splits += [split or None] * len(read.rows)
 
 
-def _check_texts(read: Table, at: int, texts: Sequence[str]) -> None:
-    """Refuse a column of numbers or of names of files, unless the user named it."""
+def check_texts(read: Table, at: int, texts: Sequence[str]) -> None:
+    """Refuse a column of numbers, dates or names of files, which the user did not name.
+
+    Args:
+        read: The table.
+        at: Position of the column.
+        texts: Its cells.
+
+    Raises:
+        DataError: Nearly all are; says how to name another column, or this one.
+    """
     filled = [text.strip() for text in texts if text.strip()]
     for what, form in _NOT_TEXTS:
         count = sum(form.fullmatch(text) is not None for text in filled)

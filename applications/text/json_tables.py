@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, cast
 
@@ -25,6 +26,8 @@ def read_lines(name: str, text: str) -> Table:
     Raises:
         DataError: A line is not an object, or has other keys than the first.
     """
+    if _is_array(text):
+        return read_document(name, text)
     columns: list[str] = []
     rows: list[list[object]] = []
     lines = []
@@ -40,6 +43,16 @@ def read_lines(name: str, text: str) -> Table:
     if not rows:
         raise refuse(name, None, "the file is empty.", "Give one JSON object per line.")
     return Table(name, columns, rows, lines)
+
+
+def _is_array(text: str) -> bool:
+    """Say whether a text is one array of objects, not one object per line."""
+    if not re.match(r"\s*\[\s*\{", text):
+        return False
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _check_keys(name: str, line: int, columns: Sequence[str], fields: Record) -> None:

@@ -14,12 +14,14 @@ FASTTEXT = "__label__"
 _FASTTEXT = re.compile(rf"((?:{FASTTEXT}\S+\s+)+)(?:, )?(.*)", re.DOTALL)
 _TREC = re.compile(r"([A-Z]{2,8}):([A-Za-z]+) (\S.*)", re.DOTALL)
 _PEEK = 1 << 16  # bytes
+DIVIDED = {"tab": "\t", "semicolon": ";", "bar": "|", "comma": ","}  # form -> delimiter
+_FEW = 0.2  # distinct labels to a line, up to which a part of each line is one
 
 
-def has_header(path: Path) -> bool:
-    """Say whether the first line of tab-separated values has a known name for the texts."""
+def has_header(path: Path, delimiter: str) -> bool:
+    """Say whether the first line of separated values has a known name for the texts."""
     first = split_lines(_beginning(path))[0]
-    return any(name.strip(' "').casefold() in TEXT_NAMES for name in first.split("\t"))
+    return any(name.strip(' "').casefold() in TEXT_NAMES for name in first.split(delimiter))
 
 
 def _beginning(path: Path) -> str:
@@ -37,7 +39,7 @@ def form_of(path: Path) -> str | None:
     """Return in which form a file without a known ending holds texts with labels, by its beginning.
 
     Returns:
-        "fasttext", "trec", "tab" or "comma" for separated values, or None.
+        "fasttext", "trec", a name in `DIVIDED` for separated values, or None.
     """
     try:
         text = _beginning(path)
@@ -55,8 +57,24 @@ def form_of(path: Path) -> str | None:
         return "trec"
     if len({line.count("\t") for line in lines}) == 1 and "\t" in lines[0]:
         return "tab"
+    for form in ("semicolon", "bar"):
+        if _has_labels(lines, DIVIDED[form]):
+            return form
     header = {column.strip(' "').casefold() for column in lines[0].split(",")}
     return "comma" if header & set(TEXT_NAMES) and header & set(LABEL_NAMES) else None
+
+
+def _has_labels(lines: list[str], delimiter: str) -> bool:
+    """Say whether each line has a text and a label: the last or first part, one of a few words."""
+    parts = [line.split(delimiter) for line in lines]
+    if {len(own) for own in parts} != {2}:
+        return False
+    for at in (1, 0):
+        labels = {own[at].strip() for own in parts}
+        is_word = all(label and " " not in label for label in labels)
+        if is_word and 1 < len(labels) <= _FEW * len(lines):
+            return True
+    return False
 
 
 def is_fasttext(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import decoding, json_tables, table
+from actzoo.applications.text import columns, decoding, json_tables, table
 from actzoo.folders import entries
 
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
@@ -69,6 +69,12 @@ def _folder(place: Path) -> str | None:
             f"It holds the table {errors.shown(tables[0].name, 120)} beside folders. If the table "
             "is the data, give the file itself."
         )
+    if tables and not any(map(_is_complete, tables)):
+        return (
+            f"It holds the tables {_some(tables)}, none of which has texts and labels. Make one "
+            "table with a column of each; if each file holds a class, its name is the label of its "
+            "rows."
+        )
     if tables:
         return (
             f"It holds the tables {_some(tables)}, of which none is train.*. Give one of them, or "
@@ -95,6 +101,15 @@ def _folders_of_texts(place: Path, folders: list[str]) -> str | None:
         f"Its folders {errors.shown(', '.join(filled[:_NAMED]), 120)} hold text files. Put the "
         "texts into a table with the columns text and label."
     )
+
+
+def _is_complete(file: Path) -> bool:
+    """Say whether a table may have a column of texts and one of labels; other problems are told."""
+    try:
+        read = table.read(file)
+    except errors.ActzooError:
+        return True
+    return len(read.columns) > 1 and columns.has_labels(read, None)
 
 
 def _some(files: list[Path]) -> str:

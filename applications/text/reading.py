@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actzoo import errors
-from actzoo.applications.text import cells, columns, table
+from actzoo.applications.text import cells, columns, gathering, table
 from actzoo.applications.text.records import Table
 from actzoo.given_inputs import GivenInput, listed
 
@@ -76,7 +76,10 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
                 encoding=encoding,
                 columns=options.get("columns"),
             )
-            texts = _column_of_texts(read, options)
+            at = columns.text_alone(read, options.get("text_column"), options.get("label_column"))
+            texts = _column_of_texts(read, at, options)
+            if options.get("text_column") is None and (note := columns.doubt(read, at)):
+                yield GivenInput(str(path), note=note)
         for line, text in texts:
             if text.strip() or is_table:
                 has_texts = True
@@ -87,14 +90,15 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
         yield GivenInput(str(path), problem=str(error))
 
 
-def _column_of_texts(read: Table, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def _column_of_texts(read: Table, at: int, options: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Yield the line and text of each row; the columns are found as in training.
 
     One column needs no header: one of several words is the first text, unless it was named.
     """
     text_column = options.get("text_column")
-    if len(read.columns) == 1 and read.named_by_line and " " in (first := read.columns[0]):
-        if first != text_column:
-            yield 1, first
-    at = columns.text_alone(read, text_column, options.get("label_column"))
-    yield from zip(read.lines, cells.texts(read, at)[0], strict=True)
+    texts = cells.texts(read, at)[0]
+    if text_column is None:
+        gathering.check_texts(read, at, texts)
+    if columns.is_text_as_name(read) and read.columns[0] != text_column:
+        yield 1, read.columns[0]
+    yield from zip(read.lines, texts, strict=True)

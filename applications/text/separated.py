@@ -209,7 +209,7 @@ def _ragged(
     wider = all(len(cells) == len(columns) + 1 for _, cells in rows[1:])
     if is_given:
         fix = f"Name as many columns as the rows have: --columns {errors.quoted(_names(len(row)))}"
-    elif len(columns) == 1 and not other_delimiter(columns[0]):
+    elif len(columns) == 1 and len({len(cells) for _, cells in rows[1:]}) == 1:
         fix = "If the first line is a title and not the header, remove it."
     elif wider and len(columns) > 1 and len(rows) > 2:
         fix = "Every row has one field more: name the column that the header leaves out."

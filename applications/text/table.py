@@ -79,8 +79,9 @@ def begins_with_labels(path: Path, is_named: bool = False) -> bool:
     if not path.is_file() or kind_of(path) not in _LINES:  # a pipe can be read only once
         return False
     form = labeled_lines.form_of(path)
-    if form == "tab":
-        return is_named or labeled_lines.has_header(path)
+    delimiter = labeled_lines.DIVIDED.get(form or "")
+    if delimiter is not None:
+        return is_named or labeled_lines.has_header(path, delimiter)
     return form is not None
 
 
@@ -273,7 +274,7 @@ def read(
         form = labeled_lines.form_of(path)
         if form == "trec":
             return labeled_lines.read_trec(name, text)
-        default = "\t" if form == "tab" else ","
+        default = labeled_lines.DIVIDED.get(form or "", ",")
     return separated.read_separated(name, text, default, delimiter, columns)
 
 
