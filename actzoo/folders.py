@@ -21,8 +21,8 @@ from actzoo import errors, files, own_files
 # What folders and files of a split are called, in small letters.
 SPLIT_NAMES = {
     "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val", "eval": "val",
+    "test": "test", "testing": "test", "holdout": "test", "heldout": "test",
 }  # fmt: skip
 # What systems and programs put beside the user's files, in small letters: never data.
 _SYSTEM = frozenset((

@@ -218,4 +218,14 @@ def _whole_numbers(key: str, text: str) -> Any:
 def is_data(path: str) -> bool:
     """Say whether a `.json` file is data of some domain, and not a plan, by its content."""
     found = (domains.get_domain(spec.name).recognize(path) for spec in domains.DOMAINS)
-    return any(reason is not None for reason in found)
+    return any(reason is not None for reason in found) or _is_other_object(path)
+
+
+def _is_other_object(path: str) -> bool:
+    """Say whether a file is a JSON object without any field of a plan; what it lacks is told."""
+    try:
+        content = files.read_json(path, "data")
+    except errors.ActzooError:
+        return False
+    fields = {field.name for field in dataclasses.fields(Plan)}
+    return isinstance(content, dict) and bool(content) and not fields & set(content)

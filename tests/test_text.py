@@ -368,6 +368,7 @@ def given_texts(*given, **options):
     return [
         (item.name, item.content if item.problem is None else item.problem)
         for item in read_given([str(g) for g in given], options)
+        if item.note is None
     ]
 
 

@@ -12,7 +12,7 @@ import pyarrow
 import pytest
 from pyarrow import feather, parquet
 
-from actzoo import data, domains, errors
+from actzoo import data, domains, errors, stages
 from actzoo.applications.text import reading
 
 COUNT = 30
@@ -232,7 +232,8 @@ def test_forms_of_tables_are_read_and_it_is_said_how(tmp_path, form):
     assert said in notes and (said or not notes), notes
     first = [source.text(i) for i in range(len(source)) if source.splits()[i] in (None, "train")]
     assert sorted(first) == sorted(TEXTS)
-    assert "characters, median" in found.sizes and "words, median 5" in found.sizes
+    assert "characters, median" in found.sizes
+    assert found.sizes.endswith(("; 5 words each", "; 5 to 6 words, median 5")), found.sizes
 
 
 REFUSED = {
@@ -542,3 +543,172 @@ def test_one_label_in_two_unicode_forms_is_one_class(tmp_path):
 def test_predict_takes_texts_without_labels_from_every_form(tmp_path, name, content, options):
     path = put(tmp_path / name, content)
     assert [item.content.decode() for item in reading.read_given([str(path)], options)] == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("id,score\n1,0.5\n2,0.7\n", "it holds numbers"),
+        ("picture,score\na.jpg,1\nb.jpg,2\n", "it holds names of files"),
+        ("comment, what\n", "holds no texts"),
+        ("text\na film, good\na film, so good, too\nbad\n", "must be in quotes"),
+        ("Kommentar,Datum,Ort\na good old film,2020,x\na bad film it is,2021,y\n",
+         "--text-column Kommentar"),
+    ],
+)  # fmt: skip
+def test_predict_refuses_what_cannot_be_the_texts(tmp_path, content, words):
+    path = put(tmp_path / "a.csv", content)
+    (item,) = reading.read_given([str(path)], {})
+    assert item.content is None and words in item.problem, item.problem
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("great\nboring\n", "'great', is taken for the name"),
+        ("title,description\na fine film,so it is today\n", "'description'; not used: title"),
+        ("text\nboring\n", ""),
+        ("id,text\n1,so it is today\n", ""),
+    ],
+)
+def test_predict_says_which_column_it_reads_where_that_is_unclear(tmp_path, content, words):
+    path = put(tmp_path / "a.csv", content)
+    notes = [item.note for item in reading.read_given([str(path)], {}) if item.note]
+    assert len(notes) == bool(words) and words in "".join(notes)
+
+
+# --- as people and programs leave them ----------------------------------------------------------
+
+INVISIBLE = ("\u200b", "\u200e", "\u202c", "\ufeff", "\u00a0", "\t", "\u2060")
+
+
+@pytest.mark.parametrize("mark", INVISIBLE)
+def test_what_is_invisible_around_names_and_labels_is_taken_off(tmp_path, mark):
+    rows = [(x, (mark + b, b + mark, b)[i % 3]) for i, (x, b) in enumerate(ROWS)]
+    source, notes = opened(put(tmp_path / "a.csv", csv_of(rows, f"text{mark},{mark}label")))
+    assert source.classes == NAMES and source.columns == ("text", "label")
+    assert "20 labels have spaces" in notes and ("invisible" in notes) == (not mark.isspace())
+
+
+@pytest.mark.parametrize("value", ["#N/A", "#VALUE!", "#name?", "#DIV/0!", "#REF!"])
+def test_errors_of_spreadsheets_are_no_labels_and_no_texts(tmp_path, value):
+    rows = [(x, value if i % 5 == 0 else b) for i, (x, b) in enumerate(ROWS)]
+    source, notes = opened(put(tmp_path / "a.csv", csv_of(rows)))
+    assert source.classes == NAMES and "6 rows without a label" in notes and value in notes
+    many = [(f"{x} {i}", b) for i in range(4) for x, b in ROWS]
+    source, notes = opened(put(tmp_path / "b.csv", csv_of([*many, (value, "pos")])))
+    assert len(source) == 120 and f"1 texts are empty (or '{value}'" in notes
+    refused(put(tmp_path / "c.csv", csv_of([*ROWS, (value, "pos")])), value, "c.csv:32")
+
+
+@pytest.mark.parametrize("value", ["nan", "NULL", "<NA>", "NaT", "\\N"])
+def test_texts_that_programs_write_for_a_missing_value_are_empty(tmp_path, value):
+    many = [(f"{x} {i}", b) for i in range(4) for x, b in ROWS]
+    source, notes = opened(
+        put(tmp_path / "a.csv", csv_of([*many, (value, "pos"), ("none", "pos")]))
+    )
+    assert len(source) == 121 and "a.csv:122" in notes and "a.csv:123" not in notes
+
+
+def test_long_numbers_are_other_classes_though_equal_as_floats(tmp_path):
+    one, other = "12345678901234567890", "12345678901234567891"
+    rows = [(x, one if b == "pos" else other) for x, b in ROWS]
+    assert opened(put(tmp_path / "a.csv", csv_of(rows)))[0].classes == (one, other)
+    rows = [(x, ("1", "1.00", "2")[i % 3]) for i, x in enumerate(TEXTS)]
+    refused(put(tmp_path / "b.csv", csv_of(rows)), "several spellings", "'1.00'")
+
+
+def test_lines_in_two_encodings_are_never_read_in_one(tmp_path):
+    lines = [f"{x} café,{b}\n".encode("cp1252" if i % 3 else "utf-8")
+             for i, (x, b) in enumerate(ROWS)]  # fmt: skip
+    path = put(tmp_path / "a.csv", b"text,label\n" + b"".join(lines))
+    refused(path, "mixes encodings", "10 are UTF-8 and 20 are not: 3, 4, 6, 7, 9 and 15 more")
+    lines[0] = lines[1]
+    path = put(tmp_path / "b.csv", b"text,label\n" + b"".join(lines[:3]) + b"".join(lines[4:6]))
+    refused(path, "--encoding cp1252")
+
+
+@pytest.mark.parametrize(
+    ("word", "read_as", "options"),
+    [
+        ("café", "cp1252", {}),
+        ("it’s", "cp1252", {}),
+        ("naïve", "latin-1", {}),
+        ("фильм", "cp1251", {"encoding": "cp1251"}),
+        ("café", "cp1252", {"encoding": "cp1252"}),
+    ],
+)
+def test_letters_of_a_wrong_encoding_are_noted(tmp_path, word, read_as, options):
+    content = csv_of([(f"{x} {word}", b) for x, b in ROWS])
+    if not options:  # the table was written wrongly
+        content = content.encode().decode(read_as)
+    path = put(tmp_path / "a.csv", content)
+    _, notes = opened(path, **options)
+    assert "30 texts seem to be UTF-8" in notes and f"for '{word}'" in notes
+    assert ("Leave --encoding out" in notes) == bool(options)
+    right = csv_of([(f"{x} {word} «Ça» 5 £ ×", b) for x, b in ROWS])
+    assert "seem to be" not in opened(put(tmp_path / "b.csv", right))[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("code,language", "--label-column language"),
+        ("文本,标签", "--label-column '标签'"),
+        ("Message,Is Spam", "--label-column 'Is Spam'"),
+        ("review.text,review.rating", "--label-column review.rating"),
+    ],
+)
+def test_a_column_that_holds_classes_is_named_whatever_it_is_called(tmp_path, header, words):
+    path = put(tmp_path / "a.csv", csv_of(ROWS, header))
+    refused(path, "Labels seem to be in", words)
+    name = header.split(",")[1]
+    assert opened(path, label_column=name)[0].classes == NAMES
+
+
+def test_a_header_below_other_lines_is_found(tmp_path):
+    refused(
+        put(tmp_path / "a.csv", "Feedback 2023,\n,\n" + csv_of()), "Line 3 seems to be the header"
+    )
+    rows = [
+        {"id": i, "data": {"text": x}, "notes": [{"choice": b}]} for i, (x, b) in enumerate(ROWS)
+    ]
+    refused(put(tmp_path / "a.json", json.dumps(rows)), "lists and objects in data, notes")
+
+
+@pytest.mark.parametrize("mark", [";", "|"])
+def test_lines_of_a_text_and_a_label_are_a_table(tmp_path, mark):
+    lines = csv_of(ROWS, "", mark).strip()
+    path = put(tmp_path / "train.txt", lines)
+    refused(path, "--columns text,label")
+    assert opened(path, columns="text,label")[0].classes == NAMES
+    plain = put(tmp_path / "b.txt", "\n".join(f"{x} {mark} and so on, number {x}" for x in TEXTS))
+    assert len(list(reading.read_given([str(plain)], {}))) == COUNT
+    with pytest.raises(errors.DataError, match="lines without labels"):
+        domains.recognize(str(plain))
+
+
+def test_an_array_in_a_file_of_json_lines_is_read(tmp_path):
+    path = put(tmp_path / "a.jsonl", json.dumps(records(), indent=1))
+    assert opened(path)[0].classes == NAMES
+
+
+@pytest.mark.parametrize("name", ["eval", "holdout", "Heldout", "dev"])
+def test_other_names_of_splits(tmp_path, name):
+    put(tmp_path / "d/train.csv", csv_of())
+    put(tmp_path / f"d/{name}.csv", csv_of(other()))
+    splits = opened(tmp_path / "d")[0].splits()
+    assert splits.count("train") == COUNT and len(splits) == COUNT + 6
+
+
+def test_tables_of_one_class_each_are_not_told_to_be_splits(tmp_path):
+    for name in ("True", "Fake"):
+        put(tmp_path / f"d/{name}.csv", csv_of([(x, x) for x in TEXTS], "title,text"))
+    with pytest.raises(errors.DataError, match="its name is the label of its rows"):
+        domains.recognize(str(tmp_path / "d"))
+
+
+def test_json_that_is_neither_plan_nor_table_is_told_what_tables_are(tmp_path):
+    path = put(tmp_path / "intents.json", '{"intents": [{"tag": "hi", "patterns": ["hello"]}]}')
+    with pytest.raises(errors.DataError, match=r"not a table of texts(.|\n)*Accepted: "):
+        stages.plan(str(path), out=str(tmp_path / "run"))
