@@ -129,9 +129,10 @@ def _patients(found: dict[str, list[str]]) -> str | None:
     else:
         return None
     sizes = sorted(len(pictures) for pictures in found.values())
+    each = f"{sizes[0]:,}" if sizes[0] == sizes[-1] else f"{sizes[0]:,} to {sizes[-1]:,}"
     return (
-        f"The {len(names):,} folders have names {what}: {_named(found)} ({sizes[0]:,} to "
-        f"{sizes[-1]:,} pictures each). Each name would become a class."
+        f"The {len(names):,} folders have names {what}: {_named(found)} ({each} pictures each). "
+        "Each name would become a class."
     )
 
 
