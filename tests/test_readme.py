@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from scan_files import ball, nifti
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,6 +36,8 @@ def test_python_of_the_readme_runs_as_one_script(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", text, re.S)
     assert len(blocks) >= 3
     write_photos(tmp_path / "photos")
+    for name, values in zip(("scan", "mask"), ball(), strict=True):
+        nibabel.save(nifti(values), tmp_path / f"{name}.nii.gz")
     given = (
         "import numpy as np\n"
         "pictures = np.random.default_rng(0).uniform(0, 255, (40, 96, 96, 3)).astype('float32')\n"
