@@ -10,6 +10,7 @@ and a shift or stretch of about a cell; what photos of one kind have in common i
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -22,8 +23,7 @@ CELLS = {2: 24, 3: 10}  # along each axis of a shrunk picture or volume
 KEPT = {2: 14, 3: 8}  # of its frequencies along each axis: the others are blurred away anyway
 COARSE = {2: 10, 3: 6}  # of these, what a first look at all pairs takes
 LUMA = np.array([0.299, 0.587, 0.114])  # as in a gray copy of a colored picture
-POINTS = 24  # values along an axis of a cell that are looked at; more cost time alone
-SHRUNK_FROM = 48  # cells along an axis, to which whole steps shrink before fractions do
+POINTS = 12  # values along an axis of a cell that are looked at; more cost time alone
 BLANK = 2e-3  # of the largest value; less spread than that is a page without content
 MOST_EXAMPLES = 50_000  # more are not compared: each pair of two splits is
 ALIKE = 0.8  # correlation from which a pair is looked at closely
@@ -87,7 +87,9 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     values = values[tuple(steps)]
     largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
     for axis in range(axes):
-        values = _shrunk_along(values, axis, side)
+        values = np.moveaxis(
+            np.tensordot(_means(values.shape[axis], side), values, (1, axis)), 0, axis
+        )
     values = values.reshape((side,) * axes + (-1,))
     values = values @ LUMA if values.shape[-1] == len(LUMA) else values.mean(axis=-1)
     kept = (slice(KEPT[axes]),) * axes
@@ -98,26 +100,15 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     return small
 
 
-def _shrunk_along(values: np.ndarray, axis: int, side: int) -> np.ndarray:
-    """Return means of equal parts along an axis; cells at an edge are shared between parts."""
-    moved = np.moveaxis(values, axis, 0)
-    step = max(1, len(moved) // SHRUNK_FROM)
-    if step > 1:
-        starts = np.arange(0, len(moved), step)
-        lengths = np.diff(np.append(starts, len(moved)))
-        sums = np.add.reduceat(moved, starts, axis=0, dtype="float64")
-        # The last part may be shorter; its share of the axis is, too.
-        edges = np.append(0, np.cumsum(lengths)).astype("float64")
-    else:
-        sums, edges = moved.astype("float64"), np.arange(len(moved) + 1.0)
-    flat = sums.reshape(len(sums), -1)
-    total = np.vstack([np.zeros((1, flat.shape[1])), np.cumsum(flat, axis=0)])
-    wanted = np.linspace(0, edges[-1], side + 1)
-    place = np.clip(np.searchsorted(edges, wanted, side="right") - 1, 0, len(edges) - 2)
-    share = (wanted - edges[place]) / (edges[place + 1] - edges[place])
-    until = total[place] + share[:, None] * (total[place + 1] - total[place])
-    means = np.diff(until, axis=0) / np.diff(wanted)[:, None]
-    return np.moveaxis(means.reshape(side, *moved.shape[1:]), 0, axis)
+@functools.lru_cache(maxsize=256)
+def _means(size: int, side: int) -> np.ndarray:
+    """Return the matrix `(side, size)` that takes means of equal parts of an axis.
+
+    A value on the edge of two parts counts for both, by its shares in them.
+    """
+    edges = np.linspace(0, size, side + 1)[:, None]
+    covered = np.clip(edges - np.arange(size), 0, 1)  # share of each value before each edge
+    return np.diff(covered, axis=0) * (side / size)
 
 
 # --- the search ----------------------------------------------------------------------------------
