@@ -343,7 +343,7 @@ def _faults(contents: _Contents) -> list[str]:
     several = [case for case in contents.matches.cases if case.channels and not _volumes(case)]
     return few + [
         f"{errors.shown(case.mask.path, 120)} (belongs to {len(case.images)} pictures: "
-        f"{errors.shown(', '.join(case.channels), 80)})"
+        f"{errors.shown(', '.join(case.channels), 80)}; save channels as one picture)"
         for case in several
     ]
 
