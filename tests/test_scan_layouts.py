@@ -177,8 +177,7 @@ def isic(root):
 
 
 def slicer(root):
-    import SimpleITK as sitk
-
+    sitk = pytest.importorskip("SimpleITK")
     for number in range(3):
         put(root / "plain.nii", label(number))
         put(root / f"v{number}.nii", scan(number))
