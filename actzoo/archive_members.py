@@ -263,7 +263,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
 
 def _zip_kind(info: zipfile.ZipInfo) -> Any:
     kind = info.external_attr >> 28  # of Unix: 0o10 a file, 0o4 a folder, 0o12 a link
-    if info.is_dir():
+    if info.is_dir() or (info.orig_filename.endswith("\\") and not info.file_size):
         return "folder"
     return {0: "file", 0o10: "file", 0o12: "symbolic link"}.get(kind, "device")
 

@@ -150,6 +150,14 @@ def test_methods_of_python_are_read(tmp_path, method):
     assert classes_of(tmp_path / "a.zip") == ("cat", "dog")
 
 
+def test_backslashes_of_windows_are_separators(tmp_path):
+    inside = {
+        name.replace(b"/", b"\\"): content for name, content in pictures("cat", "dog").items()
+    }
+    path = raw_zip(tmp_path / "a.zip", {b"photos\\": b"", b"cat\\": b"", **inside})
+    assert classes_of(path) == ("cat", "dog")
+
+
 def test_the_content_says_which_kind_an_archive_is(tmp_path):
     zipped = raw_zip(tmp_path / "a.tar.gz", pictures("cat", "dog"))
     assert classes_of(zipped) == ("cat", "dog")
