@@ -121,6 +121,13 @@ def check_writable(folder: Path) -> None:
     Raises:
         DiskError: It cannot.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise errors.DiskError(
+            f"Cannot write {errors.shown(folder, 200)}: it is a link that leads nowhere.\n"
+            "Choose another --out.",
+            given=str(folder),
+            fix="another --out",
+        )
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     probe = folder / ".writable"
     write_bytes(probe, b"")

@@ -76,6 +76,9 @@ def _unread(left_out: folders.LeftOut) -> list[str]:
 def _of_file(path: Path) -> GivenInput:
     name = str(path)
     try:
+        if folders.is_named_as_archive(path.name) and path.is_file():
+            problem = f"{errors.shown(path, 200)} is an archive.\nUnpack it and give the folder."
+            return GivenInput(name, problem=problem)
         if path.suffix == ".npy":
             files.refuse_special(path)
             return GivenInput(name, array=path)

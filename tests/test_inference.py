@@ -286,12 +286,15 @@ def test_an_empty_folder_is_an_input_that_cannot_be_read(folder, photos, tmp_pat
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/a.txt").write_text("x")
-    given = [str(tmp_path / "empty"), str(tmp_path / "notes"), str(photos[0][0])]
+    (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04")
+    given = [str(tmp_path / name) for name in ("empty", "notes", "photos.zip")]
+    given.append(str(photos[0][0]))
     assert cli.run_command(["predict", str(folder / "model_int8.tflite"), *given, "--json"]) == 2
     said = capsys.readouterr()
     rows = json.loads(said.out)
     assert "holds no files" in rows[0]["error"] and "none of which is an input" in rows[1]["error"]
-    assert rows[2]["label"] in toy_export.CLASSES
+    assert "Unpack it and give the folder" in rows[2]["error"]
+    assert rows[3]["label"] in toy_export.CLASSES
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -320,15 +323,17 @@ def test_a_call_that_is_stopped_keeps_what_was_answered(
 def test_an_unusable_out_is_found_before_any_work(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(inference, "open_model", lambda *_, **__: pytest.fail("it is opened"))
     (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/predictions.csv").write_text("id,score\n1,2\n")
     for out, words in (
         ("file", "is a file"), ("file/below", "Cannot write"), ("mine", "is not a table of"),
+        ("link", "leads nowhere"),
     ):  # fmt: skip
         given = ["predict", str(folder / "model_int8.tflite"), "a.png", "--out"]
         assert cli.run_command([*given, str(tmp_path / out)]) == 2
         assert words in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "mine"]
 
 
 def test_masks_of_an_earlier_call_stay_known_when_the_next_is_stopped(tmp_path):
