@@ -10,7 +10,6 @@ and a shift or stretch of about a cell; what photos of one kind have in common i
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -87,9 +86,7 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     values = values[tuple(steps)]
     largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
     for axis in range(axes):
-        values = np.moveaxis(
-            np.tensordot(_means(values.shape[axis], side), values, (1, axis)), 0, axis
-        )
+        values = np.moveaxis(_means(np.moveaxis(values, axis, 0), side), 0, axis)
     values = values.reshape((side,) * axes + (-1,))
     values = values @ LUMA if values.shape[-1] == len(LUMA) else values.mean(axis=-1)
     kept = (slice(KEPT[axes]),) * axes
@@ -100,15 +97,23 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     return small
 
 
-@functools.lru_cache(maxsize=256)
-def _means(size: int, side: int) -> np.ndarray:
-    """Return the matrix `(side, size)` that takes means of equal parts of an axis.
+def _means(values: np.ndarray, parts: int) -> np.ndarray:
+    """Return the means `(parts, ...)` of equal parts of the first axis.
 
-    A value on the edge of two parts counts for both, by its shares in them.
+    A value on the edge of two parts counts for both, by its shares in them. Sums, and no product of
+    matrices: pictures are inspected in threads, and those of a BLAS would wait for one another.
     """
-    edges = np.linspace(0, size, side + 1)[:, None]
-    covered = np.clip(edges - np.arange(size), 0, 1)  # share of each value before each edge
-    return np.diff(covered, axis=0) * (side / size)
+    size = len(values)
+    edges = np.linspace(0, size, parts + 1)
+    before = np.minimum(edges.astype(int), size - 1)
+    share = (edges - before).reshape(-1, *(1,) * (values.ndim - 1))
+    cut = values[before] * share  # what lies before each edge of the value that it cuts
+    if size < parts:  # values that are parts of several
+        whole = np.cumsum(values, axis=0, dtype="float64") - values
+        return np.diff(whole[before] + cut, axis=0) * (parts / size)
+    sums: np.ndarray = np.add.reduceat(values, before[:-1], axis=0, dtype="float32") - cut[:-1]
+    sums[:-1] += cut[1:-1]
+    return sums * (parts / size)
 
 
 # --- the search ----------------------------------------------------------------------------------
