@@ -26,7 +26,8 @@ POINTS = 12  # values along an axis of a cell that are looked at; more cost time
 BLANK = 2e-3  # of the largest value; less spread than that is a page without content
 MOST_EXAMPLES = 50_000  # more are not compared: each pair of two splits is
 ALIKE = 0.8  # correlation from which a pair is looked at closely
-MOST_PAIRS = 2_000  # that are looked at closely, the most alike first
+NEAREST = 3  # examples that are looked at closely for each
+MOST_PAIRS = 20_000  # that are looked at closely in all, the most alike first
 UNEXPLAINED = 0.008  # share of the variance that near-copies may differ by
 # In pictures from one fixed camera all are alike: only pairs ten times nearer than usual count.
 NEARER_THAN_USUAL = 10.0
@@ -242,22 +243,21 @@ class _Search:
         return [(int(a), int(b)) for a, b in candidates[chosen]]
 
     def _candidates(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Return the pairs that are most alike as a whole `(pairs, 2)`."""
+        """Return the pairs that are most alike as a whole `(pairs, 2)`, a few for each example."""
         first, second = (own[self._has_content[own]] for own in (first, second))
-        pairs, alike = np.zeros((0, 2), "int64"), np.zeros(0, "float32")
-        least = ALIKE
+        pairs, alike = [np.zeros((0, 2), "int64")], [np.zeros(0, "float32")]
         others = self._units[second].T
-        for start in range(0, len(first), ROWS):
+        for start in range(0, len(first) if len(second) else 0, ROWS):
             rows = first[start : start + ROWS]
             similarity = self._units[rows] @ others
-            a, b = np.nonzero(similarity > least)
-            pairs = np.vstack([pairs, np.stack([rows[a], second[b]], axis=1)])
-            alike = np.append(alike, similarity[a, b])
-            if len(alike) > MOST_PAIRS:
-                kept = np.argsort(-alike, kind="stable")[:MOST_PAIRS]
-                pairs, alike = pairs[kept], alike[kept]
-                least = float(alike[-1])
-        return pairs
+            for _ in range(NEAREST):
+                places = similarity.argmax(axis=1)
+                most = similarity[np.arange(len(rows)), places]
+                similarity[np.arange(len(rows)), places] = -1.0
+                pairs.append(np.stack([rows, second[places]], axis=1)[most > ALIKE])
+                alike.append(most[most > ALIKE])
+        order = np.argsort(-np.concatenate(alike), kind="stable")
+        return np.concatenate(pairs)[order[:MOST_PAIRS]]
 
     def _unexplained(self, pairs: np.ndarray) -> np.ndarray:
         """Return the share of the variance of each pair that one does not explain of the other."""
@@ -317,9 +317,10 @@ def _residual(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
     inner = (slice(None), *[slice(1, -1)] * len(axes))
     fit = np.stack([c[inner].reshape(len(given), -1) for c in columns], axis=-1).astype("float64")
     target = wanted[inner].reshape(len(given), -1).astype("float64")
-    square = np.einsum("pmk,pml->pkl", fit, fit)
+    across = fit.transpose(0, 2, 1)
+    square = across @ fit
     square += 1e-6 * np.trace(square, axis1=1, axis2=2)[:, None, None] * np.eye(fit.shape[-1])
-    solved = np.linalg.solve(square, np.einsum("pmk,pm->pk", fit, target)[..., None])
-    left = target - np.einsum("pmk,pk->pm", fit, solved[..., 0])
+    solved = np.linalg.solve(square, across @ target[..., None])
+    left = target - (fit @ solved)[..., 0]
     share: np.ndarray = left.var(axis=1) / np.maximum(target.var(axis=1), 1e-9)
     return share
