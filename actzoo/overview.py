@@ -42,11 +42,21 @@ def understood(
     fingerprint = source.fingerprint()
     return {
         "data": fingerprint.kind or kind,
-        "classes": f"{_classes(source, split)}; {'splits drawn here' if drawn else 'splits given'}",
+        "classes": f"{_classes(source, split)}; {_whence(source, split, drawn)}",
         "sizes": "; ".join(filter(None, (fingerprint.sizes, sizes))) or "not known",
         "set aside": _some(fingerprint.set_aside, "nothing"),
         "looks wrong": _some([note for note in notes if note not in drawn], "nothing"),
     }
+
+
+def _whence(source: Source, split: Mapping[str, np.ndarray], drawn: Sequence[str]) -> str:
+    """Return which splits the data brings, and which were drawn."""
+    if not drawn:
+        return "splits given"
+    given = set(source.splits())
+    names = [name for name in split if name not in given]
+    some = given & set(split) and names
+    return f"{' and '.join(names)} drawn here" if some else "splits drawn here"
 
 
 def _classes(source: Source, split: Mapping[str, np.ndarray]) -> str:

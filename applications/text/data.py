@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.text import gathering, labels, rows, table, tokenizer
+from actzoo.applications.text import class_folders, gathering, labels, rows, table, tokenizer
 from actzoo.applications.text.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.data_options import read_options
@@ -26,7 +26,7 @@ def open_texts(
     options: Mapping[str, Any],
     tables: Sequence[tuple[str, Path]] | None = None,
 ) -> Texts:
-    """Open a table of texts, or a folder with `train.*` and `test.*`.
+    """Open a table of texts, a folder with `train.*` and `test.*`, or class folders of text files.
 
     Args:
         path: The table or folder.
@@ -40,13 +40,17 @@ def open_texts(
     tokenizer.check_installed()
     chosen = gathering.Options(**read_options(OPTIONS, options))
     files = table.find(path) if tables is None else tables
-    if not files:
+    folders = None if files else class_folders.find(path)
+    if not (files or folders):
         raise errors.DataError(
             f"{errors.shown(path, 200)} holds no table of texts: train.csv, .tsv, .jsonl or "
             ".parquet, and perhaps test.csv.",
             given=path,
         )
-    made = gathering.gather(path, files, chosen)
+    if folders is None:
+        made = gathering.gather(path, files, chosen)
+    else:
+        made = class_folders.gather(folders, chosen)
     read, notes, set_aside = made.rows, made.notes, made.set_aside
     rows.strip_labels(read, notes)
     rows.note_wrong_letters(read, chosen.encoding, notes)
@@ -105,6 +109,7 @@ class Texts:
     def __init__(self, made: gathering.Gathered, read: rows.Rows, classes: tuple[str, ...]) -> None:
         self.classes = classes
         self.columns = made.columns
+        self.whole_files = made.whole_files
         self._made = made
         self._rows = read
         numbers = {name: number for number, name in enumerate(classes)}

@@ -37,6 +37,7 @@ DOMAIN = DomainSpec(
         "a .csv, .tsv, .json, .jsonl, .parquet or .arrow file with a text and a label column, also "
         "compressed (.csv.gz), a file of lines as fastText writes them, or a folder with train.* "
         "and test.* of these",
+        "a folder of text files (.txt) for each class, or train/ and test/ above them",
     ),
     aliases=("texts", "sentences"),
 )
@@ -58,14 +59,16 @@ class Text(Domain["Texts"]):
         self._found: dict[str, list[tuple[str, Path]]] = {}
 
     def recognize(self, path: str) -> str | None:
-        """Return why a path seems to hold a table of texts, or None."""
-        from actzoo.applications.text import table
+        """Return why a path seems to hold texts with labels, or None."""
+        from actzoo.applications.text import class_folders, table
 
         if path.startswith("tfds:"):
             return None
         tables = table.find(path)
         self._found = {path: tables}
-        return f"a table, {tables[0][1].name}" if tables else None
+        if tables:
+            return f"a table, {tables[0][1].name}"
+        return "a folder of text files for each class" if class_folders.find(path) else None
 
     def near_miss(self, path: str) -> str | None:
         """Return why a path holds no table that is read, though it seems to hold texts."""
@@ -112,7 +115,11 @@ class Text(Domain["Texts"]):
             steps=({"step": "tokenize", "length": length, **settings},),
             augmentation=dataclasses.asdict(masking),
             reasons=(
-                "texts are read from the column '{}', labels from '{}'".format(*source.columns),
+                "each file is a text, and its folder the class"
+                if source.whole_files
+                else "texts are read from the column '{}', labels from '{}'".format(
+                    *source.columns
+                ),
                 why_tokens,
                 knowledge.shares(counts),
                 why_length,
@@ -120,6 +127,7 @@ class Text(Domain["Texts"]):
                 "not lean on single words",
             ),
             examples=round(SHOWN * (1 + math.log2(len(source.classes))) / 2),
+            options={"whole_files": True} if source.whole_files else {},
             seen={"unknown_tokens": round(counts["train"].unknown_share, 6)},
             sizes=knowledge.sizes(counts, length),
             notes=(*some_unknown, *knowledge.notes(texts, counts, settings, inherited)),

@@ -31,6 +31,7 @@ class Options:
         columns: Names of the columns, by commas, of a table without a header.
         delimiter: Between the fields of a CSV.
         encoding: Of the file.
+        whole_files: A text file that is given to `predict` holds one text, not one per line.
         strict: Refuse what would otherwise be set aside.
     """
 
@@ -39,6 +40,7 @@ class Options:
     columns: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    whole_files: bool = False
     strict: bool = False
 
 
@@ -52,6 +54,7 @@ class Gathered:
         kind: What the data was taken for, in one line.
         notes: What looks wrong.
         set_aside: What was left out.
+        whole_files: Each file is one text, not a table.
     """
 
     rows: rows.Rows = dataclasses.field(default_factory=rows.Rows)
@@ -59,6 +62,7 @@ class Gathered:
     kind: str = ""
     notes: list[str] = dataclasses.field(default_factory=list)
     set_aside: list[str] = dataclasses.field(default_factory=list)
+    whole_files: bool = False
 
 
 def gather(path: str, tables: Sequence[tuple[str, Path]], options: Options) -> Gathered:

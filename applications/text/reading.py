@@ -67,6 +67,10 @@ def _texts_of(path: Path, options: Mapping[str, Any]) -> Iterator[GivenInput]:
         is_table = kind in table.SUFFIXES or table.begins_with_labels(
             path, any(options.get(name) for name in ("columns", "text_column"))
         )
+        if not is_table and options.get("whole_files"):
+            text = "\n".join(table.lines_of(path, encoding))
+            yield GivenInput(str(path), text.encode())
+            return
         if not is_table:
             texts: Iterable[tuple[int, str]] = enumerate(table.lines_of(path, encoding), 1)
         else:

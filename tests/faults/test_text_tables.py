@@ -12,7 +12,7 @@ import pyarrow
 import pytest
 from pyarrow import feather, parquet
 
-from actzoo import data, domains, errors, stages
+from actzoo import data, domains, errors, overview, stages
 from actzoo.applications.text import reading
 
 COUNT = 30
@@ -697,8 +697,13 @@ def test_an_array_in_a_file_of_json_lines_is_read(tmp_path):
 def test_other_names_of_splits(tmp_path, name):
     put(tmp_path / "d/train.csv", csv_of())
     put(tmp_path / f"d/{name}.csv", csv_of(other()))
-    splits = opened(tmp_path / "d")[0].splits()
-    assert splits.count("train") == COUNT and len(splits) == COUNT + 6
+    source, _ = opened(tmp_path / "d")
+    assert source.splits().count("train") == COUNT and len(source) == COUNT + 6
+    drawn = []
+    split = data.split(source, seed=0, note=lambda _: None, how=drawn.append)
+    lines = overview.understood(source, split, "texts", drawn, drawn)
+    other_one = {"eval": "test", "dev": "test"}.get(name, "val")
+    assert lines["classes"].endswith(f"; {other_one} drawn here")
 
 
 def test_tables_of_one_class_each_are_not_told_to_be_splits(tmp_path):
@@ -712,3 +717,69 @@ def test_json_that_is_neither_plan_nor_table_is_told_what_tables_are(tmp_path):
     path = put(tmp_path / "intents.json", '{"intents": [{"tag": "hi", "patterns": ["hello"]}]}')
     with pytest.raises(errors.DataError, match=r"not a table of texts(.|\n)*Accepted: "):
         stages.plan(str(path), out=str(tmp_path / "run"))
+
+
+# --- a folder of text files for each class ------------------------------------------------------
+
+
+def class_folders(place, splits=("",), name="{}.txt"):
+    for split in splits:
+        for number, (text, label) in enumerate(ROWS):
+            put(place / split / label / name.format(number), f"{text} {split}\n\nand its end\n")
+    return place
+
+
+def imdb(place):
+    class_folders(place, ("train", "test"), "{}_7.txt")
+    for number in range(5):
+        put(place / f"train/unsup/{number}_0.txt", "no label yet")
+    put(place / "train/labeledBow.feat", "1 2:3")
+    put(place / "README", "about it")
+    return place
+
+
+CLASS_FOLDERS = {
+    "IMDB": (imdb, "train/unsup/, README, train/labeledBow.feat", {"train": 30, "test": 30}),
+    "classes": (lambda t: class_folders(t), "", {None: 30}),
+    "in a folder": (lambda t: class_folders(t / "txt_sentoken").parent, "", {None: 30}),
+    "numbers of a newsgroup": (lambda t: class_folders(t, name="{}"), "", {None: 30}),
+    "files of another kind": (
+        lambda t: (put(t / "pos/a.ann", ""), put(t / "pos/Thumbs.db", ""), class_folders(t))[2],
+        "inside folders of classes: 1 .ann", {None: 30}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", CLASS_FOLDERS)
+def test_text_files_in_a_folder_for_each_class_are_read(tmp_path, form):
+    make, said, counts = CLASS_FOLDERS[form]
+    source, notes = opened(domains.locate(make(tmp_path / "d")))
+    assert source.classes == NAMES and said in notes
+    assert {split: source.splits().count(split) for split in counts} == counts
+    assert len(source) == sum(counts.values()) and source.text(0).endswith("\n\nand its end\n")
+    assert "pos/9" in source.ids()[-1]
+    assert source.fingerprint().kind.startswith("text files, each a text")
+
+
+def test_a_model_of_text_files_takes_each_file_for_one_text(tmp_path):
+    place = class_folders(tmp_path / "d")
+    plan = stages.plan(str(place), out=str(tmp_path / "run"))
+    assert plan.data_options == {"whole_files": True} and "its folder the class" in plan.reasons[0]
+    (item,) = reading.read_given([str(place / "pos/1.txt")], plan.data_options)
+    assert item.content.decode() == f"{TEXTS[1]} \n\nand its end\n"
+    assert len(list(reading.read_given([str(place)], plan.data_options))) == COUNT
+
+
+def test_text_files_that_cannot_be_read_are_named_with_their_folder(tmp_path):
+    place = class_folders(tmp_path / "d")
+    refused(place, "--label-column is for tables", label_column="label")
+    put(place / "pos/1.txt", "un café", "cp1252")
+    refused(place, "pos/1.txt, line 1", "--encoding cp1252")
+    assert len(opened(place, encoding="cp1252")[0]) == COUNT
+
+
+def test_text_files_beside_more_others_are_no_texts(tmp_path):
+    place = class_folders(tmp_path / "d")
+    for number in range(COUNT + 1):
+        put(place / f"pos/{number}.xml", "<a/>")
+    with pytest.raises(errors.DataError, match="no data that actzoo recognizes"):
+        domains.recognize(str(place))
