@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import os
 import re
 import unicodedata
@@ -51,6 +52,7 @@ _DOCUMENT_ENDINGS = frozenset((
 ))  # fmt: skip
 _ARCHIVE = re.compile(r".\.(zip|7z|rar|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)
 MOST_WRAPPINGS = 4
+MOST_HIDDEN = 20_000  # files of a hidden folder that are looked at for data
 LONGEST_ENDING = 8  # of a file; what is longer may be part of its name
 
 
@@ -120,9 +122,8 @@ class LeftOut:
 
     def _holds(self, name: str, is_data: Callable[[str], bool]) -> bool:
         inside = os.path.join(self.root, *name.split("/"))
-        return os.path.isdir(inside) and any(
-            is_data(file) for _, _, listed in os.walk(inside) for file in listed
-        )
+        listed = (file for _, _, names in os.walk(inside) for file in names)
+        return any(map(is_data, itertools.islice(listed, MOST_HIDDEN)))
 
 
 def entries(folder: str, left_out: LeftOut | None = None) -> tuple[list[str], list[str]]:
