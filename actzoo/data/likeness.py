@@ -86,16 +86,27 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
     steps = [slice(None, None, max(1, size // (POINTS * side))) for size in values.shape[:axes]]
     values = values[tuple(steps)]
     largest = 255.0 if values.dtype == np.uint8 else float(np.abs(values).max(initial=0))
-    for axis in range(axes):
-        values = np.moveaxis(_means(np.moveaxis(values, axis, 0), side), 0, axis)
-    values = values.reshape((side,) * axes + (-1,))
-    values = values @ LUMA if values.shape[-1] == len(LUMA) else values.mean(axis=-1)
+    if axes == 2 and values.dtype == np.uint8 and values.shape[2:] == (3,):
+        values = _shrunk_photo(values, side)
+    else:
+        for axis in range(axes):
+            values = np.moveaxis(_means(np.moveaxis(values, axis, 0), side), 0, axis)
+        values = values.reshape((side,) * axes + (-1,))
+        values = values @ LUMA if values.shape[-1] == len(LUMA) else values.mean(axis=-1)
     kept = (slice(KEPT[axes]),) * axes
     if not values.std() > BLANK * largest:
         return np.zeros((KEPT[axes],) * axes, "int8")
     frequencies = fft.dctn(values - values.mean(), norm="ortho")[kept]
     small: np.ndarray = np.rint(frequencies * (127 / np.abs(frequencies).max())).astype("int8")
     return small
+
+
+def _shrunk_photo(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return the means `(side, side)` of gray values; Pillow takes a fifth of NumPy's time."""
+    from PIL import Image
+
+    gray = Image.fromarray(pixels).convert("L").convert("F")  # means are not rounded
+    return np.asarray(gray.resize((side, side), Image.Resampling.BOX))
 
 
 def _means(values: np.ndarray, parts: int) -> np.ndarray:
