@@ -241,13 +241,16 @@ def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         picture = Picture(_stacked(loaded), white_is_zero=loaded.white_is_zero)
     else:
         picture = Picture(np.array(_to_rgb(loaded)), is_cmyk=loaded.mode == "CMYK")
-    colors = picture.colors
     return dataclasses.replace(
         picture,
         pixels=orientation.turned(picture.pixels, file.orientation),
         is_animated=file.has_more_pages,
-        is_gray=bool((colors[..., :1] == colors[..., 1:]).all()),
+        is_gray=_is_gray(picture.colors[::8, ::8]) and _is_gray(picture.colors),  # mostly decided
     )
+
+
+def _is_gray(colors: np.ndarray) -> bool:
+    return bool((colors[..., :1] == colors[..., 1:]).all())
 
 
 def _stacked(picture: DeepPicture) -> np.ndarray:
