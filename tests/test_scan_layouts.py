@@ -332,6 +332,79 @@ def arrays(root):
             put(root / place / f"{number}.npy", content.getvalue())
 
 
+def drive_without_fields(root):
+    for split, numbers in (("training", ("21", "22")), ("test", ("01", "02"))):
+        write(root, f"{split}/images/{{}}_{split}.tif", f"{split}/1st_manual/{{}}_manual1.gif",
+              lambda n: picture(n, "TIFF"), gif, numbers)  # fmt: skip
+
+
+def cityscapes(root):
+    for split, names in (("train", ("a_1_19", "a_2_19")), ("val", ("b_1_19", "b_2_19"))):
+        place = f"gtFine/{split}/a/{{}}_gtFine"
+        write(root, f"leftImg8bit/{split}/a/{{}}_leftImg8bit.png", f"{place}_labelIds.png",
+              names=names)  # fmt: skip
+        for name in names:
+            for kind in ("color", "instanceIds", "labelTrainIds"):
+                put(root / f"{place.format(name)}_{kind}.png", mask())
+            put(root / f"{place.format(name)}_polygons.json", b"{}")
+
+
+def superpixels(root):
+    images = "ISIC-2017_Training_Data/{}"
+    write(root, f"{images}.jpg", "ISIC-2017_Training_Part1_GroundTruth/{}_segmentation.png",
+          lambda n: picture(n, "JPEG"))  # fmt: skip
+    for number, name in enumerate(NAMES):
+        put(root / f"{images.format(name)}_superpixels.png", picture(number + 9))
+
+
+def series_in_time(root):
+    for patient in ("patient001", "patient002", "patient003"):
+        place = f"database/training/{patient}/{patient}"
+        write(
+            root, f"{place}_frame{{}}.nii", f"{place}_frame{{}}_gt.nii", scan, label, ("01", "12")
+        )
+        put(root / f"{place}_4d.nii", scan())
+
+
+def isles(root):
+    for number in range(N):
+        subject = f"sub-stroke{number}"
+        for kind in ("dwi", "adc", "flair"):
+            put(root / f"rawdata/{subject}/ses-1/{subject}_ses-1_{kind}.nii", scan(number))
+        put(root / f"derivatives/{subject}/ses-1/{subject}_ses-1_msk.nii", label(number))
+
+
+def luna(root):
+    for number in range(N):
+        put(root / f"subset{number % 2}/1.3.6.1.{number}.nii", scan(number))
+        put(root / f"seg-lungs-LUNA16/1.3.6.1.{number}.nii", label(number))
+
+
+def labelme(root):
+    for number in range(N):
+        put(root / f"a{number}_json/img.png", picture(number))
+        put(root / f"a{number}_json/label.png", mask(number))
+        put(root / f"a{number}_json/label_viz.png", picture(number))
+
+
+def two_experts(root):
+    write(root, "{}.png", "{}_1stHO.png")
+    for number, name in enumerate(NAMES):
+        put(root / f"{name}_2ndHO.png", mask(number))
+
+
+def colors(number=0):
+    """Write a mask of colors, none of them black."""
+    inside = disc(number)[1] > 0
+    return png(np.where(inside[..., None], (64, 0, 128), (128, 128, 128)).astype("uint8"))
+
+
+def splits_of_colors(root):
+    for k, split in enumerate(("train", "val", "test")):
+        write(root, f"{split}/0001TP_{{}}.png", f"{split}_labels/0001TP_{{}}_L.png", masks=colors,
+              names=(f"{k}1", f"{k}2"))  # fmt: skip
+
+
 # layout: how it is written, pairs, splits, patients, words of what is said
 READ = {
     "imgs/ + masks/": (both("imgs/{}.png", "masks/{}.png"), 4, {None}, 4, "imgs/ beside masks/"),
@@ -401,6 +474,26 @@ READ = {
                                     {"train", "val", "test"}, 6, "few values"),
     "T1/ + T2/ + seg/": (sequences, 4, {None}, 4, "2 channels: t1, t2"),
     "a_sat.png + a_mask.png": (both("{}_sat.png", "{}_mask.png"), 4, {None}, 4, "'mask'"),
+    "01_training.tif + 01_manual1.gif": (drive_without_fields, 4, {"train", "test"}, 4,
+                                         "images/ beside 1st_manual/"),
+    "leftImg8bit/ + gtFine/ (Cityscapes)": (cityscapes, 4, {"train", "val"}, 4, "beside gtFine/"),
+    "a superpixel picture beside each (ISIC 2017)": (superpixels, 4, {"train"}, 4, "GroundTruth/"),
+    "patient001_4d.nii beside frames": (series_in_time, 6, {"train"}, 3, "'gt'"),
+    "rawdata/ + derivatives/ (VerSe)": (volumes("rawdata/sub-v{n}/sub-v{n}_ct.nii",
+                                                "derivatives/sub-v{n}/sub-v{n}_seg-vert_msk.nii"),
+                                        4, {None}, 4, "patients from file names"),
+    "rawdata/, three channels (ISLES)": (isles, 4, {None}, 4, "3 channels: adc, dwi, flair"),
+    "subset0/ + seg-lungs/ (LUNA)": (luna, 4, {None}, 4, "each image a patient of its own"),
+    "label_viz.png beside label.png (LabelMe)": (labelme, 4, {None}, 4, "patients from folders"),
+    "a.jpg + a.png in one folder": (both("{}.jpg", "{}.png", images=lambda n: picture(n, "JPEG")),
+                                    4, {None}, 4, "few values"),
+    "a_1stHO.png, a_2ndHO.png (CHASE)": (two_experts, 4, {None}, 4, "few values"),
+    "a.png + a_L.png of colors (CamVid)": (both("701_StillsRaw_full/0001TP_{}.png",
+                                                "LabeledApproved_full/0001TP_{}_L.png",
+                                                masks=colors), 4, {None}, 4,
+                                           "LabeledApproved_full/"),
+    "train_labels/a_L.png of colors": (splits_of_colors, 6, {"train", "val", "test"}, 6,
+                                       "train_labels/"),
     "unequal endings and letters": (both("img/{}.JPG", "mask/{}_Mask.PNG",
                                          images=lambda n: picture(n, "JPEG")), 4, {None}, 4,
                                     "img/ beside mask/"),
@@ -554,6 +647,12 @@ def test_what_takes_no_part_is_counted(tmp_path):
     voc(tmp_path / "c")
     aside = " ".join(folder.list_pairs(str(tmp_path / "c")).set_aside)
     assert "4 masks of another kind" in aside and "SegmentationObject/" in aside
+    two_experts(tmp_path / "d")
+    assert "4 masks of another kind" in folder.list_pairs(str(tmp_path / "d")).set_aside[0]
+    superpixels(tmp_path / "e")
+    assert "4 images without masks" in folder.list_pairs(str(tmp_path / "e")).set_aside[0]
+    cityscapes(tmp_path / "f")
+    assert "12 masks of another kind" in folder.list_pairs(str(tmp_path / "f")).set_aside[0]
 
 
 def main() -> None:

@@ -242,7 +242,8 @@ def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
     flat = [dataclasses.replace(file, place=(), split=None) for file in files]
     found = pairing.match(flat)
     count = sum(1 + len(case.images) for case in found.cases)
-    if found.faults or count < max(2, MOSTLY * (len(files) - len(found.aside))):
+    needed = len(files) - len(found.aside) - len(found.unlabeled)
+    if found.faults or count < max(2, MOSTLY * needed):
         return None
     if not probing.look_like_masks(root, [case.mask.path for case in found.cases]):
         return None

@@ -7,6 +7,7 @@ a file belongs to, so that an image and its mask have equal rests.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import re
@@ -16,11 +17,13 @@ from actzoo.applications.medical import endings
 from actzoo.folders import SPLIT_NAMES, same_name
 
 MASK, IMAGE, ASIDE = "mask", "image", "aside"
+MOST_COPIES = 3  # of a mask, beside it
 UNLISTED = "unlisted"  # in the place of a split: a list of splits leaves the file out
 _MASK_WORDS = frozenset((
     "mask", "masks", "seg", "segs", "segm", "segmentation", "segmentations", "segmented",
     "label", "labels", "labelmap", "labelmaps", "lbl", "gt", "gts", "annotation", "annotations",
-    "annot", "annots", "truth", "truths", "groundtruth", "manual", "roi", "rois",
+    "annot", "annots", "truth", "truths", "groundtruth", "manual", "roi", "rois", "msk", "msks",
+    "labeled", "labelled", "labelids",
 ))  # fmt: skip
 _IMAGE_WORDS = frozenset((
     "image", "images", "img", "imgs", "im", "ims", "scan", "scans", "volume", "volumes", "vol",
@@ -41,7 +44,8 @@ _SURE_WORDS = frozenset((
 # Pictures made of masks, or masks of another kind, that come beside them: of VOC, Cityscapes.
 _ASIDE_WORDS = frozenset((
     "object", "objects", "instance", "instances", "color", "colors", "colour", "colours",
-    "overlay", "overlays", "visualization", "visualizations", "vis", "preview", "previews",
+    "overlay", "overlays", "visualization", "visualizations", "vis", "viz", "preview", "previews",
+    "instanceids", "labeltrainids", "blend",
 ))  # fmt: skip
 _SPLIT_WORDS = {**SPLIT_NAMES, "testing": "test"}
 _DECATHLON = {"tr": "tr", "ts": "ts"}  # imagesTr, labelsTs
@@ -111,11 +115,14 @@ class _Name:
 def read_paths(paths: Sequence[str]) -> list[ScanFile]:
     """Return what each path says; what is common to all says nothing of one."""
     folders = {path.rpartition("/")[0] for path in paths}
-    shared = _shared([tuple(folder.split("/")) for folder in folders])
+    count = shared([tuple(folder.split("/")) for folder in folders])
     divided = _divided({name for folder in folders for name in folder.split("/")})
-    said = {folder: _read_folder(folder, shared, divided) for folder in folders}
+    said = {folder: _read_folder(folder, count, divided) for folder in folders}
     files = [_read(path, said) for path in paths]
-    marked = [number for number, file in enumerate(files) if is_marked(file.stem)]
+    files = _without_copies(files)
+    marked = [
+        number for number, file in enumerate(files) if file.role != ASIDE and is_marked(file.stem)
+    ]
     if not marked:
         return files
     skipped = set(marked)
@@ -129,8 +136,30 @@ def read_paths(paths: Sequence[str]) -> list[ScanFile]:
     return files
 
 
-def _shared(folders: Sequence[tuple[str, ...]]) -> int:
-    """Return how many folders all paths begin with."""
+def _without_copies(files: Sequence[ScanFile]) -> list[ScanFile]:
+    """Return files with those aside that are made of the masks beside them: a_color, label_viz."""
+    made = {
+        file.path
+        for file in files
+        if (file.folder_role == MASK or is_marked(file.stem))
+        and _ASIDE_WORDS.intersection(file.plain.split("_"))
+    }
+    beside = collections.Counter(
+        file.folder
+        for file in files
+        if file.path not in made and (file.role == MASK or is_marked(file.stem))
+    )
+    of_folder = collections.Counter(file.folder for file in files if file.path in made)
+    return [
+        dataclasses.replace(file, role=ASIDE)
+        if file.path in made and 0 < of_folder[file.folder] <= MOST_COPIES * beside[file.folder]
+        else file
+        for file in files
+    ]
+
+
+def shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """Return how many folders, or words, all of some paths or names begin with."""
     if not folders:
         return 0
     low, high = min(folders), max(folders)
@@ -176,9 +205,7 @@ def _divided(names: Collection[str]) -> dict[str, tuple[str | None, str]]:
     }
 
 
-def _read_folder(
-    folder: str, shared: int, divided: Mapping[str, tuple[str | None, str]]
-) -> _Folder:
+def _read_folder(folder: str, count: int, divided: Mapping[str, tuple[str | None, str]]) -> _Folder:
     role, is_sure, split = "", False, None
     place, own = [], []
     for number, name in enumerate(filter(None, folder.split("/"))):
@@ -187,7 +214,7 @@ def _read_folder(
             own_split, rest = divided[name]
             said = dataclasses.replace(said, split=own_split, rest=rest)
         split = said.split or split
-        if number < shared:
+        if number < count:
             continue
         if said.role:
             role, is_sure = said.role, said.is_sure

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical.layout import ASIDE, IMAGE, MASK, UNLISTED, ScanFile, key_of
+from actzoo.applications.medical.layout import (
+    ASIDE,
+    IMAGE,
+    MASK,
+    UNLISTED,
+    ScanFile,
+    key_of,
+    plain_stem,
+    shared,
+)
+from actzoo.folders import SPLIT_NAMES
 
 Place = tuple[str | None, tuple[str, ...]]
+MOSTLY = 0.5  # of the images, or of their folders, have a file of another kind beside them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +118,9 @@ def _match_place(group: Sequence[ScanFile], result: Matches) -> list[ScanFile]:
         else:
             left.append(image)
     left = index.add_channels(left, members)
+    if not members:
+        left = _match_rests(images, masks, members)
+        index.used.update(members)
     if not members and group[0].place:
         left = _match_alone(left, masks, members, result)
         index.used.update(members)
@@ -113,6 +128,35 @@ def _match_place(group: Sequence[ScanFile], result: Matches) -> list[ScanFile]:
     for path, own in members.items():
         _add_case(by_path[path], own, result)
     return [*left, *(mask for mask in masks if mask.path not in index.used)]
+
+
+def _match_rests(
+    images: Sequence[ScanFile],
+    masks: Sequence[ScanFile],
+    members: dict[str, list[tuple[str, ScanFile]]],
+) -> list[ScanFile]:
+    """Match by what is left of names without what all of a side share; return the other images.
+
+    The masks of `01_training` and `02_training` are `01_manual1` and `02_manual1`.
+    """
+    of_images, of_masks = _rests(images), _rests(masks)
+    both = of_images.keys() & of_masks.keys()
+    if not both or len(both) < len(masks):
+        return list(images)
+    for rest in both:
+        members[of_masks[rest].path] = [("", of_images[rest])]
+    matched = {of_images[rest].path for rest in both}
+    return [image for image in images if image.path not in matched]
+
+
+def _rests(files: Sequence[ScanFile]) -> dict[tuple[str, ...], ScanFile]:
+    """Return files by the words of their names that not all have; empty where these are alike."""
+    names = [
+        tuple(word for word in file.key.split("_") if word not in SPLIT_NAMES) for file in files
+    ]
+    start, end = shared(names), shared([name[::-1] for name in names])
+    found = {name[start : len(name) - end]: file for name, file in zip(names, files, strict=True)}
+    return {} if () in found or len(found) < len(files) else found
 
 
 def _match_alone(
@@ -230,12 +274,36 @@ def _sort_lone(files: Sequence[ScanFile], left: Sequence[ScanFile], result: Matc
     labeled = {file.split for file in files if file.role == MASK}
     places = {(case.mask.split, case.mask.place) for case in result.cases}
     folders = {file.folder for case in result.cases for file in (*case.images, case.mask)}
+    others = _of_another_kind(left, result.cases)
     for file in left:
         there = (file.split, file.place) in places or file.folder in folders
         expected = bool(file.folder_role) or there
-        if file.role == IMAGE and (file.split not in labeled or not expected):
+        is_other = file.path in others
+        if file.role == IMAGE and (file.split not in labeled or not expected or is_other):
             result.unlabeled.append(file)
         elif file.role == IMAGE or expected:
             result.lone.append(file)
         else:
             result.aside.append(file)
+
+
+def _of_another_kind(left: Sequence[ScanFile], cases: Sequence[Case]) -> set[str]:
+    """Return the paths of images that come beside most images, or in most of their folders.
+
+    Their names add one word to an image's or its folder's: a_superpixels, patient001_4d.
+    """
+    images = [image for case in cases for image in case.images]
+    owners = {(image.folder, image.plain) for image in images}
+    owners |= {(image.folder, plain_stem(os.path.basename(image.folder))) for image in images}
+    by_word: dict[str, dict[tuple[str, str], str]] = collections.defaultdict(dict)
+    for file in left:
+        start, _, word = file.plain.rpartition("_")
+        if not word.isdigit() and (file.folder, start) in owners:
+            by_word[word][file.folder, start] = file.path
+    folders = {image.folder for image in images}
+    return {
+        path
+        for own in by_word.values()
+        if len(own) >= max(2, MOSTLY * (len(images) if len(folders) == 1 else len(folders)))
+        for path in own.values()
+    }

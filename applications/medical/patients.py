@@ -21,8 +21,8 @@ _PATIENT = re.compile(
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 # With a number, a folder of many patients.
 _COLLECTION = re.compile(
-    r"(?:fold|part|batch|site|center|centre|set|group|cohort|chunk|version|v|dataset|task|phase|"
-    r"class|grade|stage|level|type|hospital|scanner|cv)[-_ ]?\d+",
+    r"(?:fold|part|batch|subset|site|center|centre|set|group|cohort|chunk|version|v|dataset|task|"
+    r"phase|class|grade|stage|level|type|hospital|scanner|cv)[-_ ]?\d+",
     re.IGNORECASE,
 )
 FEWEST_PATIENTS = 3  # one for each split

@@ -1,8 +1,8 @@
 """Images and masks whose names say nothing: told apart by what the files hold.
 
-Three forms: two folders with files of the same names; a folder for each case with the same names in
-each; files of one folder that differ in an ending of their names. The side with few values is the
-masks'.
+Four forms: two folders with files of the same names; a folder for each case with the same names in
+each; files of one folder that differ in a word at the end of their names, or in their kind of file.
+The side with few values is the masks'.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import layout, probing
-from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
+from actzoo.applications.medical import endings, layout, probing
+from actzoo.applications.medical.layout import ASIDE, IMAGE, MASK, ScanFile
 
 ALIKE = 0.9  # share of the smallest side's names that the others have, too
 DEEPEST = 4  # folder whose name may be what differs
@@ -43,11 +43,14 @@ def told_by_content(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | No
             unnamed = not any(file.folder_role for file in files)
             if by_folder and is_picture and ((numbered and unnamed) or len(slots) > 2):
                 raise _question([*slots], name)
-            return [
+            told = [
                 _with_role(file, slot, key, slot == name, len(slots))
                 for slot, members in slots.items()
                 for key, file in members.items()
             ]
+            used = {file.path for file in told}
+            rest = [file for file in files if file.path not in used]
+            return [*told, *(dataclasses.replace(file, role=ASIDE) for file in rest)]
     return None
 
 
@@ -116,6 +119,7 @@ def _readings(files: Sequence[ScanFile]) -> Iterator[tuple[_Slots, bool]]:
         yield from ((slots, True) for slots in _checked(_by_folder(files, depth), MOST_SLOTS))
     yield from ((slots, False) for slots in _checked(_by_name(files), MOST_SLOTS))
     yield from ((slots, False) for slots in _checked(_by_mark(files), 2))
+    yield from ((slots, False) for slots in _checked(_by_ending(files), 2))
 
 
 def _checked(slots: _Slots, most: int) -> Iterator[_Slots]:
@@ -167,3 +171,11 @@ def _by_mark(files: Sequence[ScanFile]) -> _Slots:
         (file.folder, file.plain): file for file in files if file.path not in paths
     }
     return {"": images, mark: marked}
+
+
+def _by_ending(files: Sequence[ScanFile]) -> _Slots:
+    """Return the files by the endings of their names, the same files in each: a.jpg, a.png."""
+    slots: _Slots = collections.defaultdict(dict)
+    for file in files:
+        slots[endings.split_name(file.path)[1]][file.folder, file.plain] = file
+    return slots
