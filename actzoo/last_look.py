@@ -181,6 +181,20 @@ def _about_classes(numbers: Numbers) -> list[Finding]:
                 "Add training examples of these classes, check their labels, or train longer.",
             )
         )
+    wrong = [name for name in _never_right(numbers, test) if name in _never_right(numbers, val)]
+    wrong = [name for name in wrong if name not in never]
+    if wrong and any(predicted.values()):
+        counted = "; ".join(_class_with_cases(numbers, name, cases[name]) for name in wrong[:SHOWN])
+        more = f" and {len(wrong) - SHOWN:,} more" if wrong[SHOWN:] else ""
+        found.append(
+            _finding(
+                "class_never_right",
+                f"{len(wrong):,} of {len(numbers.classes):,} classes are never right where they "
+                f"are predicted, on validation and test examples: {counted}{more}.",
+                "Such an answer is always wrong, however good the overall score.",
+                "Add training examples of these classes, check their labels, or train longer.",
+            )
+        )
     # The first class of a dense task is the background, which has no row.
     scored = numbers.classes[1:] if numbers.task.is_dense else numbers.classes
     unseen = [name for name in scored if not cases.get(name)]
@@ -195,6 +209,18 @@ def _about_classes(numbers: Numbers) -> list[Finding]:
             )
         )
     return found
+
+
+def _never_right(numbers: Numbers, score: Mapping[str, Any]) -> list[str]:
+    """Return the classes that are predicted and occur, and of which nothing is right."""
+    shown = numbers.task.presentation
+    measure = shown.class_headline or shown.headline
+    predicted = _predicted(score)
+    return [
+        name
+        for name, row in _per_class(score).items()
+        if row.get("n") and predicted.get(name) and measure.of(row) == 0
+    ]
 
 
 def _class_with_cases(numbers: Numbers, name: str, count: int) -> str:

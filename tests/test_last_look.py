@@ -51,6 +51,20 @@ def test_a_class_that_is_never_predicted_is_named_with_its_examples():
     assert "class_never_predicted" not in looked(score, GOOD)  # there it is given
 
 
+def test_a_class_that_is_predicted_and_never_right_is_named():
+    score = classified([0, 1, 2] * 20, [0, 2, 1] + [0, 1, 1] * 19)
+    assert "'owl' (20 in test)" in looked(score, score)["class_never_right"]
+    assert "class_never_right" not in looked(score, GOOD)
+    organ = np.zeros((1, 8, 8), int)
+    organ[0, 2:5, 2:5], organ[0, 6, 6] = 1, 2
+    answer = np.where(organ == 2, 0, organ)
+    answer[0, 0, 0] = 2
+    masks = segmented([(organ, answer)] * 4)
+    classes = ("background", "organ", "lesion")
+    found = looked(masks, masks, task="segmentation", classes=classes)
+    assert "1 of 3 classes are never right" in found["class_never_right"]
+
+
 def test_a_class_that_test_lacks_is_named():
     score = classified([0, 1] * 30, [0, 1] * 30)
     found = looked(score, GOOD)
