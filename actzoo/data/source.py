@@ -301,16 +301,22 @@ def notes_on_copies(
         more = f" and {len(pairs) - most:,} more" if len(pairs) > most else ""
         return "; ".join(pairs[:most]) + more
 
+    def differing(groups: Sequence[Sequence[int]], values: Sequence[Any] | np.ndarray) -> str:
+        """Name of each group the first example of each value, so that the difference is seen."""
+        return named([sorted({values[i]: i for i in reversed(own)}.values()) for own in groups])
+
     across = [group for group in copies if len({splits[i] for i in group}) > 1]
     two_labels = [group for group in copies if len({labels[i] for i in group}) > 1]
     notes = []
     if across:
         notes.append(
             f"{len(across):,} {noun} are in more than one split, so held-out scores are too good: "
-            f"{named(across)}."
+            f"{differing(across, splits)}."
         )
     if two_labels:
-        notes.append(f"{len(two_labels):,} {noun} have two labels: {named(two_labels)}.")
+        notes.append(
+            f"{len(two_labels):,} {noun} have two labels: {differing(two_labels, labels)}."
+        )
     if strict and notes:
         raise errors.DataError(
             f"{' '.join(notes)}\nRemove one of each, or leave --strict out.", given=len(notes)

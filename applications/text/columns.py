@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from actzoo import errors
 from actzoo.applications.text import cells
+from actzoo.applications.text.labels import DATE
 from actzoo.applications.text.records import Table
 from actzoo.applications.text.separated import other_delimiter
 
@@ -136,7 +137,7 @@ def _holds_classes(read: Table, at: int) -> bool:
     distinct = set(filter(None, values))
     most = min(_FEW * len(values), _MOST_CLASSES)
     is_short = all(len(value) <= _LONGEST_CLASS for value in distinct)
-    return 1 < len(distinct) <= most and is_short
+    return 1 < len(distinct) <= most and is_short and not all(map(DATE.fullmatch, distinct))
 
 
 def _counts_rows(read: Table, at: int) -> bool:
@@ -255,7 +256,7 @@ def _no_column(read: Table, role: str, is_text: bool = False) -> errors.DataErro
         says = [f"Its fields seem to be divided by another character: {delimiter}"]
     elif line := _header_below(read):
         says = [f"Line {line:,} seems to be the header: remove the lines above it."]
-    elif len(read.columns) == 1:
+    elif len(read.columns) == 1 and not objects:
         says += ["It has one column; texts and their labels are needed.", header]
     elif objects and not likely:
         says.append(

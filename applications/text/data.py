@@ -55,7 +55,7 @@ def open_texts(
     rows.strip_labels(read, notes)
     rows.note_wrong_letters(read, chosen.encoding, notes)
     read = rows.without_labels(read, notes, set_aside)
-    read = rows.without_words(read, notes, set_aside)
+    read = rows.without_words(read, notes, set_aside, made.whole_files)
     if notes and chosen.strict:
         raise errors.DataError(
             f"{' '.join(notes)}\nFix these rows, or leave --strict out.", given=path
@@ -164,6 +164,16 @@ class Texts:
     def signatures(self) -> np.ndarray:
         """Return a digest of each text's letters, digits and symbols: near-copies share it."""
         return np.array([_digest(rows.letters_of(text)) for text in self._rows.texts], "V16")
+
+    def why_few_classes(self) -> str | None:
+        """Return what was set aside, where that left a single class."""
+        if len(self.classes) > 1 or not self._made.set_aside:
+            return None
+        return (
+            f"The data has only '{errors.shown(self.classes[0])}' for a class; two or more are "
+            f"needed. Set aside: {'; '.join(self._made.set_aside)}.\n"
+            "If these are a class, give them its name as their label."
+        )
 
     def fingerprint(self) -> Fingerprint:
         """Return counts, lengths and the hash of the content."""

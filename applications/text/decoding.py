@@ -44,6 +44,7 @@ _OTHERS = (
 )
 _MOSTLY_ASCII = 0.25  # share of other bytes, up to which a text is in Latin letters
 _READINGS = 3  # encodings in a message
+_CONTROL = 0.02  # share of control characters, from which on bytes are no text
 _MIXED = 0.2  # share of lines in UTF-8, of those beyond ASCII, from which on encodings are mixed
 # Encodings that short texts do not tell apart; a reader of the language does.
 _ALIKE = (
@@ -137,6 +138,13 @@ def decoded(path: Path, encoding: str | None = None) -> str:
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         line = raw.count(b"\n", 0, at)
+        if not _wide(raw) and _is_binary(raw):
+            raise refuse(
+                path.name,
+                None,
+                "it is not text: it holds many control characters.",
+                "Give a text file; if it is packed or encrypted, unpack it first.",
+            ) from error
         raise refuse(
             path.name,
             line + 1,
@@ -153,6 +161,12 @@ def decoded(path: Path, encoding: str | None = None) -> str:
         ) from error
     _check_nul(path.name, raw, text)
     return text
+
+
+def _is_binary(raw: bytes) -> bool:
+    """Say whether bytes are no text in any encoding, by the control characters in them."""
+    sample = raw[: 1 << 16].translate(None, b"\t\n\v\f\r\x1a\x1b")
+    return sum(byte < 32 for byte in sample) > _CONTROL * len(sample)
 
 
 def _mixed(raw: bytes) -> str | None:

@@ -77,8 +77,8 @@ def _folder(place: Path) -> str | None:
         )
     if tables:
         return (
-            f"It holds the tables {_some(tables)}, of which none is train.*. Give one of them, or "
-            "name them train.csv, val.csv and test.csv."
+            f"It holds the tables {_some(tables)}, of which none is train.*. Give one of them, "
+            "join those that belong together, or name them train.csv, val.csv and test.csv."
         )
     if sheets:
         return _file(sheets[0])

@@ -138,7 +138,9 @@ def _difference(one: str, other: str) -> tuple[str, str]:
     return next(((a, b) for a, b in words if a != b), (one, other))
 
 
-def without_words(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
+def without_words(
+    rows: Rows, notes: list[str], set_aside: list[str], whole_files: bool = False
+) -> Rows:
     """Set empty texts aside, and note those without letter or digit; refuse many."""
     empty = [i for i, text in enumerate(rows.texts) if not _visible(text)]
     missing = [i for i, text in enumerate(rows.texts) if trimmed(text).casefold() in NO_TEXTS]
@@ -161,9 +163,13 @@ def without_words(rows: Rows, notes: list[str], set_aside: list[str]) -> Rows:
         raise errors.DataError(
             f"{' and '.join(counts)}, {share:.0%} of {len(rows):,}: "
             f"{rows.named(empty + wordless, 10)}.\n"
-            "Remove these rows, or name another column: --text-column NAME",
+            + (
+                "Remove these files."
+                if whole_files
+                else "Remove these rows, or name another column: --text-column NAME"
+            ),
             given=len(empty) + len(wordless),
-            fix="--text-column NAME",
+            fix=None if whole_files else "--text-column NAME",
         )
     if empty:
         set_aside.append(f"{len(empty):,} empty texts")

@@ -16,6 +16,7 @@ from actzoo.applications.text.records import Table, checked_columns, is_blank, r
 
 FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_DELIMITERS, _SHOWN = ";\t|^~", {"\t": "\\t"}  # that are looked for where a comma divides nothing
 _WRITTEN = {"\\t": "\t", "\\x09": "\t", "tab": "\t"}  # how a tab can be typed in a shell
 _SEP = re.compile(r'"?sep=(.)"?[,;\t]*', re.IGNORECASE)  # first line that Excel writes and reads
 Row = tuple[int, list[str]]
@@ -207,7 +208,10 @@ def _ragged(
     whose = "--columns names" if is_given else "the header has"
     fix = "A field that holds the delimiter or a line break must be in quotes."
     wider = all(len(cells) == len(columns) + 1 for _, cells in rows[1:])
-    if is_given:
+    option = other_delimiter(columns[0]) if len(columns) == 1 else None
+    if option is not None:
+        fix = f"Its fields seem to be divided by another character: {option}"
+    elif is_given:
         fix = f"Name as many columns as the rows have: --columns {errors.quoted(_names(len(row)))}"
     elif len(columns) == 1 and len({len(cells) for _, cells in rows[1:]}) == 1:
         fix = "If the first line is a title and not the header, remove it."
@@ -215,12 +219,14 @@ def _ragged(
         fix = "Every row has one field more: name the column that the header leaves out."
     elif row[0].startswith("#"):
         fix = "If it is a comment, remove the line."
+    elif line == rows[-1][0] and len(row) < len(columns):
+        fix = "It is the last line; if it is no row of the table, remove it."
     return refuse(
         name,
         line,
         f"{len(row)} fields where {whose} {len(columns)} "
         f"({errors.shown(', '.join(columns), 120)}).",
-        fix + _other_delimiter(columns[0]),
+        fix if option else fix + _other_delimiter(columns[0]),
     )
 
 
@@ -238,7 +244,7 @@ def _other_delimiter(header: str) -> str:
 
 def other_delimiter(header: str) -> str | None:
     """Return the option for the character that seems to divide a header."""
-    written = next((w for c, w in ((";", ";"), ("\t", "\\t"), ("|", "|")) if c in header), None)
+    written = next((_SHOWN.get(mark, mark) for mark in _DELIMITERS if mark in header), None)
     return None if written is None else f'--delimiter "{written}"'
 
 

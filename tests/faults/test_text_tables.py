@@ -783,3 +783,46 @@ def test_text_files_beside_more_others_are_no_texts(tmp_path):
         put(place / f"pos/{number}.xml", "<a/>")
     with pytest.raises(errors.DataError, match="no data that actzoo recognizes"):
         domains.recognize(str(place))
+
+
+# --- messages that fit the situation ------------------------------------------------------------
+
+MESSAGES = {
+    "a semicolon, and commas in texts": (
+        csv_of([(f"{x}, so", b) for x, b in ROWS], "text;label", ";"),
+        'divided by another character: --delimiter ";"'),
+    "tabs, and commas in texts": (
+        csv_of([(f"{x}, so", b) for x, b in ROWS], "text\tlabel", "\t"),
+        r'another character: --delimiter "\t"'),
+    "a caret": (csv_of(ROWS, "text^label", "^"), '--delimiter "^"'),
+    "a footer": (csv_of() + "(30 rows affected)\n", "if it is no row of the table, remove it"),
+    "no text": (bytes(range(256)) * 20, "it is not text: it holds many control characters"),
+    "labels of one class only": (
+        csv_of([(x, b.replace("neg", "")) for x, b in ROWS]), "Set aside: 15 rows without a label"),
+    "dates beside names": (
+        csv_of([(f"2020-01-0{1 + i % 9}", "AB"[i % 2], x) for i, x in enumerate(TEXTS)],
+               "date,sender,message"),
+        "Labels seem to be in sender."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MESSAGES)
+def test_messages_fit_what_is_there(tmp_path, case):
+    content, words = MESSAGES[case]
+    path = put(tmp_path / "a.csv", content)
+    refused(path, words)
+    with pytest.raises(errors.DataError) as caught:
+        opened(path)
+    assert "title" not in str(caught.value) and "cp1252" not in str(caught.value)
+
+
+def test_copies_with_two_labels_are_named_one_of_each(tmp_path):
+    rows = [*[("the same film", "pos")] * 4, ("the same film", "neg"), *ROWS]
+    _, notes = opened(put(tmp_path / "a.csv", csv_of(rows)))
+    assert "1 texts have two labels: a.csv:2 = a.csv:6." in notes
+
+
+def test_empty_text_files_are_not_told_to_be_rows(tmp_path):
+    place = class_folders(tmp_path / "d")
+    put(place / "pos/1.txt", "")
+    refused(place, "pos/1.txt", "Remove these files.")
