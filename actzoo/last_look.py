@@ -136,7 +136,8 @@ def _about_near_copies(numbers: Numbers) -> list[Finding]:
             "near_copies_between_splits",
             numbers.near_copies,
             "What was seen in training is known by heart: the scores are better than on new "
-            "examples. Such pairs may also be of one patient, place or author.",
+            "examples. Such pairs are copies, saved or written in another way, or of one patient, "
+            "place or author.",
             "Remove one of each pair, or put both into one split, and train again.",
         )
     ]

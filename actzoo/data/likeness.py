@@ -194,8 +194,8 @@ def about_near_copies(
     ]
     more = f"; and {len(copies) - SHOWN:,} more" if copies[SHOWN:] else ""
     return (
-        f"{' and '.join(counts)} are the same as one of another split, or almost (saved again, "
-        f"resized or cropped, or written with other signs): {'; '.join(pairs)}{more}."
+        f"{' and '.join(counts)} are the same as an example of another split, or almost: "
+        f"{'; '.join(pairs)}{more}."
     )
 
 
