@@ -171,13 +171,12 @@ def _about_classes(numbers: Numbers) -> list[Finding]:
     never = [name for name, count in predicted.items() if not count and not before.get(name)]
     never = [name for name in never if cases[name]] if any(predicted.values()) else []
     if never:
-        counted = "; ".join(_class_with_cases(numbers, name, cases[name]) for name in never[:SHOWN])
-        more = f" and {len(never) - SHOWN:,} more" if never[SHOWN:] else ""
         found.append(
             _finding(
                 "class_never_predicted",
                 f"{len(never):,} of {len(numbers.classes):,} classes are never predicted on "
-                f"validation and test examples, although they occur: {counted}{more}.",
+                "validation and test examples, although they occur: "
+                f"{_with_cases(numbers, never, cases)}.",
                 "Each example of such a class is answered wrongly, however good the overall score.",
                 "Add training examples of these classes, check their labels, or train longer.",
             )
@@ -185,13 +184,12 @@ def _about_classes(numbers: Numbers) -> list[Finding]:
     wrong = [name for name in _never_right(numbers, test) if name in _never_right(numbers, val)]
     wrong = [name for name in wrong if name not in never]
     if wrong and any(predicted.values()):
-        counted = "; ".join(_class_with_cases(numbers, name, cases[name]) for name in wrong[:SHOWN])
-        more = f" and {len(wrong) - SHOWN:,} more" if wrong[SHOWN:] else ""
         found.append(
             _finding(
                 "class_never_right",
                 f"{len(wrong):,} of {len(numbers.classes):,} classes are never right where they "
-                f"are predicted, on validation and test examples: {counted}{more}.",
+                "are predicted, on validation and test examples: "
+                f"{_with_cases(numbers, wrong, cases)}.",
                 "Such an answer is always wrong, however good the overall score.",
                 "Add training examples of these classes, check their labels, or train longer.",
             )
@@ -222,6 +220,11 @@ def _never_right(numbers: Numbers, score: Mapping[str, Any]) -> list[str]:
         for name, row in _per_class(score).items()
         if row.get("n") and predicted.get(name) and measure.of(row) == 0
     ]
+
+
+def _with_cases(numbers: Numbers, names: Sequence[str], cases: Mapping[str, int]) -> str:
+    listed = "; ".join(_class_with_cases(numbers, name, cases[name]) for name in names[:SHOWN])
+    return listed + (f" and {len(names) - SHOWN:,} more" if names[SHOWN:] else "")
 
 
 def _class_with_cases(numbers: Numbers, name: str, count: int) -> str:
