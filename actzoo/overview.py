@@ -88,7 +88,7 @@ def _held(source: Source) -> np.ndarray | None:
 
 
 def _some(sentences: Sequence[str], nothing: str) -> str:
-    shown = [errors.shown(sentence, LONGEST).rstrip(".") for sentence in sentences[:MOST_SHOWN]]
+    shown = [errors.shown(sentence.rstrip("."), LONGEST) for sentence in sentences[:MOST_SHOWN]]
     more = len(sentences) - len(shown)
     if more:
         shown.append(f"and {formatting.number(more)} more")

@@ -162,7 +162,10 @@ def _notes_on(table: Mapping[int, int], void: Collection[int]) -> list[str]:
     table = {value: number for value, number in table.items() if number != IGNORE_INDEX}
     if any(value != number for value, number in table.items()):
         written = ", ".join(f"{value} is {number}" for value, number in table.items())
-        notes.append(f"Values of the masks were renumbered: {written}.")
+        notes.append(
+            f"The model counts the values of the masks from 0: {written}. Predicted masks hold "
+            "the values of yours."
+        )
     return notes
 
 
