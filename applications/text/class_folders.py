@@ -115,5 +115,7 @@ def gather(found: Found, options: gathering.Options) -> gathering.Gathered:
         made.rows.texts.append(text)
         made.rows.labels.append(name)
         made.rows.splits.append(split or None)
-    made.kind = f"text files, each a text ({len(found.files):,}), their folders the classes"
+    made.kind = (
+        f"{len(found.files):,} text files, one text each; the class is the name of the folder"
+    )
     return made

@@ -240,8 +240,13 @@ def _likely_encodings(raw: bytes) -> list[str]:
     first = "cp1252" if best is None else str(best.encoding)
     alike = next((group for group in _ALIKE if first in group), (first,))
     names = [name for name in dict.fromkeys((first, *alike)) if _decodes(sample, name)]
-    names.sort(key=lambda name: -sum(map(str.islower, sample.decode(name, "replace"))))
+    names.sort(key=lambda name: -sum(map(_is_usual, sample.decode(name, "replace"))))
     return names[:_READINGS] or ["cp1252"]
+
+
+def _is_usual(letter: str) -> bool:
+    """Say whether a letter is one of which texts have many: in Cyrillic small, in Japanese kana."""
+    return letter.islower() or "\u3041" <= letter <= "\u30fa"
 
 
 def _decodes(sample: bytes, encoding: str) -> bool:

@@ -15,6 +15,7 @@ from actzoo.applications.text.cells import MULTI_LABEL
 from actzoo.applications.text.rows import Rows
 
 DISTINCT = 0.5  # share of distinct labels from which on they are measurements or identifiers
+MOST_DECIMALS = 20  # distinct numbers, some with decimals, up to which they may be classes
 SEPARATORS = ("|", ";", ",")  # between several labels in one field
 DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}(?: .*)?")
 _DECIMAL = re.compile(r"-?\d+(?:,\d+)?")  # with the comma of many countries
@@ -54,7 +55,8 @@ def _number(label: str) -> float | None:
 
 def _refuse_measurements(rows: Rows, counts: Mapping[str, int]) -> None:
     numbers = [label for label in counts if _number(label) is not None]
-    if len(numbers) < 10 or len(counts) <= DISTINCT * len(rows):
+    is_decimal = len(counts) > MOST_DECIMALS and not all(n.lstrip("-").isdigit() for n in numbers)
+    if len(numbers) < 10 or not (is_decimal or len(counts) > DISTINCT * len(rows)):
         return
     if len(numbers) >= 0.9 * len(counts):
         raise errors.DataError(

@@ -757,7 +757,7 @@ def test_text_files_in_a_folder_for_each_class_are_read(tmp_path, form):
     assert {split: source.splits().count(split) for split in counts} == counts
     assert len(source) == sum(counts.values()) and source.text(0).endswith("\n\nand its end\n")
     assert "pos/9" in source.ids()[-1]
-    assert source.fingerprint().kind.startswith("text files, each a text")
+    assert "text files, one text each; the class is" in source.fingerprint().kind
 
 
 def test_a_model_of_text_files_takes_each_file_for_one_text(tmp_path):
@@ -794,6 +794,10 @@ MESSAGES = {
     "tabs, and commas in texts": (
         csv_of([(f"{x}, so", b) for x, b in ROWS], "text\tlabel", "\t"),
         r'another character: --delimiter "\t"'),
+    "Japanese": (
+        csv_of([(f"この映画はとても{b}", b) for _, b in ROWS]).encode("cp932"), "--encoding cp932"),
+    "decimals that come again": (
+        csv_of([(x, i % 25 / 10) for i, x in enumerate(TEXTS * 4)]), "measurements, not classes"),
     "a caret": (csv_of(ROWS, "text^label", "^"), '--delimiter "^"'),
     "a footer": (csv_of() + "(30 rows affected)\n", "if it is no row of the table, remove it"),
     "no text": (bytes(range(256)) * 20, "it is not text: it holds many control characters"),
@@ -814,6 +818,13 @@ def test_messages_fit_what_is_there(tmp_path, case):
     with pytest.raises(errors.DataError) as caught:
         opened(path)
     assert "title" not in str(caught.value) and "cp1252" not in str(caught.value)
+
+
+def test_half_stars_are_classes(tmp_path):
+    source, _ = opened(
+        put(tmp_path / "a.csv", csv_of([(x, i % 10 / 2) for i, x in enumerate(TEXTS)]))
+    )
+    assert len(source.classes) == 10
 
 
 def test_copies_with_two_labels_are_named_one_of_each(tmp_path):
