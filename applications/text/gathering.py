@@ -143,7 +143,7 @@ def _add(
     labels, label_notes = cells.labels(read, chosen[1])
     if not asked:
         check_texts(read, chosen[0], texts)
-    notes = (*text_notes, *label_notes, *_notes_on_splits(read))
+    notes = (*text_notes, *label_notes, *_notes_on_splits(read), *_notes_on_answers(read))
     made.notes += [note for note in notes if note not in made.notes]
     made.rows.ids += [f"{name}:{line}" for line in read.lines]
     made.rows.texts += texts
@@ -192,6 +192,20 @@ def _notes_on_splits(read: Table) -> list[str]:
                 "table of each (train.csv, test.csv) into one folder."
             )
     return notes
+
+
+def _notes_on_answers(read: Table) -> list[str]:
+    """Return a note on rows whose label an annotator rejected, as Prodigy writes it."""
+    for at, column in enumerate(read.columns):
+        answers = collections.Counter(cells.shown(cell).strip() for cell in read.column(at))
+        rejected = answers["reject"] + answers["ignore"]
+        if rejected and set(answers) <= {"accept", "reject", "ignore", ""}:
+            return [
+                f"The column '{errors.shown(column)}' of {errors.shown(read.name)} says reject or "
+                f"ignore in {rejected:,} rows, which are used all the same. Their labels seem to "
+                "be wrong there: remove these rows."
+            ]
+    return []
 
 
 def _kind(used: Sequence[str], chosen: tuple[str, str], unused: Sequence[str]) -> str:

@@ -837,3 +837,12 @@ def test_empty_text_files_are_not_told_to_be_rows(tmp_path):
     place = class_folders(tmp_path / "d")
     put(place / "pos/1.txt", "")
     refused(place, "pos/1.txt", "Remove these files.")
+
+
+def test_labels_that_an_annotator_rejected_are_noted(tmp_path):
+    rows = [{**row, "answer": ("accept", "reject")[i % 5 == 0]} for i, row in enumerate(records())]
+    path = put(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert "'answer' of a.jsonl says reject or ignore in 6 rows" in opened(path)[1]
+    rows = [{**row, "answer": "accept"} for row in records()]
+    path = put(tmp_path / "b.jsonl", "\n".join(map(json.dumps, rows)))
+    assert "reject" not in opened(path)[1]
