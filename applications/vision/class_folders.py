@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 from actzoo import errors
-from actzoo.applications.vision.names import beginnings, is_person
-from actzoo.folders import LeftOut, entries, same_name
+from actzoo.applications.vision.names import are_ids, beginnings, is_person
+from actzoo.folders import LeftOut, entries, leads_up, same_name
 
 READ = frozenset(
     (
@@ -77,6 +77,10 @@ class ClassFolders:
 
     Args:
         root: The user's folder.
+
+    Attributes:
+        left_out: What listing them left out.
+        persons: Path of a picture -> the folder of its patient, person or case in its class folder.
     """
 
     def __init__(self, root: str) -> None:
@@ -92,6 +96,7 @@ class ClassFolders:
         self._unread_classes: dict[str, str] = {}
         self._empty: list[str] = []
         self._odd_names: list[str] = []
+        self.persons: dict[str, str] = {}
 
     def class_folders(self, place: str) -> list[str]:
         """Return the class folders of a place; pictures beside them are remembered."""
@@ -144,8 +149,7 @@ class ClassFolders:
     def _leads_up(self, folder: str) -> bool:
         if not os.path.islink(folder):
             return False
-        real = os.path.realpath(folder)
-        if self._real_root == real or self._real_root.startswith(real + os.sep):
+        if leads_up(folder, self._root):
             self._not_followed.append(relative(self._root, folder))
             return True
         self._look_outside(folder)
@@ -158,7 +162,8 @@ class ClassFolders:
     def pictures(self, folder: str) -> list[str]:
         """Return the names of the pictures of a class folder.
 
-        They lie in it, or all of them in a folder that says only that they are pictures.
+        They lie in it, or all of them in a folder that says only that they are pictures, or in a
+        folder for each patient, person or case.
         """
         inner, files = entries(folder, self.left_out)
         names, unread = [], collections.Counter[str]()
@@ -175,14 +180,27 @@ class ClassFolders:
                 self._look_outside(os.path.join(folder, name))
             if not name.isascii() and errors.shown(name, 999) != name:
                 self._odd_names.append(relative(self._root, folder, name))
-        for name in inner:
-            self._check_depth(os.path.join(folder, name))
+        if not names and are_persons(inner):
+            names = [picture for name in inner for picture in self._of_person(folder, name)]
+        else:
+            for name in inner:
+                self._check_depth(os.path.join(folder, name))
         self._unread += unread
         if not names:
             self._empty.append(relative(self._root, folder))
             if unread:
                 kinds = ", ".join(f"{n} {e}" for e, n in unread.most_common(3))
                 self._unread_classes[relative(self._root, folder)] = kinds
+        return names
+
+    def _of_person(self, folder: str, person: str) -> list[str]:
+        """Return the pictures of one patient, person or case, as seen from the class folder."""
+        place = os.path.join(folder, person)
+        if self._leads_up(place):
+            return []
+        names = [f"{person}/{name}" for name in self.pictures(place)]
+        for name in names:
+            self.persons[relative(self._root, folder, name)] = same_class(person)
         return names
 
     def _check_depth(self, place: str) -> None:
@@ -197,8 +215,8 @@ class ClassFolders:
             if is_person(os.path.basename(place)):
                 raise errors.DataError(
                     f"{deeper}\nThat is the name of a patient, a person or a case, whose pictures "
-                    "belong into one split: put them into train/CLASS/, val/CLASS/ or test/CLASS/, "
-                    "with that name before those of the pictures.",
+                    "belong into one split. Other pictures of the class are in no such folder: put "
+                    "each of them into the folder of its patient, too: CLASS/PATIENT/PICTURE.",
                     given=place,
                 )
             raise errors.DataError(
@@ -237,6 +255,7 @@ class ClassFolders:
             f"{errors.shown(root, 200)} has {have}; classification needs two or more.\n"
             "Put the pictures of each class into a folder of their own: FOLDER/CLASS/PICTURE."
         )
+        why = "\n".join((why, *self.notes()))
         if not classes:
             raise errors.DataError(why, given=root)
         return why
@@ -285,7 +304,10 @@ class ClassFolders:
             )
         for extension, count in sorted(self._unread.items()):
             way = f"; {CONVERT[extension]}" if extension in CONVERT else ""
-            ending = f"{extension} files" if extension.startswith(".") else "files without ending"
+            ending = f"{extension} files"
+            if not extension.startswith("."):
+                ending = "files without ending"
+                way = "; if they are pictures, give them the ending of their format, as .jpg"
             notes.append(f"{count:,} {ending} in class folders were not read{way}.")
         if self._empty:
             notes.append(f"Class folders without pictures: {some(self._empty)}.")
@@ -314,6 +336,11 @@ class ClassFolders:
 def same_class(name: str) -> str:
     """Return a name in the form in which splits are compared: composed, in small letters."""
     return same_name(same_name(name).casefold())
+
+
+def are_persons(folders: list[str]) -> bool:
+    """Say whether folders have the names of patients, persons or cases."""
+    return bool(folders) and (all(map(is_person, folders)) or are_ids(folders))
 
 
 def _any_picture(files: list[str]) -> bool:

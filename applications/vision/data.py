@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors, folders
-from actzoo.applications.vision import folder, images, label_tables
+from actzoo.applications.vision import folder, groups, images, label_tables
 from actzoo.applications.vision.inspection import inspect_files
 from actzoo.applications.vision.options import OPTIONS
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
@@ -73,6 +73,7 @@ def open_pictures(path: str, options: Mapping[str, Any]) -> Pictures:
         kind=listing.kind,
         set_aside=listing.set_aside,
         why_few=listing.why_few,
+        persons=[listing.persons.get(path) for path in listing.paths],
     )
 
 
@@ -131,6 +132,8 @@ class Pictures:
         kind: What the data was taken for and why.
         set_aside: What was left out before.
         why_few: Why one class is not enough for training; None where there are more.
+        persons: Patient, person or case of each picture, None where it is not known; none at all
+            by default.
 
     Raises:
         DataError: A class would lose more than half of its pictures; or, strict, anything is wrong.
@@ -150,6 +153,7 @@ class Pictures:
         kind: str = "",
         set_aside: Sequence[str] = (),
         why_few: str | None = None,
+        persons: Sequence[str | None] = (),
     ) -> None:
         self.classes = classes
         self._why_few = why_few
@@ -167,7 +171,10 @@ class Pictures:
         self._splits = [splits[i] for i in self._positions]
         self._rows = inspection.rows[self._positions]
         same = _duplicates(self._ids, self._labels, self._splits, self._rows, options.strict)
-        self._notes = (*notes, *faults, *same, *_peculiarities(self._ids, self._rows))
+        known = persons or [None] * len(ids)
+        self._persons = [known[i] for i in map(int, self._positions)]
+        divided = groups.note_divided(self._persons, self._splits)
+        self._notes = (*notes, *faults, *same, *divided, *_peculiarities(self._ids, self._rows))
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -213,8 +220,8 @@ class Pictures:
         return self._splits
 
     def groups(self) -> list[str]:
-        """Return a digest of each picture's pixels: copies of one are never divided."""
-        return [bytes(digest).hex() for digest in self._rows["pixels"]]
+        """Return the group of each picture: copies of one, or those of one person."""
+        return groups.joined([digest.hex() for digest in self.digests()], self._persons)
 
     def value_ranges(self, train: Sequence[int] | np.ndarray | None) -> dict[str, list[float]]:
         """Return black and white in pictures of more than 8 bits a value, by the form of values.
@@ -385,7 +392,8 @@ def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
             f"{some(animated)}."
         )
     notes += _notes_on_depth(rows, some)
-    if len(rows) and (brightest := rows["high"].max()) * images.DARK < images.WHITES[0]:
+    is_whole = len(rows) and (rows["form"] != images.FORMS.index(images.FLOAT)).all()
+    if is_whole and (brightest := rows["high"].max()) * images.DARK < images.WHITES[0]:
         notes.append(
             f"All pictures are nearly black: their highest value is {brightest:,.6g}. If they were "
             "made from pictures of more bits, the tool kept too few of them; if they are masks or "

@@ -15,12 +15,13 @@ from actzoo import errors
 from actzoo.applications.vision.class_folders import (
     UNLABELED,
     ClassFolders,
+    are_persons,
     holds_pictures,
     is_picture,
     relative,
     some,
 )
-from actzoo.applications.vision.names import by_split
+from actzoo.applications.vision.names import by_split, is_split
 from actzoo.folders import SPLIT_NAMES, entries
 
 
@@ -37,6 +38,7 @@ class Listing:
         kind: What the folder was taken for and why.
         set_aside: What was left out.
         why_few: Why its one class is not enough for training; None where it has more.
+        persons: Path of a picture -> its patient, person or case, where folders say it.
     """
 
     classes: tuple[str, ...]
@@ -47,6 +49,7 @@ class Listing:
     kind: str
     set_aside: tuple[str, ...]
     why_few: str | None = None
+    persons: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def looks_like_classes(root: str) -> str | None:
@@ -72,10 +75,19 @@ def _holds(folder: str) -> str | None:
     inner, files = entries(folder)
     if any(is_picture(file) for file in files):
         return "class folders with pictures"
-    for name in inner[:50]:
-        if any(is_picture(file) for file in entries(os.path.join(folder, name))[1]):
-            return "folders of class folders with pictures"
+    levels = 1 + (is_split(os.path.basename(folder)) or are_persons(inner))
+    if any(_is_reached(os.path.join(folder, name), levels) for name in inner[:50]):
+        return "folders of class folders with pictures"
     return None
+
+
+def _is_reached(folder: str, levels: int) -> bool:
+    """Say whether pictures are in a folder, or in the folders of so many levels from it."""
+    inner, files = entries(folder)
+    if any(is_picture(file) for file in files):
+        return True
+    deeper = (os.path.join(folder, name) for name in inner[:50])
+    return levels > 1 and any(_is_reached(place, levels - 1) for place in deeper)
 
 
 def _is_table(name: str) -> bool:
@@ -113,7 +125,13 @@ def list_pictures(root: str) -> Listing:
     why_few = listed.check_classes(root, every, classes)
     below = ", ".join(f"{relative(root, place)}/" for split, place in sections.items() if split)
     kind = f"photos in {len(classes)} class folders" + (f", below {below}" if below else "")
-    result = Listing(classes, [], [], [], listed.notes(), kind, listed.set_aside(), why_few)
+    if listed.persons:
+        count = len(set(listed.persons.values()))
+        kind += f", in folders of {count:,} patients, persons or cases"
+        kind += ", each kept in one split" * (None in sections)
+    result = Listing(
+        classes, [], [], [], listed.notes(), kind, listed.set_aside(), why_few, listed.persons
+    )
     for split, place in sections.items():
         _add_split(result, root, split, place, folders_of[split], files_of[split])
     return result

@@ -446,11 +446,60 @@ def test_loose_pictures_show_a_way(tmp_path):
     assert "begin with cat, dog" in message and "labels.csv" in message
 
 
-def test_patients_below_classes_are_not_to_be_mixed(tmp_path):
-    for name in ("benign", "malignant"):
-        for patient in range(3):
-            write(tmp_path / name / f"patient{patient}" / "a.png", patient + len(name))
-    assert "one split" in refused(tmp_path, "patient, a person or a case")
+PATIENTS = ("patient{}", "LIDC-IDRI-{:04}", "sub-0{}", "case_{}/images")
+
+
+@pytest.mark.parametrize("form", PATIENTS)
+def test_pictures_of_patients_below_classes_stay_in_one_split(tmp_path, form):
+    for label, name in enumerate(("benign", "malignant")):
+        for number in range(24):
+            own = form.format(number // 3 + 8 * label)
+            write(tmp_path / name / own / f"{number}.png", number + 24 * label)
+    write(tmp_path / "malignant" / form.format(8) / "copy.png", 0)  # of a picture of patient 0
+    source, _ = look(tmp_path)
+    assert "folders of 16 patients" in source.fingerprint().kind
+    parts = data.split(source, seed=0, note=lambda note: None)
+    of_folder = [path.split("/")[1] for path in source.ids()]
+    held = [{of_folder[i] for i in indices} for indices in parts.values()]
+    assert not held[0] & held[1] and not held[0] & held[2] and not held[1] & held[2]
+    joined = dict(zip(of_folder, source.groups(), strict=True))
+    first, copied = (form.format(number).split("/")[0] for number in (0, 8))
+    assert joined[first] == joined[copied] and len(set(joined.values())) == 15
+
+
+def test_patients_of_one_class_alone_have_folders(tmp_path):
+    for number in range(6):
+        write(tmp_path / "covid" / f"patient{number // 2}" / f"{number}.png", number)
+        write(tmp_path / "normal" / f"{number}.png", 50 + number)
+    groups = look(tmp_path)[0].groups()
+    assert len(set(groups[:6])) == 3 and len(set(groups[6:])) == 6
+    write(tmp_path / "covid" / "loose.png", 99)
+    assert "CLASS/PATIENT/PICTURE" in refused(tmp_path, "one split")
+
+
+def test_patients_whom_given_splits_divide_are_noted(tmp_path):
+    for seed, split in enumerate(("train", "test")):
+        for label, name in enumerate(("covid", "normal")):
+            for number in range(8):
+                own = f"patient{number // 2 + 4 * label + 6 * seed}"
+                write(
+                    tmp_path / split / name / own / f"{number}.png", number + 8 * label + 16 * seed
+                )
+    noted(look(tmp_path)[1], "2 of 14 patients", "in more than one split: patient6, patient7.")
+
+
+def test_what_was_left_out_is_named_where_one_class_remains(tmp_path):
+    for name in ("java", ".NET"):
+        for number in range(4):
+            write(tmp_path / name / f"{number}.png", number + len(name))
+    assert "without the dot" in refused(tmp_path, r"left out: \.NET")
+
+
+@pytest.mark.parametrize("beside", ["readme[1].txt", "README(2)", "license1.txt", "MSR-LA.docx"])
+def test_what_describes_data_does_not_hide_it(tmp_path, beside):
+    write_classes(tmp_path / "archive" / "PetImages")
+    (tmp_path / "archive" / beside).write_text("about")
+    assert look(tmp_path)[0].classes == ("cat", "dog")
 
 
 # --- forms of published data sets --------------------------------------------------------------
@@ -517,3 +566,12 @@ def test_pictures_of_8_bits_that_are_nearly_black_are_noted(tmp_path):
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number}.png").write_bytes(encoded(noise(number) // 16))
     noted(look(root)[1], "All pictures are nearly black", "15")
+
+
+def test_shares_of_1_are_not_nearly_black(tmp_path):
+    for number in range(8):
+        place = tmp_path / ("cat", "dog")[number % 2]
+        place.mkdir(exist_ok=True)
+        shares = Image.fromarray((noise(number)[..., 0] / 255).astype("float32"))
+        place.joinpath(f"{number}.tif").write_bytes(encoded(shares, "TIFF"))
+    assert not [note for note in look(tmp_path)[1] if "black" in note]
