@@ -69,6 +69,7 @@ class LeftOut:
         unread: Ending -> how many files that are not data.
         answers: How many files that `predict` wrote among others, by its table.
         unlisted: Path of a folder that cannot be listed, where a walk goes on without it -> why.
+        upward: Paths of links to a folder that holds the root, which a walk does not follow.
     """
 
     root: str
@@ -79,6 +80,7 @@ class LeftOut:
     unread: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     answers: int = 0
     unlisted: dict[str, str] = dataclasses.field(default_factory=dict)
+    upward: list[str] = dataclasses.field(default_factory=list)
 
     def path(self, folder: str, name: str) -> str:
         """Return a path relative to the root, with `/`."""
@@ -94,6 +96,7 @@ class LeftOut:
             "hidden": sorted(set(self.hidden)),
             "written by actzoo": [*outputs, *answers],
             "pipes, sockets or devices": sorted(set(self.special)),
+            "links to folders above": sorted(self.upward),
         }
         return tuple(f"{kind}: {_some(names)}" for kind, names in kinds.items() if names)
 
@@ -118,6 +121,11 @@ class LeftOut:
         if self.special:
             named = _some(sorted(set(self.special)))
             notes.append(f"Pipes, sockets or devices, which were not opened: {named}.")
+        if self.upward:
+            notes.append(
+                "Links that lead to a folder above the given one, which were not followed: "
+                f"{_some(sorted(self.upward))}."
+            )
         return notes
 
     def _holds(self, name: str, is_data: Callable[[str], bool]) -> bool:
@@ -227,7 +235,7 @@ def _only_folder(place: str) -> str | None:
 def _describes(name: str) -> bool:
     """Tell by its name whether a file is about data and no part of it."""
     stem, ending = os.path.splitext(name.lower())
-    named = ending in ("", ".txt") and re.split(r"[-_. ]", stem)[0] in _DOCUMENTS
+    named = ending in ("", ".txt") and re.split(r"[\W\d_]", stem)[0] in _DOCUMENTS
     return named or ending in _DOCUMENT_ENDINGS or is_named_as_archive(name)
 
 
@@ -350,13 +358,23 @@ def _walk(root: str, left_out: LeftOut) -> Iterator[str]:
             yield place
             continue
         linked = {name for name in inner if os.path.islink(os.path.join(place, name))}
-        links += [os.path.join(place, name) for name in inner if name in linked]
+        for name in sorted(linked):
+            if leads_up(os.path.join(place, name), root):
+                left_out.upward.append(left_out.path(place, name))
+            else:
+                links.append(os.path.join(place, name))
         names = {**dict.fromkeys(found, False), **dict.fromkeys(inner, True)}
         waiting += [
             (os.path.join(place, name), names[name])
             for name in sorted(names, reverse=True)
             if name not in linked
         ]
+
+
+def leads_up(folder: str, root: str) -> bool:
+    """Say whether a folder is, in truth, a root itself or a folder that holds it."""
+    real, top = os.path.realpath(folder), os.path.realpath(root)
+    return top == real or top.startswith(os.path.join(real, ""))
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

@@ -110,6 +110,17 @@ def test_links_are_followed_each_folder_once(tmp_path):
     assert listed == ["self", "x/a.jpg", "out/b.jpg", "out/deep/c.jpg"]
 
 
+@unix
+def test_links_to_folders_above_are_named_and_not_followed(tmp_path):
+    put(tmp_path, "private/z.jpg", "data/a.jpg", "data/deep/b.jpg")
+    for link, target in (("data/up", ".."), ("data/deep/top", "/"), ("data/self", ".")):
+        (tmp_path / link).symlink_to(target, target_is_directory=True)
+    listed, left_out = names_of(tmp_path / "data")
+    assert listed == ["a.jpg", "deep/b.jpg"]
+    assert sorted(left_out.upward) == ["deep/top", "self", "up"]
+    assert "above" in left_out.notes(lambda name: True, "pictures")[-1]
+
+
 def test_only_inputs_are_taken_from_folders_and_the_rest_is_counted(tmp_path):
     put(tmp_path, "a.jpg", "README.txt", "b/notes.txt", "b/none", "b/c.jpg")
     listed, left_out = names_of(tmp_path, takes=lambda name: name.endswith(".jpg"))
