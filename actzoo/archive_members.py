@@ -39,7 +39,7 @@ FOREIGN = {
     ".dmg": ("an image of a disk", "7z x {} -o{}"),
 }
 # First bytes of files that end like an archive and are none that is read.
-_AGAIN = "Get the archive again: what was saved is the answer of a server"
+_AGAIN = "Get the archive again: what was saved is the answer of a server."
 _BEGINNINGS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", None),
     (b"Rar!\x1a\x07", "a RAR archive", None),

@@ -49,7 +49,9 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Classes to name per input, in JSON.")] = 5,
     all_classes: Annotated[
         bool,
-        typer.Option("--all", help="Name every class with its probability; in the table, too."),
+        typer.Option(
+            "--all", help="Name every class with its probability, in JSON and in predictions.csv."
+        ),
     ] = False,
     trust: options.Trust = False,
     threads: options.Threads = 1,

@@ -169,7 +169,7 @@ def _say_how_far_off(
         )
     shown = " : ".join(f"{100 * size / total:.0f}" for size in have.values())
     planned = " : ".join(f"{100 * wanted[name]:.0f}" for name in have)
-    say(f"That is {shown} for {' : '.join(have)} instead of {planned}, since {why}.")
+    say(f"The splits drawn are {shown} for {' : '.join(have)} instead of {planned}, since {why}.")
 
 
 def _nothing_left(name: str, groups: np.ndarray) -> errors.DataError:

@@ -84,11 +84,14 @@ def _question(folders: Sequence[str], masks: str) -> QuestionError:
     """Return the question whether folders are classes, or hold images and their masks."""
     named = ", ".join(f"{errors.shown(name, 60)}/" for name in folders)
     own = errors.shown(masks, 60)
+    rename = "rename the folder of their images to images/ "
+    if own != "masks":
+        rename = "rename it to masks/, the folder of their images to images/, "
     return QuestionError(
         f"The pictures in {named} have the same names, as classes may have that are numbered, and "
         f"those in {own}/ few values, as masks have. Which are they?\n"
-        f"If {own}/ holds masks, rename it to masks/, the folder of their images to images/, and "
-        "move other folders away. If these are classes, add --task classification.",
+        f"If {own}/ holds masks, {rename}and move other folders away. If these are classes, add "
+        "--task classification.",
         given=tuple(folders),
         fix="--task classification",
     )
