@@ -220,9 +220,12 @@ def do_plan(session: Session) -> Plan:
         source = open_source(place, domain.name, options.options, log.note)
         seed = options.seed or 0
         drawn: list[str] = []
-        splits = split(source, seed=seed, note=log.note, how=drawn.append, options=options.options)
-        for sentence in drawn:
+
+        def note_drawn(sentence: str) -> None:
+            drawn.append(sentence)
             log.note(sentence)
+
+        splits = split(source, seed=seed, note=log.note, how=note_drawn, options=options.options)
         note_near_copies(source, splits, log.note)
         options, planned = options.without_planned(domain.planned)
         made = make_plan(
