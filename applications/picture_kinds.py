@@ -36,7 +36,7 @@ _OTHERS = (  # what is often found under a picture's name: first bytes, what it 
     (b"\0\0\1\xb3", "a film (MPEG)", ""),
     (b"FLV\1", "a film (Flash)", ""),
     (b"\x76\x2f\x31\x01", "an OpenEXR picture", "save it as TIFF of floating point values"),
-    (b"\x93NUMPY", "a NumPy array", ""),
+    (b"\x93NUMPY", "a NumPy array", "save it as PNG, or a volume as NIfTI"),
     (b"\x89HDF", "an HDF5 file", ""),
 )
 _PORTABLE = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"PF")

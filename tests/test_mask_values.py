@@ -353,3 +353,38 @@ def test_pair_facts_survive_being_stored():
     facts = inspection.PairInfo("a", "b", (3, 4), 1, (), {0: 9, 255: 3}, {255: (1, 2, 3)}, 1.5, 2.5,
                                 0.25, 6, 255, ("hold one bit a pixel",))  # fmt: skip
     assert inspection.PairInfo.read(json.loads(json.dumps(dataclasses.asdict(facts)))) == facts
+
+
+# --- numbers that mean something else ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["SegmentationClass of one color (CVAT)", "0 and 255", "VOC"])
+def test_255_is_void_only_beside_other_classes(tmp_path, kind):
+    for number in range(3):
+        inside = foreground(number)
+        pixels = inside[..., None] * np.array([250, 50, 83], "uint8")
+        if "CVAT" not in kind:
+            pixels = inside * np.uint8(255)
+        if kind == "VOC":
+            pixels[foreground(number + 3) & ~inside] = 7
+        put(tmp_path / "JPEGImages" / f"c{number}.png", png(disc(number)[0]))
+        put(tmp_path / "SegmentationClass" / f"c{number}.png", png(pixels))
+    source = opened(tmp_path)
+    void = kind == "VOC"
+    assert source.classes == ("background", "label 7" if void else "foreground")
+    assert any("void" in note for note in source.fingerprint().notes) == void
+
+
+@pytest.mark.parametrize(
+    ("ends", "noted"), [((9, 12, 30), True), ((3, 4, 5), False), ((9, 9, 9), False)]
+)
+def test_numbers_of_objects_are_noted(tmp_path, ends, noted):
+    count = [np.minimum(np.arange(40 * 48) // 48, end).reshape(40, 48) for end in ends]
+    notes = opened(with_masks(tmp_path, *(own.astype("uint8") for own in count))).fingerprint()
+    assert any("numbers of objects" in note for note in notes.notes) == noted
+
+
+def test_numbers_of_classes_with_gaps_are_not_of_objects(tmp_path):
+    count = [np.arange(40 * 48).reshape(40, 48) % end * 2 for end in (9, 12, 30)]
+    notes = opened(with_masks(tmp_path, *(own.astype("uint8") for own in count))).fingerprint()
+    assert not any("numbers of objects" in note for note in notes.notes)

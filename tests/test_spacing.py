@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scan_files import affine, ball, nifti, opened, put, write_pictures
 
-from actzoo import domains, model_card
+from actzoo import domains, errors, model_card
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,56 @@ def test_the_card_carries_it(tmp_path):
     card = model_card.ModelCard("unet", {}, "medical", "segmentation", ("a",), (), {}, seen=seen)
     again = model_card.ModelCard.read(card.write(tmp_path / "model.json"))
     assert again.seen == seen and dataclasses.replace(again, seen={}).seen == {}
+
+
+def notes_of(root, *scans):
+    for number, scan in enumerate(scans):
+        nibabel.save(scan, put(root / "images" / f"s{number}.nii", b""))
+        nibabel.save(
+            nibabel.Nifti1Image(ball(number)[1], scan.affine, scan.header),
+            put(root / "masks" / f"s{number}.nii", b""),
+        )
+    return " ".join(opened(root).fingerprint().notes)
+
+
+@pytest.mark.parametrize(
+    ("other", "noted"),
+    [
+        (np.diag([-1.0, 1, 2, 1]), True),  # left and right
+        (np.diag([3.0, 3, 3, 1]), True),
+        (np.diag([1.0, 1, 2, 1]), False),
+        (np.diag([1.05, 1.05, 2.1, 1]), False),  # as after a registration
+        (None, False),
+    ],
+)
+def test_two_affines_that_disagree_are_noted(tmp_path, other, noted):
+    scans = [nifti(ball(number)[0], affine(1, 1, 2)) for number in range(3)]
+    if other is not None:
+        scans[1].set_qform(other, 1)
+    assert ("1 of 3 images say two things" in notes_of(tmp_path, *scans)) == noted
+
+
+@pytest.mark.parametrize(("factor", "noted"), [(1e-3, True), (1e3, True), (0.2, False)])
+def test_a_wrong_unit_is_noted(tmp_path, factor, noted):
+    spacing = np.array([1.0, 1.0, 2.0])
+    scans = [
+        nifti(ball(number)[0], affine(*(spacing * factor if number == 1 else spacing)))
+        for number in range(4)
+    ]
+    assert ("wrong unit" in notes_of(tmp_path, *scans)) == noted
+
+
+@pytest.mark.parametrize("value", [0, 5, -1024])
+def test_an_image_of_one_value_is_noted(tmp_path, value):
+    scans = [nifti(ball(number)[0]) for number in range(3)]
+    scans[2] = nifti(np.full_like(ball()[0], value))
+    assert "1 of 3 images have one value everywhere" in notes_of(tmp_path, *scans)
+
+
+@pytest.mark.parametrize("values", [1e300, np.nan, np.inf])
+def test_a_scan_without_a_usable_value_gets_no_advice_to_fill_it(tmp_path, recwarn, values):
+    scans = [nifti(ball(number)[0]) for number in range(3)]
+    scans[1] = nifti(np.full(ball()[0].shape, values))
+    with pytest.raises(errors.DataError, match="no value is a number") as caught:
+        notes_of(tmp_path, *scans)
+    assert "--fill-nan" not in str(caught.value) and not recwarn.list

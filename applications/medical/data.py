@@ -141,6 +141,7 @@ class Scans:
         consistency.check_one_kind(listing.pairs, facts)
         consistency.check_channels(listing.pairs, facts)
         consistency.check_palettes(listing.pairs, facts)
+        listing = folder.without_idle_void(listing, [row.values for row in facts])
         values = [
             MaskValues(pair.mask, row.values, row.edge, row.remarks).without(listing.void)
             for pair, row in zip(listing.pairs, facts, strict=True)
@@ -159,7 +160,7 @@ class Scans:
             *label_values.notes(values, self._ids, aliases, bool(listing.names)),
             *self._notes_on_cases(),
             *_resampled(options),
-            *summary.notes_on_masks(facts, self._ids),
+            *summary.notes(facts, self._ids),
         )
         self._listing = listing
         self._axis = _slice_axis(facts)

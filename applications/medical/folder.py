@@ -10,7 +10,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from actzoo import errors
 from actzoo.applications.medical import (
@@ -376,6 +376,18 @@ def _places_of_names(contents: _Contents) -> tuple[list[str], list[str]]:
 
 def _is_voc(cases: Sequence[pairing.Case]) -> bool:
     return all(VOC_FOLDER in case.mask.folder.casefold().split("/") for case in cases)
+
+
+def without_idle_void(listing: Listing, values: Sequence[Collection[int]]) -> Listing:
+    """Return a listing without VOC's void where the masks hold nothing else but 0: it is a class.
+
+    Args:
+        listing: Of a folder.
+        values: The numbers in each mask.
+    """
+    is_alone = set().union(*values) <= {0, *VOC_VOID}
+    is_voc = listing.void == VOC_VOID and not listing.names
+    return dataclasses.replace(listing, void=()) if is_voc and is_alone else listing
 
 
 def _check_splits(root: str, cases: Sequence[pairing.Case]) -> None:

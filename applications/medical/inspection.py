@@ -33,7 +33,12 @@ from actzoo.applications.medical.volumes import unreadable
 from actzoo.data import shrunk
 from actzoo.inspection import Store
 
-RULES = 6  # raised whenever the readers give other values than before
+RULES = 7  # raised whenever the readers give other values than before
+EVEN = "have one value everywhere, so they show nothing"
+TWO_PLACES = (
+    "say two things of where their voxels are (the qform of the header and its sform differ); the "
+    "sform was taken, so check that left and right, and the sizes of voxels, are right"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +94,7 @@ class PairInfo:
         turn: Orientation that the image's EXIF gives.
         edge: Most frequent value along the mask's outer edge.
         remarks: See `ReadMask`.
+        doubts: What is odd about the image; each completes "3 images".
         shrunk: The image's signature, for near-copies; its int8 values in base64.
     """
 
@@ -105,6 +111,7 @@ class PairInfo:
     turn: int = 1
     edge: int = 0
     remarks: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     shrunk: str = ""
 
     @property
@@ -136,6 +143,7 @@ class PairInfo:
             turn=int(stored["turn"]),
             edge=int(stored["edge"]),
             remarks=tuple(map(str, stored["remarks"])),
+            doubts=tuple(map(str, stored["doubts"])),
             shrunk=str(stored["shrunk"]),
         )
 
@@ -280,11 +288,17 @@ def _refusal(problems: Sequence[tuple[Pair, str]]) -> errors.DataError:
     more = f"; and {len(each) - 10} more" if each[10:] else ""
     asks = all("--" in why for why in by_reason)
     return errors.DataError(
-        f"{len(problems):,} images cannot be used with their masks: {'; '.join(each[:10])}{more}.\n"
+        f"{_unusable(len(problems))}: {'; '.join(each[:10])}{more}.\n"
         + ("Give the option that fits, or fix these" if asks else "Fix these")
         + " files; or remove each with its mask.",
         given=[pair.image for pair, _ in problems],
     )
+
+
+def _unusable(count: int) -> str:
+    if count == 1:
+        return "1 image cannot be used with its mask"
+    return f"{count:,} images cannot be used with their masks"
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
@@ -302,15 +316,17 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
         named = why if "mask" in why else f"of the mask: {why}"
         raise errors.DataError(str(error), given=named) from error
     spacing: tuple[float, ...] = ()
-    turn = 1
+    turn, doubts = 1, []
     if image.ndim == 4:
         spacing = header_of(image_raw, reading).canonical_spacing
+        doubts += [TWO_PLACES] if volumes.says_two_places(image_raw) else []
     else:
         turn = pictures.read_layout(image_raw, reading.max_voxels).orientation
     values = _counted(mask.values)
     edge = _counted(np.concatenate([side.reshape(-1) for side in _sides(mask.values)]))
     outside = padding.find_padding(image)
     content = image if outside is None else padding.without(image, outside)
+    doubts += [EVEN] if content.min() == content.max() else []
     return PairInfo(
         hashlib.sha256(image_raw).hexdigest(),
         "" if mask_raw is None else hashlib.sha256(mask_raw).hexdigest(),
@@ -325,6 +341,7 @@ def _pair_info(root: str, pair: Pair, reading: Reading) -> PairInfo:
         turn=turn,
         edge=max(edge, key=lambda value: edge[value]),
         remarks=mask.remarks,
+        doubts=tuple(doubts),
         shrunk=_signature(image, outside, float(content.min())),
     )
 

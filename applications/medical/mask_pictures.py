@@ -157,6 +157,6 @@ def _colored(colors: np.ndarray) -> MaskPicture:
         most = ", ".join(str(every[k]) for k in np.argsort(-counts)[:5])
         shown = f" ({len(every):,}: {most}{', …' * (len(every) > 5)})"
     raise unreadable(
-        f"the mask has colors{shown}; a mask holds one number per pixel (write the class indices "
+        f"the mask has colors{shown}; masks hold one number per pixel (write the class indices "
         "as a gray PNG, or as a PNG with a palette)"
     )

@@ -185,10 +185,13 @@ def _opened(value: object) -> np.ndarray:
 def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
     if pixels.dtype.kind in "iu":
         return pixels if pixels.dtype == np.uint8 else pixels.astype("float32")
-    pixels = pixels.astype("float32")
+    with np.errstate(over="ignore"):  # beyond float32 is infinite
+        pixels = pixels.astype("float32")
     bad = ~np.isfinite(pixels)
     if not bad.any():
         return pixels
+    if bad.all():
+        raise unreadable("no value is a number within 3e38: all are NaN, infinite or larger")
     if fill is None:
         fill = _fill_of_padding(pixels, bad)
     if fill is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from actzoo.applications.medical.volumes import numbers
 
 SPACING = "spacing outside what was seen in training"
 TOLERANCE = 0.1  # of a spacing: so much beyond the range of training is an ordinary difference
+UNITS_APART = 100.0  # times the usual spacing: mm and m, or um
+FEWEST_ENDS, MANY_OBJECTS = 3, 8  # by which numbers of objects are told from those of classes
 LEAST_PADDING = 0.01  # of a scan, that is worth a word
 
 
@@ -89,14 +91,53 @@ def remarks(spacing: Sequence[float], known: Mapping[str, Any]) -> dict[str, str
     }
 
 
-def notes_on_masks(facts: Sequence[PairInfo], ids: Sequence[str]) -> list[str]:
-    """Return notes on masks that were read in an unusual way."""
+def notes(facts: Sequence[PairInfo], ids: Sequence[str]) -> list[str]:
+    """Return notes on images that look wrong, and on masks that were read in an unusual way."""
+    return [
+        *_counted("images", [row.doubts for row in facts], ids),
+        *_spacings_apart(facts, ids),
+        *_counted("masks", [set(row.remarks) - {ONE_BIT} for row in facts], ids),
+        *_numbers_of_objects(facts),
+    ]
+
+
+def _counted(what: str, said: Sequence[Iterable[str]], ids: Sequence[str]) -> list[str]:
     by_remark = collections.defaultdict(list)
-    for name, row in zip(ids, facts, strict=True):
-        for remark in set(row.remarks) - {ONE_BIT}:
+    for name, remarks in zip(ids, said, strict=True):
+        for remark in remarks:
             by_remark[remark].append(name)
     return [
-        f"{len(names):,} of {len(facts):,} masks {remark}: {', '.join(names[:3])}"
+        f"{len(names):,} of {len(ids):,} {what} {remark}: {', '.join(names[:3])}"
         + (f" and {len(names) - 3:,} more." if names[3:] else ".")
         for remark, names in by_remark.items()
+    ]
+
+
+def _spacings_apart(facts: Sequence[PairInfo], ids: Sequence[str]) -> list[str]:
+    """Return a note on voxels so much larger or smaller than most that a unit is wrong."""
+    if not facts[0].is_volume:
+        return []
+    spacings = np.array([row.spacing for row in facts])
+    usual = np.median(spacings, axis=0)
+    ratio = np.maximum(spacings / usual, usual / spacings).max(axis=1)
+    odd = int(ratio.argmax())
+    if ratio[odd] < UNITS_APART:
+        return []
+    return [
+        f"The voxels of {ids[odd]} are {numbers(spacings[odd])} mm apart, those of most "
+        f"{numbers(usual)}. If its header has the wrong unit, correct it."
+    ]
+
+
+def _numbers_of_objects(facts: Sequence[PairInfo]) -> list[str]:
+    """Return a note on masks that count 1, 2, 3, … to another end in each: objects, no classes."""
+    held = [sorted(set(row.values) - {0}) for row in facts]
+    ends = sorted({len(own) for own in held if own})
+    counted = all(own == [*range(1, len(own) + 1)] for own in held)
+    if not counted or len(ends) < FEWEST_ENDS or ends[-1] < MANY_OBJECTS:
+        return []
+    return [
+        f"Each mask counts from 1 without a gap, to {ends[0]} in one and {ends[-1]} in another, as "
+        "numbers of objects do; here each number is a class. If all objects are of one class, "
+        "write 1 for each."
     ]

@@ -29,6 +29,7 @@ EXTRA_BYTES = 1 << 20  # header extensions and padding that a file may hold besi
 LARGEST_RATIO = 300  # of a scan's voxels over its gzip; noise alone keeps it below 20
 HARMLESS_BYTES = 16 << 20  # below this, any ratio is taken
 ISOTROPIC = 1.5  # coarsest over finest spacing, up to which slices may be cut along any axis
+FORMS_APART = 0.2  # of a spacing, by which the two affines of a header may differ
 FLAT = 1e-6  # volume of a voxel over the product of its sides, at least
 _BROKEN = (OSError, EOFError, zlib.error, struct.error)
 _UNITS = {1: 1000.0, 2: 1.0, 3: 1e-3}  # of xyzt_units: m, mm, um
@@ -256,6 +257,18 @@ def _check_spacing(header: Nifti1Header) -> None:
         whole = False
     if not whole:
         raise unreadable("its affine is not a number somewhere, or singular")
+
+
+def says_two_places(raw: bytes) -> bool:
+    """Say whether a volume's qform and sform differ in where axes point or in spacings."""
+    header = parsed_header(_first_bytes(raw))
+    try:
+        forms = [header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]]
+        axes = [load_nibabel().orientations.io_orientation(form) for form in forms]
+        lengths = [np.linalg.norm(form[:3, :3], axis=0) for form in forms]
+    except Exception:  # one is not there, or damaged beside the other, which is used
+        return False
+    return not (np.array_equal(*axes) and np.allclose(*lengths, rtol=FORMS_APART))
 
 
 def _is_flat(axes: np.ndarray) -> bool:
