@@ -268,7 +268,7 @@ def says_two_places(raw: bytes) -> bool:
         lengths = [np.linalg.norm(form[:3, :3], axis=0) for form in forms]
     except Exception:  # one is not there, or damaged beside the other, which is used
         return False
-    return not (np.array_equal(*axes) and np.allclose(*lengths, rtol=FORMS_APART))
+    return not (np.array_equal(*axes) and np.allclose(lengths[0], lengths[1], rtol=FORMS_APART))
 
 
 def _is_flat(axes: np.ndarray) -> bool:
