@@ -332,6 +332,30 @@ def arrays(root):
             put(root / place / f"{number}.npy", content.getvalue())
 
 
+def mrbrains(root):
+    for number in range(N):
+        for kind in ("T1", "FLAIR"):
+            put(root / f"{number}/orig/{kind}.nii", scan(number))
+        put(root / f"{number}/segm.nii", label(number))
+
+
+def fives(root):
+    for split in ("train", "test"):
+        write(root, f"{split}/Original/{{}}.png", f"{split}/Ground truth/{{}}.png",
+              names=("1_A", "2_D"))  # fmt: skip
+
+
+def listed(**lists):
+    """Write pairs, and lists of their names beside them."""
+
+    def layout(root):
+        write(root, "images/{}.png", "masks/{}.png")
+        for name, names in lists.items():
+            put(root / "lists" / f"{name}.txt", names.encode())
+
+    return layout
+
+
 def drive_without_fields(root):
     for split, numbers in (("training", ("21", "22")), ("test", ("01", "02"))):
         write(root, f"{split}/images/{{}}_{split}.tif", f"{split}/1st_manual/{{}}_manual1.gif",
@@ -494,6 +518,15 @@ READ = {
                                            "LabeledApproved_full/"),
     "train_labels/a_L.png of colors": (splits_of_colors, 6, {"train", "val", "test"}, 6,
                                        "train_labels/"),
+    "1/orig/T1.nii + 1/segm.nii (MRBrainS)": (mrbrains, 4, {None}, 4, "2 channels: flair, t1"),
+    "1_A.png in train/ and test/ (FIVES)": (fives, 4, {"train", "test"}, 4, "Ground truth/"),
+    "train.txt + test.txt (LandCover)": (listed(train="a00\na01.png\nimages/a02.png", test="a03"),
+                                         4, {"train", "test"}, 4, "images/ beside masks/"),
+    "trainval.txt + test.txt (pets)": (listed(trainval="a00 1 1\na01 1 2", test="a03 1 1"),
+                                       3, {"train", "test"}, 3, "images/ beside masks/"),
+    "test_list.txt alone": (listed(test_list="a03,a01"), 4, {"train", "test"}, 4, "images/"),
+    "a train.txt of other things": (listed(train="one sentence\nanother one\na00"), 4, {None}, 4,
+                                    "images/ beside masks/"),
     "unequal endings and letters": (both("img/{}.JPG", "mask/{}_Mask.PNG",
                                          images=lambda n: picture(n, "JPEG")), 4, {None}, 4,
                                     "img/ beside mask/"),
@@ -517,6 +550,8 @@ REFUSED = {
     "foo/ + bar/, some without": (some_lack, r"2 files .*foo/a02\.png \(has no mask\)"),
     "three folders of equal names": (overlays, r"aa/, bb/, cc/ have the same names(.|\n)*bb/"),
     "a folder of masks for each class": (organs, r"images/a00\.png \(has no mask\)"),
+    "one name in two lists": (listed(train="a00\na01\na02", test="a03\na02"),
+                              r"train\.txt both name a02|test\.txt and .*both name a02"),
     "two data sets": (two_sets, r"2 data sets.*Dataset001_a/dataset\.json(.|\n)*folder of one"),
     "arrays beside pictures": (arrays_beside, r"4 \.npy(.|\n)*nibabel\.save"),
     "arrays": (arrays, r"8 \.npy(.|\n)*nibabel\.save"),

@@ -21,6 +21,7 @@ from actzoo.applications.medical import (
     patients,
     probing,
     slots,
+    split_lists,
     wording,
 )
 from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
@@ -28,7 +29,6 @@ from actzoo.folders import SPLIT_NAMES, LeftOut, files_of
 
 MOST_ASKED = 20  # files of unknown kind that are opened to tell whether they are DICOM
 MOSTLY = 0.9  # share of the files that belong together where their names alone decide
-VOC_LISTS = "ImageSets/Segmentation"
 VOC_FOLDER, VOC_VOID = "segmentationclass", (255,)  # VOC's outlines of objects have no truth
 META = ("dataset.json", "labels.json", "classes.txt")
 
@@ -224,7 +224,8 @@ def _contents(root: str) -> _Contents:
         listed = []
     paths = [os.path.relpath(path, root).replace(os.sep, "/") for path in listed]
     scans, others = _sorted_by_use(paths)
-    files = _listed_by_voc(root, layout.read_paths(scans), others)
+    files, lists = split_lists.applied(root, layout.read_paths(scans), others)
+    others = [path for path in others if path not in lists]
     has_masks = any(file.role != IMAGE for file in files)
     matches = pairing.match(files) if has_masks else pairing.Matches()
     are_pairs = _are_pairs(root, files, matches)
@@ -236,11 +237,27 @@ def _contents(root: str) -> _Contents:
 
 
 def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
-    """Return files without their folders where names of files alone say what belongs together."""
+    """Return files with other places than their folders', where they belong together by these.
+
+    Names of files alone may say what does, whatever the folders; or masks lie above their images.
+    """
     if all(file.role == IMAGE for file in files):
         return None
     flat = [dataclasses.replace(file, place=(), split=None) for file in files]
-    found = pairing.match(flat)
+    places = {file.place for file in files if file.role == MASK}
+    above = [dataclasses.replace(file, place=_first_in(places, file.place)) for file in files]
+    return next((found for moved in (flat, above) if (found := _kept(root, files, moved))), None)
+
+
+def _first_in(places: Collection[tuple[str, ...]], place: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the nearest of some places that one is below; itself where there is none."""
+    above = (place[:depth] for depth in range(len(place), 0, -1))
+    return next((own for own in above if own in places), place)
+
+
+def _kept(root: str, files: Sequence[ScanFile], moved: Sequence[ScanFile]) -> list[ScanFile] | None:
+    """Return moved files with the splits of their folders; None where few belong together."""
+    found = pairing.match(moved)
     count = sum(1 + len(case.images) for case in found.cases)
     needed = len(files) - len(found.aside) - len(found.unlabeled)
     if found.faults or count < max(2, MOSTLY * needed):
@@ -253,25 +270,7 @@ def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
         for case in found.cases
         for file in (*case.images, case.mask)
     }
-    return [dataclasses.replace(file, split=split_of.get(file.path)) for file in flat]
-
-
-def _listed_by_voc(root: str, files: list[ScanFile], others: Sequence[str]) -> list[ScanFile]:
-    """Return files with the splits of VOC's lists; what no list names is set aside by its split."""
-    splits: dict[str, str] = {}
-    for path in others:
-        folder, _, name = path.rpartition("/")
-        split = SPLIT_NAMES.get(name.removesuffix(".txt"))
-        if folder.endswith(VOC_LISTS) and split:
-            splits |= dict.fromkeys(label_names.text(os.path.join(root, path)).split(), split)
-    if not splits:
-        return files
-    return [
-        file
-        if file.role == layout.ASIDE
-        else dataclasses.replace(file, split=splits.get(file.stem, layout.UNLISTED))
-        for file in files
-    ]
+    return [dataclasses.replace(file, split=split_of.get(file.path)) for file in moved]
 
 
 def _sorted_by_use(paths: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ One thing is often saved in two ways: 1 in some masks and 255 in others, gray pi
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
@@ -149,14 +150,16 @@ def _are_levels(places: Mapping[int, int], end: int) -> bool:
 
 def _refuse_without_background(files: Sequence[MaskValues], present: Collection[int]) -> None:
     values = sorted(present)
+    edge = collections.Counter(file.edge for file in files if file.edge).most_common(1)
+    likely = edge[0][0] if edge else values[0]
     named = ", ".join(map(str, values[:10])) + ", …" * (len(values) > 10)
     raise errors.DataError(
         f"No mask holds 0, the background; they hold {named} (the first is "
         f"{errors.shown(files[0].name, 120)}).\n"
-        f"If one of them is the background: --background {values[0]}. If there is none, name all "
+        f"If one of them is the background: --background {likely}. If there is none, name all "
         f"in {_naming(values)}.",
         given=values,
-        fix=f"--background {values[0]}",
+        fix=f"--background {likely}",
     )
 
 

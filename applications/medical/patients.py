@@ -10,7 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-_NUMBERED = re.compile(r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?:image|img|scan|slice|picture|frame|tile)?[-_ ]?\d+(?:[-_ ]?[a-z])?", re.IGNORECASE
+)
 # Of BIDS, which takes letters, too; without a number it is not a subject (sub-cortical).
 _SUBJECT = re.compile(r"(?:^|[_/])(sub-(?=[a-z]*\d)[a-z0-9]+)", re.IGNORECASE)
 # Within a name, "p53" alone may be a stain as well as a patient.
