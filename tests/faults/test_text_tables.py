@@ -530,7 +530,7 @@ def test_one_label_in_two_unicode_forms_is_one_class(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "options"),
     [
-        ("a.csv.gz", gzip.compress(csv_of().encode()), {}),
+        ("a.csv.gz", gzip.compress(csv_of().encode(), mtime=0), {}),
         ("a.json", json.dumps(records()).encode(), {}),
         ("a.txt", "\n".join(f"__label__{b} {x}" for x, b in ROWS).encode(), {}),
         ("a.label", "\n".join(f"NEG:bad {x}" for x in TEXTS).encode(), {}),
