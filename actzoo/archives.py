@@ -108,17 +108,17 @@ def _unpack(archive: Path, target: Path, encoding: str | None) -> None:
     except UnreadableError as error:
         raise _refusal(archive, str(error), error.fix) from error
     except (*_BROKEN, OSError, RuntimeError) as error:
-        why = "is damaged or cut short" if archive.stat().st_size else "is empty (0 bytes)"
+        why, fix = "is damaged or cut short", None
         if isinstance(error, OSError) and error.errno is not None:
             why = f"cannot be unpacked ({error.strerror})"
-        raise _refusal(archive, why) from error
+        elif not archive.stat().st_size:
+            why, fix = f"{why}: it has 0 bytes", "Get it again."
+        raise _refusal(archive, why, fix) from error
 
 
 def _refusal(archive: Path, why: str, fix: str | None = None) -> errors.DataError:
     way = errors.quoted(archive), errors.quoted(archive_members.folder_beside(archive))
     again = "Get it again, or unpack" if "damaged" in why else "Unpack"
-    if "0 bytes" in why:
-        fix = "Get it again."
     fix = fix or f"{again} it yourself and give the folder: 7z x {way[0]} -o{way[1]}"
     return errors.DataError(
         f"The archive {errors.shown(archive, 200)} {why}; nothing of it was used.\n{fix}",

@@ -189,9 +189,14 @@ def existing(run: str | os.PathLike[str] | RunFolder) -> RunFolder:
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(run)
     if not folder.plan.exists():
+        why = "it has no plan.json"
+        fix = "Make one: actzoo plan DATA --out RUN, or actzoo run DATA --out RUN"
+        if folder.path.is_file():
+            why = "it is a file, and a run is a folder"
+        if folder.path.name == folder.plan.name and folder.path.is_file():
+            fix = f"Give the folder that it is in: {errors.quoted(folder.path.parent)}"
         raise errors.MissingFileError(
-            f"There is no run at {errors.shown(folder.path, 200)}: it has no plan.json.\n"
-            "Make one: actzoo plan DATA --out RUN, or actzoo run DATA --out RUN",
+            f"There is no run at {errors.shown(folder.path, 200)}: {why}.\n{fix}",
             given=str(folder.path),
         )
     return folder

@@ -183,7 +183,7 @@ def test_the_content_says_which_kind_an_archive_is(tmp_path):
         ("a.tar.gz", b"<?xml version='1.0'?><Error>", ("an XML text",)),
         ("a.zip", b"version https://git-lfs.github.com/spec/v1", ("git lfs pull",)),
         ("a.zip", gzip.compress(b"x" * 99, mtime=0), ("damaged or cut short",)),
-        ("a.zip", b"", ("is empty (0 bytes)", "Get it again.")),
+        ("a.zip", b"", ("it has 0 bytes", "Get it again.")),
     ],
 )
 def test_what_is_no_archive_that_is_read_is_named(tmp_path, name, content, words):

@@ -258,3 +258,11 @@ def test_a_defect_ends_with_3_and_a_log_without_secrets(tmp_path, monkeypatch, c
     assert "ValueError" in text
     assert "in broken" in text
     assert "keras" in text
+
+
+def test_a_plan_given_for_its_run_names_the_folder(tmp_path, capsys):
+    run = tmp_path / "my run"
+    run.mkdir()
+    (run / "plan.json").write_text("{}")
+    assert cli.run_command(["train", str(run / "plan.json")]) == 2
+    assert f"Give the folder that it is in: '{run}'" in capsys.readouterr().err
