@@ -436,5 +436,6 @@ def recognize(
     asked = [get_domain(spec.name) for spec in DOMAINS if task in (None, spec.task)]
     hints = [hint for domain in asked if (hint := domain.near_miss(place)) is not None]
     says = hints or [f"Accepted: {'; '.join(forms)}."]
-    message = "\n".join([f"{problem}.{folders.hint_of_archives(place)}", *says])
+    hint = folders.hint_of_archives(place) or folders.hint_of_inner(place, _kinds_of)
+    message = "\n".join([f"{problem}.{hint}", *says])
     raise errors.DataError(message, given=path, allowed=forms)

@@ -52,6 +52,7 @@ _DOCUMENT_ENDINGS = frozenset((
 ))  # fmt: skip
 _ARCHIVE = re.compile(r".\.(zip|7z|rar|tgz|tbz2|txz|tar(\.\w+)?)$", re.IGNORECASE)
 MOST_WRAPPINGS = 4
+MOST_LOOKED_AT = 20  # folders inside one without data
 MOST_HIDDEN = 20_000  # files of a hidden folder that are looked at for data
 LONGEST_ENDING = 8  # of a file; what is longer may be part of its name
 
@@ -252,6 +253,20 @@ def hint_of_archives(place: str) -> str:
     if not packed:
         return ""
     return f"\nIt holds archives ({_some(packed, 5)}): unpack these and give the folder of theirs."
+
+
+def hint_of_inner(place: str, kinds_of: Callable[[str], set[str]]) -> str:
+    """Return a sentence on the one folder inside a folder without data that has some; else nothing.
+
+    Args:
+        place: What was looked at.
+        kinds_of: Which kinds of data a folder seems to hold.
+    """
+    inner = entries(place)[0][:MOST_LOOKED_AT] if os.path.isdir(place) else []
+    holding = [name for name in inner if kinds_of(os.path.join(place, name))]
+    if len(holding) != 1:
+        return ""
+    return f"\nIts folder {errors.shown(holding[0], 120)}/ seems to: give that one."
 
 
 def class_names(folders: Sequence[str]) -> tuple[str, ...]:

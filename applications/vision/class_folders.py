@@ -223,8 +223,8 @@ class ClassFolders:
                 f"{deeper}\n"
                 f"The folders of {errors.shown(self._root, 120)} are the classes (below "
                 "train/, val/, test/ if it has these). If these are pictures of that class, move "
-                "them up; if not, move their folder away. If it is a class itself, give the folder "
-                "that holds it.",
+                f"them up{_numbered(place)}; if not, move their folder away. If it is a class "
+                f"itself, give the folder that holds it: {errors.quoted(os.path.dirname(place))}",
                 given=place,
             )
 
@@ -341,6 +341,14 @@ def same_class(name: str) -> str:
 def are_persons(folders: list[str]) -> bool:
     """Say whether folders have the names of patients, persons or cases."""
     return bool(folders) and (all(map(is_person, folders)) or are_ids(folders))
+
+
+def _numbered(folder: str) -> str:
+    """Return what to do instead where numbers name folders inside a class folder."""
+    name = os.path.basename(folder)
+    if not name.isdecimal():
+        return ""
+    return f" (if they number patients, rename them: patient{name}/ stays in one split)"
 
 
 def _any_picture(files: list[str]) -> bool:

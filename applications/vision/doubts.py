@@ -65,6 +65,8 @@ def question(root: str) -> str | None:
         return None
     if _splits(found) and (boxes := _boxes(root, places)):
         return boxes
+    if said := _splits_without_train(found):
+        return said
     said = _splits(found) or _patients(found) or _forms(root, found) or _marked(found)
     if said is None:
         return None
@@ -107,6 +109,19 @@ def _boxes(root: str, places: Sequence[str]) -> str | None:
                     "their own, or give a table with a row for each picture and its class."
                 )
     return None
+
+
+def _splits_without_train(found: dict[str, list[str]]) -> str | None:
+    """Return what to say of splits that hold class folders, where none is called train."""
+    inside = [
+        {path.split("/")[1] for path in paths if path.count("/") > 1} for paths in found.values()
+    ]
+    if not all(map(is_split, found)) or min(map(len, inside)) < 2:
+        return None
+    return (
+        f"The folders {_named(found)} are called like splits and hold class folders, but none is "
+        "called train.\nRename the folder to learn from to train/."
+    )
 
 
 def _splits(found: dict[str, list[str]]) -> str | None:

@@ -112,7 +112,6 @@ def list_pictures(root: str) -> Listing:
         split: listed.matched(sections[split], own, names["train"]) if split else _by_name(own)
         for split, own in names.items()
     }
-    _check_same_classes(root, sections, folders_of)
     files_of = {
         split: {
             name: listed.pictures(os.path.join(sections[split], folder))
@@ -121,7 +120,11 @@ def list_pictures(root: str) -> Listing:
         for split, folders in folders_of.items()
     }
     every = sorted(next(iter(folders_of.values())))
-    classes = tuple(name for name in every if any(files_of[split][name] for split in files_of))
+    filled = {name for own in files_of.values() for name, files in own.items() if files}
+    _check_same_classes(
+        root, sections, {split: filled & set(own) for split, own in files_of.items()}
+    )
+    classes = tuple(name for name in every if name in filled)
     why_few = listed.check_classes(root, every, classes)
     below = ", ".join(f"{relative(root, place)}/" for split, place in sections.items() if split)
     kind = f"photos in {len(classes)} class folders" + (f", below {below}" if below else "")
@@ -211,7 +214,7 @@ def _folders_by_split(root: str, folders: Iterable[str]) -> dict[str, str]:
 
 
 def _check_same_classes(
-    root: str, sections: dict[str | None, str], names: Mapping[str | None, Mapping[str, str]]
+    root: str, sections: dict[str | None, str], names: Mapping[str | None, set[str]]
 ) -> None:
     for split, place in sections.items():
         if split in (None, "train"):
@@ -219,8 +222,8 @@ def _check_same_classes(
         train = relative(root, sections["train"])
         here = relative(root, place)
         for missing, has, lacks in (
-            (set(names[split]) - set(names["train"]), here, train),
-            (set(names["train"]) - set(names[split]), train, here),
+            (names[split] - names["train"], here, train),
+            (names["train"] - names[split], train, here),
         ):
             if missing:
                 raise errors.DataError(

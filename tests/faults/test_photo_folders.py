@@ -575,3 +575,39 @@ def test_shares_of_1_are_not_nearly_black(tmp_path):
         shares = Image.fromarray((noise(number)[..., 0] / 255).astype("float32"))
         place.joinpath(f"{number}.tif").write_bytes(encoded(shares, "TIFF"))
     assert not [note for note in look(tmp_path)[1] if "black" in note]
+
+
+# --- refusals that show the way ----------------------------------------------------------------
+
+
+def test_an_empty_class_folder_of_one_split_is_not_a_class(tmp_path):
+    for split, start in (("train", 0), ("val", 30), ("test", 60)):
+        write_classes(tmp_path / split, start=start)
+    (tmp_path / "train/emu").mkdir()
+    (tmp_path / "test/yak").mkdir()
+    source, notes = look(tmp_path)
+    assert source.classes == ("cat", "dog")
+    noted(notes, "Class folders without pictures: train/emu, test/yak")
+
+
+def test_splits_without_one_to_learn_from_are_named(tmp_path):
+    write_classes(tmp_path / "val")
+    write_classes(tmp_path / "test_set", start=30)
+    refused(tmp_path, "hold class folders, but none is called train")
+
+
+def test_the_one_folder_with_data_in_a_project_is_named(tmp_path):
+    write_classes(tmp_path / "data/train")
+    (tmp_path / "requirements.txt").write_text("actzoo")
+    (tmp_path / "src").mkdir()
+    refused(tmp_path, "no data that actzoo recognizes.\nIts folder data/ seems to")
+
+
+def test_where_pictures_are_too_deep_the_folder_to_give_can_be_pasted(tmp_path):
+    root = tmp_path / "my project"
+    write_classes(root / "photos")
+    write(root / "other/x.png")
+    assert f"'{root}/photos'" in refused(root, "deeper than the class folders")
+    for number in range(3):
+        write(tmp_path / "numbers" / "ab"[number % 2] / f"{number}" / "x.png", number)
+    assert "patient0/ stays in one split" in refused(tmp_path / "numbers", "in a/0/")
