@@ -373,6 +373,12 @@ def cityscapes(root):
             put(root / f"{place.format(name)}_polygons.json", b"{}")
 
 
+def numbered_in_splits(root):
+    for split in ("train", "val"):
+        write(root, f"leftImg8bit/{split}/c_{{}}_{split}_leftImg8bit.png",
+              f"gtFine/{split}/c_{{}}_{split}_gtFine_labelIds.png", names=("1", "2"))  # fmt: skip
+
+
 def superpixels(root):
     images = "ISIC-2017_Training_Data/{}"
     write(root, f"{images}.jpg", "ISIC-2017_Training_Part1_GroundTruth/{}_segmentation.png",
@@ -501,6 +507,10 @@ READ = {
     "01_training.tif + 01_manual1.gif": (drive_without_fields, 4, {"train", "test"}, 4,
                                          "images/ beside 1st_manual/"),
     "leftImg8bit/ + gtFine/ (Cityscapes)": (cityscapes, 4, {"train", "val"}, 4, "beside gtFine/"),
+    "gtFine/ with equal names in splits": (splits("leftImg8bit/{s}/{}_{s}_leftImg8bit.png",
+                                                  "gtFine/{s}/{}_{s}_gtFine_labelIds.png"),
+                                           6, {"train", "val", "test"}, 6, "beside gtFine/"),
+    "gtFine/, 1_train and 1_val": (numbered_in_splits, 4, {"train", "val"}, 4, "beside gtFine/"),
     "a superpixel picture beside each (ISIC 2017)": (superpixels, 4, {"train"}, 4, "GroundTruth/"),
     "patient001_4d.nii beside frames": (series_in_time, 6, {"train"}, 3, "'gt'"),
     "rawdata/ + derivatives/ (VerSe)": (volumes("rawdata/sub-v{n}/sub-v{n}_ct.nii",
@@ -588,6 +598,16 @@ def test_layouts_that_cannot_be_read_are_refused_with_what_they_hold(tmp_path, n
     assert domains.recognize(str(tmp_path)).name == "medical"
     with pytest.raises(errors.DataError, match=words):
         folder.list_pairs(str(tmp_path))
+
+
+@pytest.mark.parametrize("ending", [".json", ".xml", ".txt"])
+def test_pictures_with_outlines_beside_them_get_advice_that_fits(tmp_path, ending):
+    for number, name in enumerate(NAMES):
+        put(tmp_path / f"{name}.png", picture(number))
+        put(tmp_path / f"{name}{ending}", b"{}")
+    vision = domains.get_domain("vision")
+    with pytest.raises(errors.DataError, match=rf"4 of them with a {ending} file(.|\n)*as a mask"):
+        vision.open(str(tmp_path), {})
 
 
 def test_empty_masks_are_masks(tmp_path):

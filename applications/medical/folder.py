@@ -243,10 +243,12 @@ def _wherever(root: str, files: Sequence[ScanFile]) -> list[ScanFile] | None:
     """
     if all(file.role == IMAGE for file in files):
         return None
-    flat = [dataclasses.replace(file, place=(), split=None) for file in files]
+    flat = [dataclasses.replace(file, place=()) for file in files]
+    whole = [dataclasses.replace(file, split=None) for file in flat]
     places = {file.place for file in files if file.role == MASK}
     above = [dataclasses.replace(file, place=_first_in(places, file.place)) for file in files]
-    return next((found for moved in (flat, above) if (found := _kept(root, files, moved))), None)
+    ways = (flat, whole, above)
+    return next((found for moved in ways if (found := _kept(root, files, moved))), None)
 
 
 def _first_in(places: Collection[tuple[str, ...]], place: tuple[str, ...]) -> tuple[str, ...]:

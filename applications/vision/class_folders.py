@@ -30,6 +30,7 @@ READ = frozenset(
         ".avifs",
     )
 )
+OUTLINES = (".json", ".xml", ".txt")  # of objects in the picture of the same name
 # Pictures that are not read: what to do with them.
 CONVERT = {
     ".heic": "save them as JPEG (macOS: sips -s format jpeg FILE --out FILE.jpg)",
@@ -238,6 +239,7 @@ class ClassFolders:
         if len(classes) >= 2:
             return None
         if self._loose and not classes:
+            self._check_outlined(root)
             words = beginnings(self._loose)
             hint = f" Their names begin with {some(words)}." if words else ""
             raise errors.DataError(
@@ -259,6 +261,24 @@ class ClassFolders:
         if not classes:
             raise errors.DataError(why, given=root)
         return why
+
+    def _check_outlined(self, root: str) -> None:
+        """Refuse loose pictures most of which have a file of outlines or boxes beside them."""
+        stems = [os.path.splitext(os.path.join(root, name))[0] for name in self._loose]
+        told = collections.Counter(
+            ending for stem in stems for ending in OUTLINES if os.path.isfile(stem + ending)
+        )
+        ending, count = next(iter(told.most_common(1)), ("", 0))
+        if 2 * count <= len(stems):
+            return
+        raise errors.DataError(
+            f"{errors.shown(root, 120)} holds pictures, {count:,} of them with a {ending} file of "
+            "the same name: outlines or boxes of objects (LabelMe, VOC or YOLO)?\n"
+            "For segmentation, draw each as a mask: a PNG with one number per class, of the same "
+            "name as its picture, in images/ and masks/. For classification, put the pictures of "
+            "each class into a folder.",
+            given=root,
+        )
 
     def _check_unread(self, classes: tuple[str, ...]) -> None:
         unread = {
