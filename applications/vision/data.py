@@ -23,8 +23,6 @@ from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.data_options import read_options
 from actzoo.inspection import Inspection
 
-LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -400,11 +398,11 @@ def _peculiarities(ids: list[str], rows: np.ndarray) -> list[str]:
             "indices, they are no photos."
         )
     heights, widths = rows["height"].astype(float), rows["width"].astype(float)
-    long = np.maximum(heights, widths) > LONGEST * np.minimum(heights, widths)
+    long = np.maximum(heights, widths) > images.LONGEST * np.minimum(heights, widths)
     if long.any():
         notes.append(
-            f"{long.sum():,} pictures are over {LONGEST:g} times as long as wide; most of them is "
-            f"lost when they are cropped: {some(long)}."
+            f"{long.sum():,} pictures are over {images.LONGEST:g} times as long as wide; most of "
+            f"them is lost when they are cropped: {some(long)}."
         )
     return notes
 

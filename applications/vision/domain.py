@@ -129,7 +129,7 @@ class Photos(Domain["Pictures"]):
         return class_folders.is_picture(name)
 
     def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> dict[str, str]:
-        """Return remarks on a picture of more than 8 bits a value."""
+        """Return remarks on a long picture, or one of more than 8 bits a value."""
         from actzoo.applications.vision import remarks
 
         return remarks.remarks(content, steps)

@@ -28,6 +28,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WebP", "AVIF")
 # that its pictures stay below. Shares of 1 may overshoot a little where a tool resized them.
 WHITES = (255, 1023, 4095, 16383, 65535)
 OVERSHOOT = 1.05
+LONGEST = 10.0  # times its width: cropping such a picture loses more than 90 % of it
 DARK = 8  # a white that is so many times the highest value would make pictures black
 AT_ONCE = 1 << 18  # pixels of more than 8 bits a value that are brought to 8 bits together
 FORMS = BYTES, INTEGER, FLOAT = ("8 bits", "integer", "float")  # of a picture's values
@@ -226,6 +227,17 @@ def _unreadable(why: str) -> errors.DataError:
 
 
 _READER = PictureReader(FORMATS, _unreadable, "--max-pixels")
+
+
+def read_size(raw: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return height and width of a picture file, as stored; nothing is decoded.
+
+    Raises:
+        DataError: It is not a picture that is read, or larger than allowed.
+    """
+    with QUIET:
+        file = _READER.open(raw, max_pixels)
+    return file.height, file.width
 
 
 def read_picture(raw: bytes, max_pixels: int = MAX_PIXELS) -> Picture:

@@ -1,4 +1,4 @@
-"""What a user should know of one picture before trusting the answer: how deep its values are."""
+"""What a user should know of one picture before trusting the answer: its form, its depth."""
 
 from __future__ import annotations
 
@@ -12,12 +12,34 @@ _MAY_BE_DEEP = ("PNG", "TIFF")
 
 
 def remarks(raw: bytes, steps: preprocessing.Steps) -> dict[str, str]:
-    """Return remarks on a picture of more than 8 bits a value; nothing else is decoded.
+    """Return remarks on a long picture, or one of more than 8 bits a value.
 
     Args:
         raw: The file.
         steps: The model's preprocessing.
     """
+    return _on_form(raw, steps) | _on_depth(raw, steps)
+
+
+def _on_form(raw: bytes, steps: preprocessing.Steps) -> dict[str, str]:
+    """Return a remark on a picture most of which is cropped; reads its header alone."""
+    if not any(step.get("fit") == "crop" for step in steps):
+        return {}
+    try:
+        height, width = images.read_size(raw)
+    except errors.DataError:
+        return {}  # whoever asks for an answer is told why there is none
+    if max(height, width) <= images.LONGEST * min(height, width):
+        return {}
+    return {
+        f"over {images.LONGEST:g} times as long as wide": (
+            f"It has {width:,} x {height:,} pixels, of which only the middle square is used."
+        )
+    }
+
+
+def _on_depth(raw: bytes, steps: preprocessing.Steps) -> dict[str, str]:
+    """Return a remark on a picture of more than 8 bits a value; nothing else is decoded."""
     kind = kind_of(raw)
     if kind not in _MAY_BE_DEEP or (kind == "PNG" and raw[24:25] != b"\x10"):
         return {}

@@ -481,6 +481,20 @@ def test_a_picture_deeper_than_those_in_training_is_remarked(tmp_path):
         assert vision.remarks(other, plain, {}) == {}
 
 
+def test_a_picture_of_which_most_is_cropped_is_remarked():
+    vision = domains.get_domain("vision")
+    decode = {"step": "decode_image"}
+    crop, fill = (
+        {"step": "resize_image", "height": 8, "width": 8, "fit": f} for f in ("crop", "x")
+    )
+    for sides, is_long in (((9, 91), True), ((91, 9), True), ((9, 90), False)):
+        raw = encoded(noise(1, *sides))
+        said = vision.remarks(raw, (decode, crop), {})
+        assert bool(said) == is_long and vision.remarks(raw, (decode, fill), {}) == {}
+    (said,) = vision.remarks(encoded(noise(1, 9, 99)), (decode, crop), {}).values()
+    assert "99 x 9 pixels" in said and "only the middle" in said
+
+
 def test_one_example_is_read_as_training_reads_it(tmp_path):
     (tmp_path / "deep.tif").write_bytes(color())
     shown = data.read_example(tmp_path / "deep.tif").inputs["image"]
