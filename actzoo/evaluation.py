@@ -316,6 +316,7 @@ def evaluate(
     if seen is not None and own is not None:
         seen = np.intersect1d(seen, own)
     known = [about_seen(source, seen)] if seen is not None and len(seen) else []
+    known += last_look.about_absent_classes(assessed.score)
     return {
         "format": files.FORMAT,
         "task": card.task,

@@ -71,6 +71,21 @@ def look(numbers: Numbers) -> list[Finding]:
     ]
 
 
+def about_absent_classes(score: Mapping[str, Any]) -> list[str]:
+    """Return a note on classes that no scored example holds; their scores are of false alarms.
+
+    Args:
+        score: Of a split, as in `metrics.json`.
+    """
+    absent = [name for name, row in _per_class(score).items() if row.get("n") == 0]
+    if not absent:
+        return []
+    return [
+        f"No scored example holds {_some(absent)}: what is scored there is false alarms alone, and "
+        "a mean over classes may count them as 0."
+    ]
+
+
 def _finding(code: str, what: str, why: str, suggestion: str) -> Finding:
     return Finding(code, "model", what, why, suggestion)
 

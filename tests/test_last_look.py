@@ -65,6 +65,12 @@ def test_a_class_that_is_predicted_and_never_right_is_named():
     assert "1 of 3 classes are never right" in found["class_never_right"]
 
 
+def test_classes_that_no_example_holds_are_noted():
+    assert last_look.about_absent_classes(GOOD) == []
+    (note,) = last_look.about_absent_classes(classified([0, 1] * 9, [0, 2] * 9))
+    assert "No scored example holds 'owl'" in note
+
+
 def test_a_class_that_test_lacks_is_named():
     score = classified([0, 1] * 30, [0, 1] * 30)
     found = looked(score, GOOD)
