@@ -44,17 +44,14 @@ from actzoo import (
 from actzoo.applications.medical import (
     augmentation,
     catalog,
-    folder,
     inspection,
-    mask_pictures,
     panels,
-    patients,
-    pictures,
     preprocessing,
     tiling,
-    volumes,
     writing,
 )
+from actzoo.applications.medical.files import mask_pictures, pictures, volumes
+from actzoo.applications.medical.layouts import folder, patients
 from actzoo.cli import answers
 from actzoo.data import read_settings
 from actzoo.preprocessing import apply

@@ -10,7 +10,9 @@ from PIL import Image
 from scan_files import affine, ball, disc, indexed, nifti, opened, png, put
 
 from actzoo import data, domains, errors
-from actzoo.applications.medical import containers, endings, preprocessing, volumes, writing
+from actzoo.applications.medical import preprocessing, writing
+from actzoo.applications.medical.files import containers, volumes
+from actzoo.applications.medical.layouts import endings
 from actzoo.tasks import IGNORE_INDEX
 
 sitk = pytest.importorskip("SimpleITK")

@@ -16,7 +16,7 @@ from PIL import Image
 from scan_files import ball, disc, indexed, nifti, png, put
 
 from actzoo import domains, errors
-from actzoo.applications.medical import folder
+from actzoo.applications.medical.layouts import folder
 
 N = 4
 NAMES = [f"a{number:02d}" for number in range(N)]

@@ -28,9 +28,10 @@ from actzoo import (
     stages,
     verify,
 )
-from actzoo.applications.text import augmentation, panels, table, tokenizer
+from actzoo.applications.text import augmentation, panels, tokenizer
 from actzoo.applications.text.data import open_texts
 from actzoo.applications.text.reading import read_given
+from actzoo.applications.text.tables import table
 
 QUIET = {"note": lambda _: None}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.applications.medical.folder import Pair
+from actzoo.applications.medical.files.pictures import Color
 from actzoo.applications.medical.inspection import PairInfo
-from actzoo.applications.medical.pictures import Color
+from actzoo.applications.medical.layouts.folder import Pair
 
 
 def check_one_kind(pairs: Sequence[Pair], facts: Sequence[PairInfo]) -> None:

@@ -19,18 +19,16 @@ import numpy as np
 from actzoo import errors
 from actzoo.applications.medical import (
     consistency,
-    folder,
     inspection,
     label_values,
     masks,
-    patients,
-    pictures,
     summary,
     tiling,
-    volumes,
 )
+from actzoo.applications.medical.files import pictures, volumes
 from actzoo.applications.medical.inspection import PairInfo, Reading
 from actzoo.applications.medical.label_values import MaskValues
+from actzoo.applications.medical.layouts import folder, patients
 from actzoo.applications.medical.options import OPTIONS
 from actzoo.data import Example, Fingerprint
 from actzoo.data_options import read_options

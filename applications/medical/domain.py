@@ -60,7 +60,7 @@ class Medical(Domain["Scans"]):
 
     def recognize(self, path: str) -> str | None:
         """Return why a folder seems to hold images with masks, or None."""
-        from actzoo.applications.medical import folder
+        from actzoo.applications.medical.layouts import folder
 
         return folder.looks_like_pairs(path)
 
@@ -72,7 +72,7 @@ class Medical(Domain["Scans"]):
 
     def recognize_example(self, path: str, mask: str | None) -> str | None:
         """Return that a path is a volume, or has a mask, or None."""
-        from actzoo.applications.medical import endings
+        from actzoo.applications.medical.layouts import endings
 
         if not os.path.isfile(path):
             return None
@@ -135,7 +135,8 @@ class Medical(Domain["Scans"]):
 
     def remarks(self, content: bytes, steps: Steps, seen: Mapping[str, Any]) -> Mapping[str, str]:
         """Return a remark on a volume whose spacing is outside what was seen in training."""
-        from actzoo.applications.medical import summary, volumes
+        from actzoo.applications.medical import summary
+        from actzoo.applications.medical.files import volumes
 
         if not seen or not volumes.is_nifti(content):
             return {}
@@ -163,7 +164,7 @@ class Medical(Domain["Scans"]):
     def read(self, given: Sequence[str], options: Mapping[str, Any]) -> Iterator[GivenInput]:
         """Yield scans, each with the files that belong to it: voxels of a header, channels."""
         from actzoo.applications.medical import given as inputs
-        from actzoo.applications.medical.volumes import MAX_VOXELS
+        from actzoo.applications.medical.files.volumes import MAX_VOXELS
 
         channels = str(options.get("channel_files") or "").split(",")
         scans, notes = inputs.without_masks(given)
@@ -173,7 +174,7 @@ class Medical(Domain["Scans"]):
 
     def takes(self, name: str) -> bool:
         """Say whether a file in a folder is a scan, or belongs to one, by its name."""
-        from actzoo.applications.medical import endings
+        from actzoo.applications.medical.layouts import endings
 
         return endings.is_read(name)
 
@@ -278,7 +279,7 @@ def _why_these_channels(details: Mapping[str, Any], steps: list[dict[str, Any]])
 
 def _reading(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of `read_scan` with which the data is opened, where they are unusual."""
-    from actzoo.applications.medical.volumes import MAX_VOXELS
+    from actzoo.applications.medical.files.volumes import MAX_VOXELS
 
     usual = {"max_voxels": MAX_VOXELS, "fill_nan": None, "volume": None, "orientation": None}
     return {name: details[name] for name, value in usual.items() if details[name] != value}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.medical import containers, endings, folder, layout
+from actzoo.applications.medical.files import containers
+from actzoo.applications.medical.layouts import endings, folder, layout
 from actzoo.given_inputs import GivenInput
 
 

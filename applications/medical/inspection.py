@@ -17,19 +17,11 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import (
-    containers,
-    grids,
-    mask_pictures,
-    masks,
-    padding,
-    pictures,
-    preprocessing,
-    volumes,
-)
-from actzoo.applications.medical.folder import Pair
-from actzoo.applications.medical.pictures import TURNS, Color
-from actzoo.applications.medical.volumes import unreadable
+from actzoo.applications.medical import masks, padding, preprocessing
+from actzoo.applications.medical.files import containers, grids, mask_pictures, pictures, volumes
+from actzoo.applications.medical.files.pictures import TURNS, Color
+from actzoo.applications.medical.files.volumes import unreadable
+from actzoo.applications.medical.layouts.folder import Pair
 from actzoo.data import shrunk
 from actzoo.inspection import Store
 

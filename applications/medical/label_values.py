@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical.mask_pictures import ONE_BIT
+from actzoo.applications.medical.files.mask_pictures import ONE_BIT
 from actzoo.applications.medical.masks import WHITES
 
 MOST_LEVELS = 16  # gray levels at equal distances that are taken for classes

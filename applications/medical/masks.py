@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical.volumes import unreadable
+from actzoo.applications.medical.files.volumes import unreadable
 from actzoo.tasks import IGNORE_INDEX
 
 MOST_CLASSES = 64

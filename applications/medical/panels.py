@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from actzoo import files
-from actzoo.applications.medical.pictures import COLORS
+from actzoo.applications.medical.files.pictures import COLORS
 from actzoo.data import SPLITS
 from actzoo.tasks import IGNORE_INDEX
 

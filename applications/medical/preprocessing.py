@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import containers, padding, pictures, volumes
-from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
+from actzoo.applications.medical import padding
+from actzoo.applications.medical.files import containers, pictures, volumes
+from actzoo.applications.medical.files.volumes import MAX_VOXELS, unreadable
 
 LIMIT = 5.0  # standard deviations; values beyond are cut, so that 8 bits resolve the rest
 MOST_CHANNELS = 64

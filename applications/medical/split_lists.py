@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import endings, label_names, layout, slots
-from actzoo.applications.medical.layout import ScanFile
+from actzoo.applications.medical.layouts import endings, label_names, layout, slots
+from actzoo.applications.medical.layouts.layout import ScanFile
 from actzoo.folders import SPLIT_NAMES
 
 VOC_LISTS = "ImageSets/Segmentation"

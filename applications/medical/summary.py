@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from actzoo.applications.medical.files.mask_pictures import ONE_BIT
+from actzoo.applications.medical.files.volumes import numbers
 from actzoo.applications.medical.inspection import PairInfo
-from actzoo.applications.medical.mask_pictures import ONE_BIT
-from actzoo.applications.medical.volumes import numbers
 
 SPACING = "spacing outside what was seen in training"
 TOLERANCE = 0.1  # of a spacing: so much beyond the range of training is an ordinary difference

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors, files
-from actzoo.applications.medical import containers, endings, pictures, volumes
+from actzoo.applications.medical.files import containers, pictures, volumes
+from actzoo.applications.medical.layouts import endings
 
 _ENDLESS = 1 << 62  # the scan was read before, within its limit
 

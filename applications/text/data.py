@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.text import class_folders, gathering, labels, rows, table, tokenizer
+from actzoo.applications.text import labels, rows, tokenizer
 from actzoo.applications.text.options import OPTIONS
+from actzoo.applications.text.tables import class_folders, gathering, table
 from actzoo.data import Example, Fingerprint, counts_by_split, notes_on_copies
 from actzoo.data_options import read_options
 

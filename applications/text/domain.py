@@ -60,7 +60,7 @@ class Text(Domain["Texts"]):
 
     def recognize(self, path: str) -> str | None:
         """Return why a path seems to hold texts with labels, or None."""
-        from actzoo.applications.text import class_folders, table
+        from actzoo.applications.text.tables import class_folders, table
 
         if path.startswith("tfds:"):
             return None
@@ -72,7 +72,7 @@ class Text(Domain["Texts"]):
 
     def near_miss(self, path: str) -> str | None:
         """Return why a path holds no table that is read, though it seems to hold texts."""
-        from actzoo.applications.text import near_misses
+        from actzoo.applications.text.tables import near_misses
 
         return near_misses.near_miss(path)
 
@@ -184,7 +184,7 @@ class Text(Domain["Texts"]):
 
     def takes(self, name: str) -> bool:
         """Say whether a file holds texts, by its ending."""
-        from actzoo.applications.text import table
+        from actzoo.applications.text.tables import table
 
         return table.holds_texts(name)
 

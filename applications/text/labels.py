@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 
 from actzoo import errors
-from actzoo.applications.text.cells import MULTI_LABEL
 from actzoo.applications.text.rows import Rows
+from actzoo.applications.text.tables.cells import MULTI_LABEL
 
 DISTINCT = 0.5  # share of distinct labels from which on they are measurements or identifiers
 MOST_DECIMALS = 20  # distinct numbers, some with decimals, up to which they may be classes

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from actzoo import errors
-from actzoo.applications.text import cells, columns, gathering, table
-from actzoo.applications.text.records import Table
+from actzoo.applications.text.tables import cells, columns, gathering, table
+from actzoo.applications.text.tables.records import Table
 from actzoo.given_inputs import GivenInput, listed
 
 _NO_TABLES = (".xlsx", ".xls", ".ods", ".pdf", ".docx", ".zip", ".sql", ".db", ".sqlite", ".pkl")

@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from actzoo import errors
-from actzoo.applications.text import decoding
-from actzoo.applications.text.records import trimmed
+from actzoo.applications.text.tables import decoding
+from actzoo.applications.text.tables.records import trimmed
 
 # How programs write a missing value; and how spreadsheets write an error, which is no class.
 MISSING = {"nan", "na", "n/a", "none", "null", "\\n", "<na>", "nat"}

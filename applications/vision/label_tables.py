@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import cells, table
 from actzoo.applications.text.labels import classes_of
-from actzoo.applications.text.records import Table
 from actzoo.applications.text.rows import Rows
+from actzoo.applications.text.tables import cells, table
+from actzoo.applications.text.tables.records import Table
 from actzoo.applications.vision.class_folders import pictures_below, some
 from actzoo.applications.vision.folder import Listing
 from actzoo.applications.vision.names import by_split

@@ -16,7 +16,7 @@ from PIL import Image
 
 from actzoo import data, domains, errors, preprocessing
 from actzoo.applications import picture_kinds
-from actzoo.applications.medical import pictures as measured
+from actzoo.applications.medical.files import pictures as measured
 from actzoo.applications.vision import images
 
 RNG = np.random.default_rng(5)

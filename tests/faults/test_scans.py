@@ -26,7 +26,8 @@ from scan_files import (
 from scipy.spatial.transform import Rotation
 
 from actzoo import data, errors, tasks
-from actzoo.applications.medical import grids, inspection, masks, preprocessing, volumes, writing
+from actzoo.applications.medical import inspection, masks, preprocessing, writing
+from actzoo.applications.medical.files import grids, volumes
 from actzoo.applications.medical.preprocessing import read_scan
 
 

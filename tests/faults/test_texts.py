@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from actzoo import data, domains, errors, preprocessing
-from actzoo.applications.text import domain, table, tokenizer
+from actzoo.applications.text import domain, tokenizer
 from actzoo.applications.text.data import open_texts
+from actzoo.applications.text.tables import table
 
 GOOD = [("a fine film", "pos"), ("a dull film", "neg")]
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import (
+from actzoo.applications.text.tables import (
     columnar,
     decoding,
     json_tables,
     labeled_lines,
     separated,
 )
-from actzoo.applications.text.decoding import split_lines
-from actzoo.applications.text.records import Table, written
+from actzoo.applications.text.tables.decoding import split_lines
+from actzoo.applications.text.tables.records import Table, written
 from actzoo.folders import SPLIT_NAMES, LeftOut, entries
 
 SUFFIXES = (

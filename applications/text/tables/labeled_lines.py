@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text.columns import LABEL_NAMES, TEXT_NAMES
-from actzoo.applications.text.decoding import content_of, split_lines
-from actzoo.applications.text.records import Table, refuse
+from actzoo.applications.text.tables.columns import LABEL_NAMES, TEXT_NAMES
+from actzoo.applications.text.tables.decoding import content_of, split_lines
+from actzoo.applications.text.tables.records import Table, refuse
 
 FASTTEXT = "__label__"
 _FASTTEXT = re.compile(rf"((?:{FASTTEXT}\S+\s+)+)(?:, )?(.*)", re.DOTALL)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from actzoo import archives, errors, files
-from actzoo.applications.text.records import refuse
+from actzoo.applications.text.tables.records import refuse
 
 PACKED = (".gz", ".bz2", ".xz")  # endings after that of a table
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16

@@ -11,8 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from actzoo import errors
-from actzoo.applications.text.decoding import after_lines, split_lines
-from actzoo.applications.text.records import Table, checked_columns, is_blank, refuse, unnamed
+from actzoo.applications.text.tables.decoding import after_lines, split_lines
+from actzoo.applications.text.tables.records import (
+    Table,
+    checked_columns,
+    is_blank,
+    refuse,
+    unnamed,
+)
 
 FIELD_BYTES = 1 << 30  # the csv module's own limit of 131,072 refuses long texts
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from actzoo import errors
 from actzoo.applications import orientation
 from actzoo.applications.deep_pictures import DeepPicture
-from actzoo.applications.medical.volumes import unreadable
+from actzoo.applications.medical.files.volumes import unreadable
 from actzoo.applications.picture_files import PictureReader
 from actzoo.applications.picture_kinds import kind_of
 

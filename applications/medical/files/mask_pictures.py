@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from actzoo.applications.deep_pictures import DeepPicture
-from actzoo.applications.medical import pictures
-from actzoo.applications.medical.pictures import Color
-from actzoo.applications.medical.volumes import unreadable
+from actzoo.applications.medical.files import pictures
+from actzoo.applications.medical.files.pictures import Color
+from actzoo.applications.medical.files.volumes import unreadable
 from actzoo.applications.picture_kinds import kind_of
 
 ONE_BIT = "hold one bit a pixel"

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.applications.text.records import Table
+from actzoo.applications.text.tables.records import Table
 
 MULTI_LABEL = (
     "One class per example can be learned, several labels (multi-label) cannot yet: keep one label "

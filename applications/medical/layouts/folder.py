@@ -13,7 +13,8 @@ import os
 from collections.abc import Collection, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import (
+from actzoo.applications.medical import split_lists
+from actzoo.applications.medical.layouts import (
     endings,
     label_names,
     layout,
@@ -21,10 +22,9 @@ from actzoo.applications.medical import (
     patients,
     probing,
     slots,
-    split_lists,
     wording,
 )
-from actzoo.applications.medical.layout import IMAGE, MASK, ScanFile
+from actzoo.applications.medical.layouts.layout import IMAGE, MASK, ScanFile
 from actzoo.folders import SPLIT_NAMES, LeftOut, files_of
 
 MOST_ASKED = 20  # files of unknown kind that are opened to tell whether they are DICOM

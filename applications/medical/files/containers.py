@@ -22,8 +22,9 @@ from types import ModuleType
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import endings, volumes
-from actzoo.applications.medical.volumes import MAX_VOXELS, unreadable
+from actzoo.applications.medical.files import volumes
+from actzoo.applications.medical.files.volumes import MAX_VOXELS, unreadable
+from actzoo.applications.medical.layouts import endings
 
 # NRRD's names of spaces that say where left, front and head are.
 _SPACES = (

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import cells, columns, rows, table
+from actzoo.applications.text import rows
 from actzoo.applications.text.labels import DATE
-from actzoo.applications.text.records import Table, written
+from actzoo.applications.text.tables import cells, columns, table
+from actzoo.applications.text.tables.records import Table, written
 from actzoo.folders import SPLIT_NAMES
 
 NOT_TEXTS = 0.9  # share of texts that are numbers or names of files, from which on they are refused

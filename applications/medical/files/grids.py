@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from actzoo.applications import orientation
-from actzoo.applications.medical import volumes
-from actzoo.applications.medical.pictures import Layout
-from actzoo.applications.medical.volumes import Header, by, numbers, unreadable
+from actzoo.applications.medical.files import volumes
+from actzoo.applications.medical.files.pictures import Layout
+from actzoo.applications.medical.files.volumes import Header, by, numbers, unreadable
 
 TOLERANCE = 1e-3  # of spacings and affines
 REACH = 0.25  # of a mask's voxel beyond its outermost ones: grids of 3 x the step end so far apart

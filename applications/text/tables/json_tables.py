@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn, cast
 
 from actzoo import errors
-from actzoo.applications.text.columns import KNOWN
-from actzoo.applications.text.records import Table, checked_columns, refuse
+from actzoo.applications.text.tables.columns import KNOWN
+from actzoo.applications.text.tables.records import Table, checked_columns, refuse
 from actzoo.folders import SPLIT_NAMES
 
 _ROWS_KEYS = ("data", "rows", "examples", "records")  # of a document that says more than its rows

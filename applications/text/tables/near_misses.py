@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import columns, decoding, json_tables, table
+from actzoo.applications.text.tables import columns, decoding, json_tables, table
 from actzoo.folders import entries
 
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")

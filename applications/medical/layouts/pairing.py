@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical.layout import (
+from actzoo.applications.medical.layouts.layout import (
     ASIDE,
     IMAGE,
     MASK,

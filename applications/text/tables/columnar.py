@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from actzoo import errors
-from actzoo.applications.text.cells import Moment
-from actzoo.applications.text.decoding import content_of
-from actzoo.applications.text.records import Table, checked_columns, refuse, written
+from actzoo.applications.text.tables.cells import Moment
+from actzoo.applications.text.tables.decoding import content_of
+from actzoo.applications.text.tables.records import Table, checked_columns, refuse, written
 
 if TYPE_CHECKING:
     import pyarrow

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from actzoo import errors
-from actzoo.applications.medical import containers, masks, preprocessing
-from actzoo.applications.medical.endings import is_volume
+from actzoo.applications.medical import masks, preprocessing
+from actzoo.applications.medical.files import containers
+from actzoo.applications.medical.layouts.endings import is_volume
 
 SAMPLED = 5  # files of a kind that are opened, until that many say something
 OPENED = 20  # at most

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actzoo import errors
-from actzoo.applications.text import decoding, gathering, table
+from actzoo.applications.text.tables import decoding, gathering, table
 from actzoo.folders import SPLIT_NAMES, LeftOut, entries
 
 _UNLABELED = frozenset(("unsup", "unsupervised", "unlabeled", "unlabelled"))

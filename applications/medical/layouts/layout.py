@@ -13,7 +13,7 @@ import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from actzoo.applications.medical import endings
+from actzoo.applications.medical.layouts import endings
 from actzoo.folders import SPLIT_NAMES, same_name
 
 MASK, IMAGE, ASIDE = "mask", "image", "aside"

@@ -12,8 +12,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import endings, layout, probing
-from actzoo.applications.medical.layout import ASIDE, IMAGE, MASK, ScanFile
+from actzoo.applications.medical.layouts import endings, layout, probing
+from actzoo.applications.medical.layouts.layout import ASIDE, IMAGE, MASK, ScanFile
 
 ALIKE = 0.9  # share of the smallest side's names that the others have, too
 DEEPEST = 4  # folder whose name may be what differs

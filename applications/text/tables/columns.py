@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.applications.text import cells
 from actzoo.applications.text.labels import DATE
-from actzoo.applications.text.records import Table
-from actzoo.applications.text.separated import other_delimiter
+from actzoo.applications.text.tables import cells
+from actzoo.applications.text.tables.records import Table
+from actzoo.applications.text.tables.separated import other_delimiter
 
 # In the order in which they are preferred, where a table has several.
 TEXT_NAMES = (

@@ -12,8 +12,8 @@ import os
 from collections.abc import Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import endings, layout, pairing
-from actzoo.applications.medical.layout import ScanFile
+from actzoo.applications.medical.layouts import endings, layout, pairing
+from actzoo.applications.medical.layouts.layout import ScanFile
 from actzoo.folders import LeftOut
 
 MOST_NAMED = 10

@@ -1,0 +1,1 @@
+"""How images and masks lie in folders: which belong together, whose they are, what labels mean."""

@@ -1,0 +1,1 @@
+"""Tables of texts as programs write them: found, decoded, and read into rows."""
