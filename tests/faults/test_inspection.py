@@ -97,7 +97,7 @@ def test_the_same_bytes_with_another_ending_are_another_content(tmp_path):
     looked = []
     store = inspection.Store(str(tmp_path), "kind", "1", np.dtype("S"))
     look = store.inspect([("a.nii",), ("b.gz",)], lambda i: looked.append(i) or b"%d" % i, "files")
-    assert looked == [0, 1] and list(look.rows) == [b"0", b"1"]
+    assert sorted(looked) == [0, 1] and list(look.rows) == [b"0", b"1"]
     other = inspection.Store(str(tmp_path), "kind", "2", np.dtype("S"))
     other.inspect([("a.nii",)], lambda i: looked.append(i) or b"9", "files")
     assert looked == [0, 1, 0]  # other rules, other rows
