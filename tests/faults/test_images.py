@@ -652,8 +652,7 @@ def test_cut_and_false_archives_are_refused(tmp_path, cache, ending):
     for content in (whole[: len(whole) // 2], b"no archive", b"", flipped):
         path = tmp_path / f"bad.{ending}"
         path.write_bytes(content)
-        words = "damaged or cut short" if content else r"empty \(0 bytes\)"
-        with pytest.raises(errors.DataError, match=words):
+        with pytest.raises(errors.DataError, match="damaged or cut short"):
             look(path)
         assert not list(cache.rglob("*.png"))
 

@@ -100,7 +100,7 @@ def test_the_same_bytes_with_another_ending_are_another_content(tmp_path):
     assert sorted(looked) == [0, 1] and list(look.rows) == [b"0", b"1"]
     other = inspection.Store(str(tmp_path), "kind", "2", np.dtype("S"))
     other.inspect([("a.nii",)], lambda i: looked.append(i) or b"9", "files")
-    assert looked == [0, 1, 0]  # other rules, other rows
+    assert looked[2:] == [0]  # other rules, other rows
 
 
 def test_a_pipe_is_never_opened_not_even_by_name(tmp_path):
