@@ -16,6 +16,7 @@ WEIGHTIEST = (
     "no_better_than_constant",
     "near_copies_between_splits",
     "class_never_predicted",
+    "class_never_right",
     "class_never_scored",
     "training_never_fell",
     "validation_never_moves",

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actzoo import errors, formatting
-from actzoo.findings import Finding
+from actzoo.findings import Finding, weightiest_first
 
 if TYPE_CHECKING:
     from actzoo.tasks import Task
@@ -67,7 +67,8 @@ def look(numbers: Numbers) -> list[Finding]:
         *_about_splits(numbers),
     ]
     return [
-        dataclasses.replace(finding, what=errors.shown(finding.what, 2000)) for finding in found
+        dataclasses.replace(finding, what=errors.shown(finding.what, 2000))
+        for finding in weightiest_first(found)
     ]
 
 

@@ -204,12 +204,22 @@ def test_a_task_from_outside_is_looked_at_by_its_own_measures():
 
 def test_every_code_has_its_weight():
     codes = set(findings.WEIGHTIEST)
+    assert "class_never_right" in codes
     text = last_look.__loader__.get_data(last_look.__file__).decode()
     assert all(f'"{code}"' in text for code in codes) and len(codes) == len(findings.WEIGHTIEST)
     ordered = findings.weightiest_first(
         findings.Finding(code, "model", "", "", "") for code in sorted(codes | {"another"})
     )
     assert [finding.code for finding in ordered] == [*findings.WEIGHTIEST, "another"]
+
+
+def test_findings_come_in_the_order_of_their_weight():
+    answers = [1] * 10 + [0] * 14 + [1] * 16  # no better than the larger class, as it seems
+    score = classified([0] * 20 + [1] * 20, answers, ("cat", "dog"))
+    found = looked(score, None, classes=("cat", "dog"), near_copies="2 of 40 are the same.")
+    weights = [findings.WEIGHTIEST.index(code) for code in found]
+    assert weights == sorted(weights) and "not_clearly_better" in found
+    assert next(iter(found)) == "near_copies_between_splits"
 
 
 def test_history_is_read_by_column(tmp_path):
