@@ -195,6 +195,18 @@ def test_copies_that_the_data_knows_of_are_not_said_again(photos):
     assert len(data.near_copies(plain, splits, exact=True)) == 1
 
 
+def test_large_groups_and_many_equal_texts_are_not_paired_one_by_one():
+    parts = np.array_split(np.arange(60_000), 3)
+    splits = dict(zip(("train", "val", "test"), parts, strict=True))
+    one_group = test_data.Numbers([0] * 60_000, None, ["a"] * 60_000)
+    copies = data.near_copies(one_group, splits, exact=True)
+    assert len(copies) == 40_000 and {copy.other for copy in copies} == {0}
+    names = np.array([0, 1, 2, 1, 0])
+    equal = likeness._equal(np.zeros(5, "S1"), names, np.array([3, 4]), np.array([0, 1, 2]))
+    # The first of another group than the example's own is among them.
+    assert list(equal) == [(3, 0), (3, 1), (4, 0), (4, 1)]
+
+
 def test_where_copies_are_not_looked_for_it_is_said(photos, monkeypatch):
     source, notes = signed(photos[:6]), []
     monkeypatch.setattr(likeness, "MOST_EXAMPLES", 5)

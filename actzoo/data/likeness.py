@@ -153,16 +153,18 @@ def near_copies(
         return None
     groups = source.groups()
     names = np.arange(len(source)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    labels = source.labels()
+    search = None
+    if signatures is not None and signatures.dtype.kind not in "SV":
+        labels = source.labels()
+        search = _Search(signatures, np.zeros(len(source)) if labels is None else labels)
     found: dict[int, NearCopy] = {}
     for one, other in (("val", "train"), ("test", "train"), ("test", "val")):
         first, second = splits[one], splits[other]
-        pairs = list(_equal(names, first, second)) if exact else []
-        if signatures is not None and signatures.dtype.kind in "SV":
-            pairs += _equal(signatures, first, second)
-        elif signatures is not None:
-            search = _Search(signatures, np.zeros(len(source)) if labels is None else labels)
+        pairs = list(_equal(names, names, first, second)) if exact else []
+        if search is not None:
             pairs += search.pairs(first, second)
+        elif signatures is not None:
+            pairs += _equal(signatures, names, first, second)
         for a, b in pairs:
             if exact or names[a] != names[b]:
                 found.setdefault(a, NearCopy(one, a, other, b))
@@ -214,13 +216,22 @@ def note_near_copies(source: Source, splits: Mapping[str, np.ndarray], note: err
         )
 
 
-def _equal(digests: np.ndarray, first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield the pairs with one digest, or of one group."""
-    places: dict[bytes, list[int]] = {}
-    for index in second.tolist():
-        places.setdefault(digests[index].tobytes(), []).append(index)
+def _equal(
+    digests: np.ndarray, names: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs with one digest: for each of the first at most two, of different groups.
+
+    One of two is of another group than the first itself. All pairs of a large group would be many
+    millions.
+    """
+    places: dict[bytes, dict[int, int]] = {}
+    for index, name in zip(second.tolist(), names[second].tolist(), strict=True):
+        own = places.setdefault(digests[index].tobytes(), {})
+        if len(own) < 2:
+            own.setdefault(name, index)
     for index in first.tolist():
-        yield from ((index, other) for other in places.get(digests[index].tobytes(), ()))
+        alike = places.get(digests[index].tobytes(), {})
+        yield from ((index, other) for other in alike.values())
 
 
 class _Search:
