@@ -315,8 +315,9 @@ def evaluate(
     seen = None if data is None else find_seen(path, source)
     if seen is not None and own is not None:
         seen = np.intersect1d(seen, own)
-    known = [about_seen(source, seen)] if seen is not None and len(seen) else []
+    known = [about_seen(source, seen, len(indices))] if seen is not None and len(seen) else []
     known += last_look.about_absent_classes(assessed.score)
+    notes = [] if data is None else [*_on_own_data(own), *known, *_remarks(source, indices, card)]
     return {
         "format": files.FORMAT,
         "task": card.task,
@@ -325,7 +326,7 @@ def evaluate(
         "data": None if data is None else str(data),
         "test": assessed.score,
         "seen_in_training": None if seen is None else len(seen),
-        "notes": [] if data is None else [*_on_own_data(own), *known, *_remarks(source, card)],
+        "notes": notes,
     }
 
 
@@ -338,19 +339,20 @@ def _on_own_data(held_out: np.ndarray | None) -> list[str]:
     ]
 
 
-def _remarks(source: Source, card: models.ModelCard) -> list[str]:
+def _remarks(source: Source, indices: np.ndarray, card: models.ModelCard) -> list[str]:
     """Return what to know of examples before trusting their scores, each kind counted once."""
     domain = domains.get_domain(card.domain)
     if type(domain).remarks is domains.Domain.remarks:
         return []  # nothing is opened a second time for a domain that says nothing
     kinds: dict[str, tuple[str, int]] = {}
-    for index, name in enumerate(source.ids()):
+    ids = source.ids()
+    for index in indices.tolist():
         remarks = domain.remarks(source.raw(index), card.preprocessing, card.seen)
         for kind, sentence in remarks.items():
-            first, count = kinds.get(kind, (f"{errors.shown(name, 120)}: {sentence}", 0))
+            first, count = kinds.get(kind, (f"{errors.shown(ids[index], 120)}: {sentence}", 0))
             kinds[kind] = (first, count + 1)
     return [
-        f"{count:,} of {len(source):,} examples: {kind}. The first is {first}"
+        f"{count:,} of {len(indices):,} examples: {kind}. The first is {first}"
         for kind, (first, count) in kinds.items()
     ]
 

@@ -54,13 +54,19 @@ def find_seen(model: Path, source: Source) -> np.ndarray | None:
     return None
 
 
-def about_seen(source: Source, seen: np.ndarray) -> str:
-    """Return a sentence on examples that a model was trained on, with the names of the first."""
-    ids = source.ids()
+def about_seen(source: Source, seen: np.ndarray, count: int | None = None) -> str:
+    """Return a sentence on examples that a model was trained on, with the names of the first.
+
+    Args:
+        source: The data.
+        seen: Indices of these examples.
+        count: How many examples were scored; None for all of the data.
+    """
+    ids, count = source.ids(), len(source) if count is None else count
     named = ", ".join(errors.shown(ids[int(index)], 120) for index in seen[:3])
     more = ", …" if len(seen) > 3 else ""
     return (
-        f"{len(seen):,} of {len(source):,} examples were seen in training, so the score is better "
+        f"{len(seen):,} of {count:,} examples were seen in training, so the score is better "
         f"than on new ones: {named}{more}."
     )
 
