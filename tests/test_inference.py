@@ -336,6 +336,16 @@ def test_an_unusable_out_is_found_before_any_work(folder, tmp_path, capsys, monk
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "mine"]
 
 
+def test_a_call_that_is_refused_leaves_the_table_of_an_earlier_one(folder, photos, tmp_path):
+    words = ["predict", str(folder / "model_int8.tflite"), str(photos[0][0])]
+    words += ["--out", str(tmp_path / "out")]
+    assert cli.run_command(words) == 0
+    table = (tmp_path / "out/predictions.csv").read_bytes()
+    assert cli.run_command([*words, "--text-column", "review"]) == 2
+    assert (tmp_path / "out/predictions.csv").read_bytes() == table
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.csv"]
+
+
 def test_masks_of_an_earlier_call_stay_known_when_the_next_is_stopped(tmp_path):
     row = {"input": "x.png", "shares": {"a": 1.0}}
     with answers.Table(tmp_path, ["a"]) as table:

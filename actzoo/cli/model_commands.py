@@ -74,12 +74,14 @@ def predict(
                 f"warning: no recorded hash says that {console.path(model)} is the file that was "
                 "exported."
             )
+        # Before the table, so that a call that is refused leaves that of an earlier one.
+        batches = predictor.predict_batches(inputs, out=out, options=data_options, note=_note)
         printed = stack.enter_context(answers.shown(as_json, results))
         table = None
         if out is not None:
             named = predictor.card.classes if all_classes and predictor.card else ()
             table = stack.enter_context(answers.Table(out, classes, () if classes else named))
-        for batch in predictor.predict_batches(inputs, out=out, options=data_options, note=_note):
+        for batch in batches:
             rows = [answers.answer(answer, None if all_classes else top) for answer in batch]
             printed.add(rows)
             unread, noted = answers.tell(rows, noted)

@@ -97,7 +97,9 @@ class Predictor(abc.ABC):
         options: Mapping[str, Any] | None = None,
         note: errors.Note | None = None,
     ) -> Iterator[list[Prediction]]:
-        """Yield predictions as they are made, some at a time; nothing is kept.
+        """Return predictions as they are made, some at a time; nothing is kept.
+
+        What is refused as a whole is refused here, before the first of them.
 
         Args:
             given: See `predict`.
@@ -106,7 +108,8 @@ class Predictor(abc.ABC):
             note: Takes what there is to say of a folder of inputs; None prints it to stderr.
 
         Raises:
-            InvalidValueError: There is no card, so nothing says how to prepare inputs.
+            InvalidValueError: There is no card, so nothing says how to prepare inputs; or an
+                option, or the card's labels, cannot be used.
         """
         if self.card is None:
             raise errors.InvalidValueError(
@@ -118,8 +121,7 @@ class Predictor(abc.ABC):
         session = PredictionSession(self, card, None if out is None else Path(out))
         # A whole case may hold many samples: then one at a time.
         size = BATCH if session.preparation.cutter is None else 1
-        for batch in batches_of(read_inputs(given, card, note), size):
-            yield session.answers(batch)
+        return map(session.answers, batches_of(read_inputs(given, card, note), size))
 
 
 class FilePredictor(Predictor):
