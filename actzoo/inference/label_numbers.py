@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actzoo import errors, files, models, run_folder
+from actzoo import errors, files, models, own_files
 
 Labels = Sequence[Mapping[str, Any]]
 
@@ -65,7 +65,7 @@ def write_legend(folder: Path, card: models.ModelCard) -> Path:
     Raises:
         DataError: A labels.json of the user is there that says something else.
     """
-    path = folder / run_folder.LEGEND
+    path = folder / own_files.LEGEND
     content = {"format": files.FORMAT, "labels": legend(card)}
     if path.exists() and not _is_legend(path):
         raise errors.DataError(

@@ -172,7 +172,8 @@ class PredictionSession:
     def _write(self, out: Path, given: GivenInput, mask: np.ndarray) -> Path:
         """Write a mask; files of one name go into folders of their own."""
         out.mkdir(parents=True, exist_ok=True)
-        label_numbers.write_legend(out, self.card)
+        if not self._written:
+            label_numbers.write_legend(out, self.card)
         if given.content is not None:
             mask = self.domain.as_stored(mask, given.content, self.card.preprocessing)
         numbers = label_numbers.numbered(mask, self.card.labels)
