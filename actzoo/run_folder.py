@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from actzoo import errors, files, folders, own_files
 from actzoo.artifacts import ARTIFACTS
 
-ANSWERS, LEGEND = own_files.ANSWERS, own_files.LEGEND
+ANSWERS = own_files.ANSWERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,9 +223,10 @@ def check_free(folder: RunFolder, *, resume: bool) -> None:
             given=str(folder.path),
             fix="--resume, or another --out",
         )
-    begun = (folder.records.name, ".lock", ".tmp-", ".writable")  # by a plan that was stopped
-    inside = [path for path in folder.path.iterdir()] if folder.path.is_dir() else []
-    if any(not path.name.startswith(begun) for path in inside) or (inside and not resume):
+    inside = list(folder.path.iterdir()) if folder.path.is_dir() else []
+    begun = (folder.records.name, ".lock")  # left by a plan that was stopped, and parts of files
+    is_begun = all(p.name in begun or p.name.startswith((".tmp-", ".writable")) for p in inside)
+    if not is_begun or (inside and not resume):
         way = "Continue it: add --resume. Or choose" if folder.records.is_dir() else "Choose"
         raise errors.InvalidValueError(
             f"{shown} is not empty.\n{way} another --out.",
@@ -252,7 +254,7 @@ def check_apart(folder: RunFolder, data: str) -> None:
     if not any(is_same(out, parent) for parent in (place, *map(str, Path(place).parents))):
         return
     where = "are one folder" if is_same(out, place) else "cannot be: DATA lies inside --out"
-    beside = Path(place).with_name(f"{Path(place).stem}_run")
+    beside = Path(place).parent / f"{Path(place).stem or 'data'}_run"
     raise errors.InvalidValueError(
         f"DATA, {errors.shown(data, 160)}, and --out, {errors.shown(folder.path, 160)}, {where}, "
         "so that files of the run would mix with it.\n"
@@ -271,9 +273,10 @@ def place_of_data(folder: RunFolder, planned: str) -> str:
 
 
 def remember_place(folder: RunFolder, place: str) -> None:
-    """Remember where the data of a run was found; its plan stays as it is."""
+    """Remember where the data of a run was found, if the run can be written; its plan stays."""
     record = {"format": files.FORMAT, "data": str(Path(place).absolute())}
-    files.write_json(folder.moved_data, record)
+    with contextlib.suppress(errors.DiskError):
+        files.write_json(folder.moved_data, record)
 
 
 def is_same(one: str, other: str) -> bool:

@@ -112,6 +112,9 @@ def test_a_plan_that_was_stopped_can_be_made_with_resume(tmp_path):
     with pytest.raises(errors.InvalidValueError, match="add --resume"):
         stages.plan(root, tmp_path / "run")
     assert stages.plan(root, tmp_path / "run", resume=True).classes == ("cat", "dog")
+    (tmp_path / "own/stages of mine").mkdir(parents=True)
+    with pytest.raises(errors.InvalidValueError, match="is not empty"):
+        stages.plan(root, tmp_path / "own", resume=True)
 
 
 # --- data that has moved -------------------------------------------------------------------------
