@@ -215,14 +215,19 @@ def _whole_numbers(key: str, text: str) -> Any:
     return value
 
 
+def is_plan(path: str) -> bool:
+    """Say whether what was given as DATA is a plan to follow: a `.json` file that is not data."""
+    return path.endswith(".json") and not is_data(path)
+
+
 def is_data(path: str) -> bool:
     """Say whether a `.json` file is data of some domain, and not a plan, by its content."""
-    found = (domains.get_domain(spec.name).recognize(path) for spec in domains.DOMAINS)
-    return any(reason is not None for reason in found) or _is_other_object(path)
+    reasons = (domains.get_domain(spec.name).recognize(path) for spec in domains.DOMAINS)
+    return any(reason is not None for reason in reasons) or _is_other_object(path)
 
 
 def _is_other_object(path: str) -> bool:
-    """Say whether a file is a JSON object without any field of a plan; what it lacks is told."""
+    """Say whether a file is a JSON object without any field of a plan: data that is not read."""
     try:
         content = files.read_json(path, "data")
     except errors.ActzooError:

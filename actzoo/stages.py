@@ -28,7 +28,7 @@ from actzoo.data import (
     split,
     to_stderr,
 )
-from actzoo.options import RunOptions, is_data
+from actzoo.options import RunOptions, is_plan
 from actzoo.plan import Plan, apply_settings, check_precision
 from actzoo.planning import make_plan
 from actzoo.run_folder import RunFolder
@@ -204,11 +204,12 @@ def plan(
 def do_plan(session: Session) -> Plan:
     """Plan, and keep the data open for the stages that follow in this session."""
     folder, place = session.folder, session.place
-    if not place.endswith(".json") or is_data(place):
+    follows = is_plan(place)
+    if not follows:
         run_folder.check_apart(folder, place)
     run_folder.check_free(folder, resume=session.resume and not folder.plan.exists())
     options = session.options.checked()
-    if place.endswith(".json") and not is_data(place):
+    if follows:
         with session.stage("plan") as log:
             options.refuse_data_options()
             made = options.applied_to(Plan.read(place))
@@ -248,7 +249,7 @@ def do_plan(session: Session) -> Plan:
 def _follow_data(session: Session) -> None:
     """Take the data of a plan from a place that is given again, if it is the same data."""
     place, plan = session.place, session.plan
-    if folders.is_scheme(place) or (place.endswith(".json") and not is_data(place)):
+    if folders.is_scheme(place) or is_plan(place):
         return
     if not os.path.exists(place):
         to_stderr(f"There is nothing at {errors.shown(place, 200)}; the data of the plan is used.")
