@@ -38,7 +38,7 @@ FOREIGN = {
     ".iso": ("an image of a disk", "7z x {} -o{}"),
     ".dmg": ("an image of a disk", "7z x {} -o{}"),
 }
-# First bytes of files that end like an archive and are none that is read.
+# First bytes of files that are named like an archive and are not one that is read.
 _AGAIN = "Get the archive again: what was saved is the answer of a server."
 _BEGINNINGS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", None),

@@ -70,7 +70,7 @@ def _unread(left_out: folders.LeftOut) -> list[str]:
         return []
     counts = sorted(left_out.unread.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{count:,} {ending or 'without ending'}" for ending, count in counts[:8])
-    return [f"Files that are no inputs of this model were set aside: {errors.shown(named, 200)}."]
+    return [f"Files that are not inputs of this model were set aside: {errors.shown(named, 200)}."]
 
 
 def _of_file(path: Path) -> GivenInput:

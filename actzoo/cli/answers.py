@@ -104,7 +104,7 @@ class Table:
     """Writes answers as a table that spreadsheets open, row by row.
 
     The masks that an earlier call wrote into the folder remain known until this one has ended, so
-    that a call that is stopped makes no stranger of them.
+    that a call that is stopped does not leave files which nothing knows.
 
     Args:
         folder: Made where it is missing.
