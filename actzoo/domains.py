@@ -417,7 +417,7 @@ def recognize(
 
     Raises:
         MissingFileError: There is nothing at the path.
-        DataError: No domain recognizes it, or none for the task.
+        DataError: No domain recognizes it, or none for the task; or what it means has to be asked.
     """
     place = locate(path, archive_encoding)
     others = []

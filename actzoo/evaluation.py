@@ -89,7 +89,7 @@ class ScoredRun:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What `metrics.json` holds."""
+        """What `metrics.json` holds beside what the last look finds."""
         scores = {name: assessed.score for name, assessed in self.assessed.items()}
         return {"format": files.FORMAT, "task": self.data.plan.task, **scores}
 
