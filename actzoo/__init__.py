@@ -12,7 +12,16 @@ from actzoo import _lazy
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from actzoo import activations, applications, diagnostics, export, inference, testing, verify
+    from actzoo import (
+        activations,
+        applications,
+        data,
+        diagnostics,
+        export,
+        inference,
+        testing,
+        verify,
+    )
     from actzoo.errors import ActzooError
     from actzoo.models import build_model, list_models
     from actzoo.saving import load_model, register, save_model
@@ -24,6 +33,7 @@ _TARGETS = {
     "activations": "actzoo.activations",
     "applications": "actzoo.applications",
     "build_model": "actzoo.models:build_model",
+    "data": "actzoo.data",
     "diagnostics": "actzoo.diagnostics",
     "export": "actzoo.export",
     "inference": "actzoo.inference",
@@ -43,6 +53,7 @@ __all__ = [
     "activations",
     "applications",
     "build_model",
+    "data",
     "diagnostics",
     "export",
     "inference",

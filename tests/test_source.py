@@ -3,6 +3,7 @@
 import ast
 import functools
 import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -486,6 +487,13 @@ def test_every_public_name_exists():
 
     for name in actzoo.__all__:
         assert getattr(actzoo, name) is not None
+
+
+def test_readme_uses_public_names():
+    import actzoo
+
+    named = re.findall(r"\bactzoo\.([a-z_]+)[.(]", (ROOT / "README.md").read_text("utf-8"))
+    assert named and set(named) <= set(actzoo.__all__)
 
 
 def test_import_and_listing_need_no_tensorflow():
