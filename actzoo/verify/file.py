@@ -169,8 +169,8 @@ class _FileCheck:
         if agreement < self.limits["agreement"]:
             self.add(
                 "agreement",
-                f"{self.name}: it agrees with Keras in {agreement:.1%} of {len(outputs)} cases; "
-                f"the limit is {self.limits['agreement']:.1%}.",
+                f"{self.name}: its answers agree with those of Keras by {agreement:.1%}, over "
+                f"{len(outputs)} cases; the limit is {self.limits['agreement']:.1%}.",
                 "The file does not compute what was trained; worst: "
                 f"'{errors.shown(self.measured['worst_case'])}', off by "
                 f"{self.measured['max_abs_error']:.3f}.",
