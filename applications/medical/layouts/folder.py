@@ -13,7 +13,6 @@ import os
 from collections.abc import Collection, Sequence
 
 from actzoo import errors
-from actzoo.applications.medical import split_lists
 from actzoo.applications.medical.layouts import (
     endings,
     label_names,
@@ -22,6 +21,7 @@ from actzoo.applications.medical.layouts import (
     patients,
     probing,
     slots,
+    split_lists,
     wording,
 )
 from actzoo.applications.medical.layouts.layout import IMAGE, MASK, ScanFile
