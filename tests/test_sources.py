@@ -241,12 +241,17 @@ def test_one_input_is_read_as_training_reads_it(tmp_path):
         ("cut.png", "none.png", {}, errors.MissingFileError, "no mask"),
         ("cut.png", None, {"max_pixel": 9}, errors.UnknownNameError, "max_pixels"),
         ("data.bin", None, {}, errors.DataError, "domain="),
+        ("cut.png", None, {}, errors.DataError, r"cut\.png: [^.]*\.$"),
+        ("rows.csv", None, {"domain": "text"}, errors.DataError, "is a table"),
+        (".", None, {"domain": "text"}, errors.DataError, "is a folder"),
+        ("whole.png", "whole.png", {"domain": "vision"}, errors.InvalidValueError, "not a mask"),
     ],
 )
 def test_one_input_that_cannot_be_read_says_why(tmp_path, path, mask, options, error, words):
     Image.fromarray(np.zeros((48, 48), "uint8")).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-20])
     (tmp_path / "data.bin").write_bytes(bytes(range(256)))
+    (tmp_path / "rows.csv").write_text("text,label\na film,good\n")
     place = None if mask is None else tmp_path / mask
     with pytest.raises(error, match=words):
         data.read_example(tmp_path / path, place, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actzoo import data_options, domains, errors, model_card
+from actzoo import data_options, domains, errors, model_card, tasks
 from actzoo.data.cases import prepared_example
 from actzoo.data.preparation import Preparation
 from actzoo.data.source import Example
@@ -43,6 +43,7 @@ def read_example(
     Raises:
         MissingFileError: A file is not there.
         DataError: The input or its mask cannot be used; says why, and what to do.
+        InvalidValueError: A mask is given to a domain or a model that has none.
         UnknownNameError: There is no such domain or option.
     """
     place, mask_place = os.fspath(path), None if mask is None else os.fspath(mask)
@@ -54,6 +55,12 @@ def read_example(
     if domain is None:
         domain = card.domain if card else domains.recognize_example(place, mask_place).name
     spec, opened = domains.DOMAINS.get(domain), domains.get_domain(domain)
+    if mask_place is not None and not tasks.get_task(card.task if card else spec.task).is_dense:
+        raise errors.InvalidValueError(
+            f"An example of {spec.name} data has a class, not a mask.\n"
+            "Leave the mask out, or the domain, which is then recognized.",
+            given=mask_place,
+        )
     given = data_options.read_options(spec.options, options)
     if card is not None:
         given = {**card.data_options, **given}

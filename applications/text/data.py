@@ -44,8 +44,8 @@ def open_texts(
     folders = None if files else class_folders.find(path)
     if not (files or folders):
         raise errors.DataError(
-            f"{errors.shown(path, 200)} holds no table of texts: train.csv, .tsv, .jsonl or "
-            ".parquet, and perhaps test.csv.",
+            f"{errors.shown(path, 200)} holds no table of texts (train.csv, .tsv, .jsonl or "
+            ".parquet, and perhaps test.csv), and no folder of text files for each class.",
             given=path,
         )
     if folders is None:
@@ -87,11 +87,17 @@ def open_text(text: str, options: Mapping[str, Any]) -> Texts:
 
     Raises:
         MissingExtraError: A library is missing.
-        DataError: The file is not text.
+        DataError: The file is not text, or holds more than one.
     """
     tokenizer.check_installed()
     chosen = gathering.Options(**read_options(OPTIONS, options))
     place = Path(text)
+    if os.path.isdir(text) or (os.path.isfile(text) and table.kind_of(place) in table.SUFFIXES):
+        raise errors.DataError(
+            f"{errors.shown(text, 200)} is a {'folder' if os.path.isdir(text) else 'table'}, not "
+            "one text.\nGive a sentence, or a .txt file that holds one text.",
+            given=text,
+        )
     if os.path.isfile(text):
         text = "\n".join(table.lines_of(place, chosen.encoding))
     one = rows.Rows([place.name], [text], ["example"], [None])

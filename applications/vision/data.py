@@ -83,13 +83,16 @@ def open_picture(path: str, options: Mapping[str, Any]) -> Pictures:
     """
     chosen = Options(**read_options(OPTIONS, options))
     place, name = os.path.split(path)
+    inspection = inspect_files(place, [name], chosen.max_pixels)
+    for why in inspection.problems.values():
+        raise errors.DataError(f"{errors.shown(path, 200)}: {why}.", given=path)
     return Pictures(
         ids=[name],
         labels=np.zeros(1, np.int64),
         splits=[None],
         classes=("example",),
         read=_FileReader(place, [name]),
-        inspection=inspect_files(place, [name], chosen.max_pixels),
+        inspection=inspection,
         options=chosen,
     )
 
