@@ -206,8 +206,8 @@ def _finite(pixels: np.ndarray, fill: float | None) -> np.ndarray:
 
 
 def _fill_of_padding(pixels: np.ndarray, bad: np.ndarray) -> float | None:
-    """Return the lowest value of a scan all of whose NaN are padding around it; else None."""
-    if bad.all() or not np.isnan(pixels[bad]).all():
+    """Return the lowest value of a scan whose bad values are all NaN around it; else None."""
+    if not np.isnan(pixels[bad]).all():
         return None
     lowest, highest = float(pixels[~bad].min()), float(pixels[~bad].max())
     outside = padding.find_padding(np.where(bad, lowest - 1 - 2 * (highest - lowest), pixels))

@@ -10,26 +10,10 @@ from actzoo import errors
 from actzoo.applications.vision.names import are_ids, beginnings, is_person
 from actzoo.folders import LeftOut, entries, leads_up, same_name
 
-READ = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".pjpeg",
-        ".mpo",
-        ".png",
-        ".apng",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".avifs",
-    )
-)
+READ = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib",
+    ".webp", ".tif", ".tiff", ".avif", ".avifs",
+))  # fmt: skip
 OUTLINES = (".json", ".xml", ".txt")  # of objects in the picture of the same name
 # Pictures that are not read: what to do with them.
 CONVERT = {
@@ -48,8 +32,6 @@ CONVERT = {
     ".nef": "develop them to JPEG",
     ".arw": "develop them to JPEG",
 }
-
-
 # Folders of pictures that nobody labeled, in small letters: set aside wherever they are.
 UNLABELED = frozenset(
     ("unlabeled", "unlabelled", "no_label", "no_labels", "unsup", "unsupervised", "unannotated")

@@ -125,7 +125,7 @@ def on_picture(
         own: Orientation that the mask's file gives.
         layout: Of the picture.
         turn: "exif" where the mask covers the picture as it is shown, "ignore" as it is stored and
-            is to stay; None to tell by their sizes.
+            is to stay; "" to tell by their sizes.
         may_resample: Bring a mask of another size to the picture's.
 
     Returns:

@@ -1,4 +1,7 @@
-"""Lines that begin with their label, as fastText and TREC write them; and plain text files."""
+"""Lines that begin with their label, as fastText and TREC write them.
+
+Also in which form a file without the ending of a table holds texts with labels.
+"""
 
 from __future__ import annotations
 

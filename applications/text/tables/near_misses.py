@@ -11,7 +11,7 @@ from actzoo.folders import entries
 _SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 _OTHER_TABLES = {
     **dict.fromkeys(_SHEETS, "is a workbook. Save its sheet as CSV UTF-8 and give that file"),
-    **dict.fromkeys((".sql",), "holds commands. Run them, and write the table as CSV"),
+    ".sql": "holds commands. Run them, and write the table as CSV",
     **dict.fromkeys(
         (".db", ".sqlite", ".sqlite3"),
         'is a database. Write its table as CSV: sqlite3 -header -csv FILE "select * from TABLE"',
@@ -98,8 +98,9 @@ def _folders_of_texts(place: Path, folders: list[str]) -> str | None:
     if not filled:
         return None
     return (
-        f"Its folders {errors.shown(', '.join(filled[:_NAMED]), 120)} hold text files. Put the "
-        "texts into a table with the columns text and label."
+        f"Its folders {errors.shown(', '.join(filled[:_NAMED]), 120)} hold text files. "
+        "Give two or more classes, each a folder with little else than its texts, or a table with "
+        "the columns text and label."
     )
 
 

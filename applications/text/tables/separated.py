@@ -1,4 +1,4 @@
-"""Tables written as lines: separated values as programs write them, and labels before texts."""
+"""Tables of separated values as programs write them, with commas, tabs or other delimiters."""
 
 from __future__ import annotations
 
