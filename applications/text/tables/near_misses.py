@@ -99,8 +99,8 @@ def _folders_of_texts(place: Path, folders: list[str]) -> str | None:
         return None
     return (
         f"Its folders {errors.shown(', '.join(filled[:_NAMED]), 120)} hold text files. "
-        "Give two or more classes, each a folder with little else than its texts, or a table with "
-        "the columns text and label."
+        "Put the texts into a table with the columns text and label, or those of each of two or "
+        "more classes into a folder with little else."
     )
 
 
