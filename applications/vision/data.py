@@ -84,8 +84,8 @@ def open_picture(path: str, options: Mapping[str, Any]) -> Pictures:
     chosen = Options(**read_options(OPTIONS, options))
     place, name = os.path.split(path)
     inspection = inspect_files(place, [name], chosen.max_pixels)
-    for why in inspection.problems.values():
-        raise errors.DataError(f"{errors.shown(path, 200)}: {why}.", given=path)
+    if inspection.problems:
+        raise errors.DataError(f"{errors.shown(path, 200)}: {inspection.problems[0]}.", given=path)
     return Pictures(
         ids=[name],
         labels=np.zeros(1, np.int64),

@@ -149,8 +149,8 @@ def _naming_table(root: str, name: str, index: Mapping[str, Sequence[str]]) -> _
     split = splits.pop() if len(splits) == 1 else None
     shares = {}
     for at in range(len(read.columns)):
-        cells = [row[at] for row in read.rows[:LOOKED_AT]]
-        shares[at] = sum(_picture(cell, split, index) is not None for cell in cells)
+        named = (_picture(row[at], split, index) for row in read.rows[:LOOKED_AT])
+        shares[at] = sum(path is not None for path in named)
     at = max(shares, key=lambda column: shares[column], default=0)
     if not read.rows or shares[at] < NAMED * min(len(read.rows), LOOKED_AT):
         return None
