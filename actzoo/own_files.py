@@ -6,10 +6,11 @@ be written over, which a file of the user's may not.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # What `actzoo predict` writes: the table, that of an earlier call, and the legend of masks.
@@ -40,13 +41,19 @@ def answers_in(folder: str | os.PathLike[str]) -> set[tuple[str, ...]]:
         if not is_table_of_answers(path):
             continue
         found |= {(name,), (LEGEND,)}
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                parts = Path((row.get("mask") or "").removeprefix("'")).parts
-                # Masks of one name are in numbered folders; the folder itself may have moved.
-                numbered = len(parts) > 1 and parts[-2].isdigit() and parts[-2] != own_name
-                found.add(parts[-2:] if numbered else parts[-1:])
+        for mask in _masks_in(path):
+            parts = Path(mask.removeprefix("'")).parts
+            # Masks of one name are in numbered folders; the folder itself may have moved.
+            numbered = len(parts) > 1 and parts[-2].isdigit() and parts[-2] != own_name
+            found.add(parts[-2:] if numbered else parts[-1:])
     return found - {()}
+
+
+def _masks_in(path: str) -> Iterator[str]:
+    """Yield the masks that a table names, as far as it can be read: programs may save it again."""
+    with contextlib.suppress(OSError, csv.Error):
+        with open(path, encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield from (row.get("mask") or "" for row in csv.DictReader(file))
 
 
 def table_of_masks(parts: Iterable[tuple[str, ...]]) -> str:

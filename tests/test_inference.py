@@ -360,6 +360,11 @@ def test_masks_of_an_earlier_call_stay_known_when_the_next_is_stopped(tmp_path):
     left_out = folders.LeftOut(str(tmp_path))
     listed = folders.files_of([tmp_path], left_out=left_out)
     assert listed == [tmp_path / "drawn.png"] and left_out.answers == 2
+    table = tmp_path / "predictions.csv"
+    rows = b"b.png,b.png,\r\n" * 3000
+    for end in (b"caf\xe9.png,caf\xe9.png,\r\n", b'"' + b"x" * 200_000):  # as programs may leave it
+        table.write_bytes(b"input,mask,error\r\n" + rows + end)
+        assert {("b.png",), ("a.png",)} <= own_files.answers_in(tmp_path)
     with answers.Table(tmp_path, None):
         pass
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
