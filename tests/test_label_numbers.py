@@ -69,6 +69,19 @@ def test_labels_of_a_palette_have_its_colors_and_void_is_none(tmp_path):
     assert labels[2]["color"] == [0, 128, 0]
 
 
+def test_a_value_with_several_names_has_all_of_them(tmp_path):
+    image, mask = disc(0)
+    put(tmp_path / "images" / "a.png", png(image))
+    put(tmp_path / "masks" / "a.png", png(mask))
+    names = {"background": 0, "liver": 1, "tumor": 1, "ignore": 9, "void": 9}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": names}))
+    source = opened(tmp_path)
+    assert source.classes == ("background", "liver or tumor")
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": {**names, "ignore": 1}}))
+    with pytest.raises(errors.DataError, match="calls 1 liver and tumor and ignore"):
+        opened(tmp_path)
+
+
 # --- how they are written ------------------------------------------------------------------------
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from actzoo import errors
 
@@ -56,7 +57,7 @@ def read(root: str, above: Iterable[str] = (), mask_folders: Iterable[str] = ())
     else:
         lists = [os.path.join(root, folder, "classes.txt") for folder in shared]
         labels = _lines(next(filter(os.path.isfile, lists), lists[0]))
-    void = tuple(v for v, name in sorted(labels.items()) if name.strip().casefold() in VOID)
+    void = tuple(v for v, name in sorted(labels.items()) if _is_void(name))
     names = {value: name for value, name in labels.items() if value not in void}
     return LabelNames(names, void, _channels(content), _about(content))
 
@@ -93,12 +94,31 @@ def _labels(path: str, content: Mapping[str, object]) -> dict[int, str]:
             '"edema": 1, "core": 2}.',
             given=regions,
         )
+    if labels and all(type(value) is int for value in labels.values()):
+        named: dict[int, list[str]] = collections.defaultdict(list)
+        for name, value in labels.items():
+            named[value].append(str(name))
+        return {value: _one_name(path, value, names) for value, names in named.items()}
     try:
-        if labels and all(type(value) is int for value in labels.values()):
-            return {value: str(name) for name, value in labels.items()}
         return {int(value): str(name) for value, name in labels.items()}
     except (ValueError, TypeError) as error:
         raise _unreadable(path) from error
+
+
+def _one_name(path: str, value: int, names: Sequence[str]) -> str:
+    """Return what a value is called that has one name or several: liver or tumor."""
+    void = [name for name in names if _is_void(name)]
+    if void and len(void) < len(names):
+        raise errors.DataError(
+            f"{errors.shown(path, 200)} calls {value} {errors.shown(' and '.join(names), 120)}, so "
+            "nothing says whether it is learned.\nLeave out the names that it does not have.",
+            given=tuple(names),
+        )
+    return void[0] if void else " or ".join(names)
+
+
+def _is_void(name: str) -> bool:
+    return name.strip().casefold() in VOID
 
 
 def _unreadable(path: str) -> errors.DataError:
