@@ -7,14 +7,14 @@ Result: RUN/export/model_<precision>.tflite; one line of figures per file.
 
 import sys
 
-from actzoo import files, stages
+from actzoo import files, run_folder, stages
 from actzoo.cli import summaries
 
 
 def main(run: str, *precisions: str) -> int:
     stages.export(run, precisions or ("float32", "float16", "dynamic", "int8"))
     verification = stages.verify(run)
-    verified = files.read_json(stages.as_run(run).verification, "verification")
+    verified = files.read_json(run_folder.existing(run).verification, "verification")
     print(summaries.verification_table(verified, None))
     return 0 if verification.passed else 1
 
