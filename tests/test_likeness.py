@@ -385,3 +385,9 @@ def test_data_of_one_class_is_scored_and_not_trained_on(tmp_path, photos):
     assert tasks.get_task("classification").score(
         np.array([0, 0]), np.eye(2)[[0, 1]], ("a", "b")
     )["accuracy"] == 0.5  # fmt: skip
+
+
+@pytest.mark.parametrize(("side", "compared"), [(8, False), (15, False), (16, True), (40, True)])
+def test_pictures_of_a_few_pixels_are_not_compared(side, compared):
+    pixels = np.random.default_rng(0).integers(0, 255, (side, 40, 3)).astype("uint8")
+    assert likeness.shrunk(pixels).any() == compared

@@ -23,6 +23,7 @@ KEPT = {2: 14, 3: 8}  # of its frequencies along each axis: the others are blurr
 COARSE = {2: 10, 3: 6}  # of these, what a first look at all pairs takes
 LUMA = np.array([0.299, 0.587, 0.114])  # as in a gray copy of a colored picture
 POINTS = 12  # values along an axis of a cell that are looked at; more cost time alone
+SMALLEST = 16  # pixels of a picture's shorter side: with fewer, two digits of one kind are alike
 BLANK = 2e-3  # of the largest value; less spread than that is a page without content
 MOST_EXAMPLES = 50_000  # more are not compared: each pair of two splits is
 ALIKE = 0.8  # correlation from which a pair is looked at closely
@@ -78,10 +79,12 @@ def shrunk(values: np.ndarray, axes: int = 2) -> np.ndarray:
 
     Returns:
         Int8 `(14, 14)` or `(8, 8, 8)`, cosine transform of a grid of 24 or 10 cells along each
-        axis; all 0 where the values hardly differ.
+        axis; all 0 where the values hardly differ, or a picture has too few for a comparison.
     """
     from scipy import fft
 
+    if axes == 2 and min(values.shape[:2]) < SMALLEST:
+        return np.zeros((KEPT[axes],) * axes, "int8")
     side = CELLS[axes]
     steps = [slice(None, None, max(1, size // (POINTS * side))) for size in values.shape[:axes]]
     values = values[tuple(steps)]
