@@ -6,6 +6,7 @@ Also in which form a file without the ending of a table holds texts with labels.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from actzoo import errors
@@ -93,17 +94,9 @@ def read_fasttext(name: str, text: str) -> Table:
     """
     rows: list[list[object]] = []
     lines = []
-    for number, line in enumerate(split_lines(text), 1):
-        if not line.strip():
-            continue
-        parts = _FASTTEXT.fullmatch(line)
-        if parts is None:
-            raise refuse(
-                name,
-                number,
-                f"it has no label and text, as in {FASTTEXT}NAME TEXT.",
-                "The lines before it have; write this one likewise, or remove it.",
-            )
+    what = f"it has no label and text, as in {FASTTEXT}NAME TEXT."
+    fix = "The lines before it have; write this one likewise, or remove it."
+    for number, parts in _matched(name, text, _FASTTEXT, what, fix):
         given = [label.removeprefix(FASTTEXT) for label in parts[1].split()]
         rows.append([parts[2], given[0] if len(given) == 1 else given])
         lines.append(number)
@@ -118,14 +111,21 @@ def read_trec(name: str, text: str) -> Table:
     """
     rows: list[list[object]] = []
     lines = []
-    for number, line in enumerate(split_lines(text), 1):
-        if not line.strip():
-            continue
-        parts = _TREC.fullmatch(line)
-        if parts is None:
-            raise refuse(
-                name, number, "it is not a line LABEL:part TEXT as those before it.", "Correct it."
-            )
+    what = "it is not a line LABEL:part TEXT as those before it."
+    for number, parts in _matched(name, text, _TREC, what, "Correct it."):
         rows.append([parts[3], parts[1], f"{parts[1]}:{parts[2]}"])
         lines.append(number)
     return Table(name, ["text", "label", "fine_label"], rows, lines)
+
+
+def _matched(
+    name: str, text: str, pattern: re.Pattern[str], what: str, fix: str
+) -> Iterator[tuple[int, re.Match[str]]]:
+    """Yield number and parts of each line that is not blank; refuse one of another form."""
+    for number, line in enumerate(split_lines(text), 1):
+        if not line.strip():
+            continue
+        parts = pattern.fullmatch(line)
+        if parts is None:
+            raise refuse(name, number, what, fix)
+        yield number, parts
